@@ -1,0 +1,75 @@
+"""Random starts that depend on the position in the scan, not on how the scan is chunked."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def uniform(seed: int, stream: int, rows: NDArray[np.int64], columns: int) -> NDArray[np.float64]:
+    """Uniform random numbers in [0, 1), a pure function of seed, stream, row and column.
+
+    A counter-based generator (the SplitMix64 finaliser of Steele, Lea & Flood, 2014) instead of
+    a sequence: each chunk draws its own rows, in any order and on any worker.
+
+    Parameters
+    ----------
+    seed
+        Seed of the whole job.
+    stream
+        Number of an independent stream, one a restart.
+    rows
+        Flat index of each row, ``(n,)``: the position in the scan, or the pixel.
+    columns
+        Numbers wanted a row.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n, columns)`` float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> whole = uniform(0, 1, np.arange(6), 2)
+    >>> bool(np.all(uniform(0, 1, np.arange(3, 6), 2) == whole[3:]))
+    True
+    """
+    key = _mix(_mix(np.array([seed], np.uint64)) ^ np.array([stream], np.uint64))
+    counter = np.arange(columns, dtype=np.uint64) + rows.astype(np.uint64)[:, None] * columns
+    bits: NDArray[np.uint64] = _mix(key ^ _mix(counter))
+    return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
+
+
+def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    with np.errstate(over="ignore"):
+        z = values + np.uint64(0x9E3779B97F4A7C15)
+        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return z ^ (z >> np.uint64(31))
+
+
+def draw_seed(random_state: int | np.random.Generator | None) -> int:
+    """Turn ``random_state`` into one number that repeats the run.
+
+    Parameters
+    ----------
+    random_state
+        A non-negative integer is taken as it is; from a generator one number is drawn; None
+        draws a fresh one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything else, and for a negative number.
+    """
+    if random_state is None:
+        random_state = np.random.default_rng()
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**31))
+    if isinstance(random_state, bool) or not isinstance(random_state, int | np.integer):
+        raise TypeError(
+            "`random_state` must be None, a non-negative integer or a numpy.random.Generator, "
+            f"not {type(random_state).__name__}."
+        )
+    if random_state < 0:
+        raise ValueError(f"`random_state` must not be negative, got {random_state}.")
+    return int(random_state)

@@ -1,0 +1,115 @@
+"""The first look at a scan, in one pass: its mean pattern and what would spoil a factorization."""
+
+from dataclasses import dataclass
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.factorization.matrix import ScanMatrix
+
+_PIECE_BYTES = 32 * 2**20
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Sums over the kept positions of a scan, one number a pixel, ``(n_v, n_u)`` each.
+
+    Parameters
+    ----------
+    n_positions
+        Number of positions looked at.
+    total
+        Sum of the finite values, float64.
+    invalid
+        Number of NaN and infinite values.
+    negative
+        Number of negative values.
+    minimum, maximum
+        Extremes of the finite values.
+    first_invalid
+        Flat index of the first position with NaN or infinity; -1 where there is none.
+    """
+
+    n_positions: int
+    total: NDArray[np.float64]
+    invalid: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    first_invalid: int
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean pattern over the finite values; 0 where there is none."""
+        return self.total / np.maximum(self.n_positions - self.invalid, 1)
+
+    def __add__(self, other: "Survey") -> "Survey":
+        firsts = [s.first_invalid for s in (self, other) if s.first_invalid >= 0]
+        return Survey(
+            self.n_positions + other.n_positions,
+            self.total + other.total,
+            self.invalid + other.invalid,
+            self.negative + other.negative,
+            np.minimum(self.minimum, other.minimum),
+            np.maximum(self.maximum, other.maximum),
+            min(firsts, default=-1),
+        )
+
+
+def survey(data: NDArray | da.Array, navigation_mask: NDArray[np.bool_] | None = None) -> Survey:
+    """Look at every kept pattern of a scan once.
+
+    Parameters
+    ----------
+    data
+        ``(…, n_v, n_u)``, NumPy or dask, any real dtype.
+    navigation_mask
+        True = left out, in array order.
+
+    Returns
+    -------
+    Survey
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> survey(np.array([[[1, -2], [3, 4]]], dtype=np.int16)).negative.tolist()
+    [[0, 1], [0, 0]]
+    """
+    matrix = ScanMatrix.from_array(data, navigation_mask)
+    flat = matrix.visit(_survey_rows, Survey.__add__)
+    shape = data.shape[-2:]
+    arrays = ("total", "invalid", "negative", "minimum", "maximum")
+    grids = {name: getattr(flat, name).reshape(shape) for name in arrays}
+    return Survey(n_positions=flat.n_positions, first_invalid=flat.first_invalid, **grids)
+
+
+def _survey_rows(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
+    step = max(1, _PIECE_BYTES // (8 * rows.shape[1]))
+    parts = (slice(start, start + step) for start in range(0, len(rows), step))
+    pieces = (_survey_piece(rows[part], positions[part]) for part in parts)
+    result = next(pieces)
+    for piece in pieces:
+        result = result + piece
+    return result
+
+
+def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
+    if rows.dtype.kind == "f":
+        finite = np.isfinite(rows)
+        invalid = len(rows) - finite.sum(axis=0)
+        first = positions[~finite.all(axis=1)].min(initial=np.iinfo(np.int64).max)
+        if invalid.any():
+            rows = np.where(finite, rows, 0)
+    else:
+        invalid, first = np.zeros(rows.shape[1], np.int64), np.iinfo(np.int64).max
+    return Survey(
+        n_positions=len(rows),
+        total=rows.sum(axis=0, dtype=np.float64),
+        invalid=invalid,
+        negative=(rows < 0).sum(axis=0),
+        minimum=rows.min(axis=0).astype(np.float64),
+        maximum=rows.max(axis=0).astype(np.float64),
+        first_invalid=int(first) if first < np.iinfo(np.int64).max else -1,
+    )
