@@ -1,0 +1,167 @@
+"""What a scan and the arguments must be before any long work starts."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.factorization.survey import Survey
+
+if TYPE_CHECKING:
+    from hyperspy.signal import BaseSignal
+
+
+def check_patterns(signal: "BaseSignal") -> None:
+    """Refuse a signal whose elements are not real two-dimensional patterns.
+
+    Raises
+    ------
+    TypeError
+        Complex, boolean or non-numeric data.
+    ValueError
+        Ragged data, a signal dimension other than 2, non-uniform axes.
+    """
+    manager = signal.axes_manager
+    if signal.ragged:
+        raise ValueError("The signal is ragged; patterns must all be of one shape.")
+    if manager.signal_dimension != 2:
+        raise ValueError(
+            f"The signal dimension is {manager.signal_dimension}, it must be 2 (patterns). "
+            "Use `transpose` or `as_signal2D` to say which two axes are the detector's."
+        )
+    if signal.data.dtype.kind not in "iuf":
+        raise TypeError(
+            f"The data are of dtype {signal.data.dtype}; they must be real numbers (integer or "
+            "float), for instance `s.change_dtype('uint16')`, or `abs(s)` of complex data."
+        )
+    for axis in manager._axes:
+        if not axis.is_uniform:
+            raise ValueError(
+                f"The axis {axis.name!s} is not uniform; convert it first with "
+                "`convert_to_uniform_axis` or `interpolate_on_axis`."
+            )
+
+
+def check_scan(signal: "BaseSignal") -> None:
+    """Refuse a signal that is not a scan of real two-dimensional patterns.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`check_patterns`; ValueError without a navigation axis.
+    """
+    check_patterns(signal)
+    if signal.axes_manager.navigation_dimension == 0:
+        raise ValueError(
+            "The signal has no navigation axis: it is a single pattern, not a scan of patterns."
+        )
+
+
+def check_whole_number(name: str, value: object, minimum: int = 1) -> int:
+    """Return an argument that must be a whole number of at least `minimum`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was given and what is allowed.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise TypeError(f"`{name}` must be a whole number ≥ {minimum}, got {value!r}.")
+    if value < minimum:
+        raise ValueError(f"`{name}` must be ≥ {minimum}, got {value}.")
+    return int(value)
+
+
+def check_positive(name: str, value: object) -> float:
+    """Return an argument that must be a finite number above zero.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was given and what is allowed.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise TypeError(f"`{name}` must be a number > 0, got {value!r}.")
+    if not (np.isfinite(value) and value > 0):
+        raise ValueError(f"`{name}` must be finite and > 0, got {value}.")
+    return float(value)
+
+
+def check_ring(inner: object, outer: object) -> None:
+    """Refuse radii that are not numbers with 0 ≤ inner < outer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming what was given and what is allowed.
+    """
+    for name, value in (("inner", inner), ("outer", outer)):
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise TypeError(f"`{name}` must be a number, in the signal's unit, got {value!r}.")
+    if not (0 <= inner < outer):  # type: ignore[operator]
+        raise ValueError(f"The radii must be 0 ≤ inner < outer, got {inner} and {outer}.")
+
+
+def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, ...]) -> None:
+    """Refuse data that cannot be factorized.
+
+    Parameters
+    ----------
+    look
+        Survey of the scan.
+    mask
+        Detector mask ``(n_v, n_u)``, True = left out.
+    scan_shape
+        In array order, to say where NaN was found.
+
+    Raises
+    ------
+    ValueError
+        NaN or infinite values among the kept pixels; no positive value; none left by the masks.
+    """
+    invalid = int(look.invalid[~mask].sum())
+    if invalid:
+        first = np.unravel_index(look.first_invalid, scan_shape)[::-1]
+        row, column = np.argwhere((look.invalid > 0) & ~mask)[0]
+        raise ValueError(
+            f"The data hold {invalid} NaN or infinite values in "
+            f"{int(((look.invalid > 0) & ~mask).sum())} pixels, first at position "
+            f"{tuple(int(i) for i in first)} and at pixel (x, y) = ({column}, {row}). Leave them "
+            "out with `signal_mask` or `navigation_mask`, or replace them, for instance with "
+            "`s.map(np.nan_to_num)`."
+        )
+    if not (look.maximum > 0).any():
+        raise ValueError(
+            f"The data hold no positive value (the largest is {look.maximum.max():g}): there is "
+            "nothing that non-negative components could describe."
+        )
+    if not (look.maximum[~mask] > 0).any():
+        raise ValueError(
+            "No signal is left after masking: all positive values lie in pixels or positions "
+            "that `signal_mask` or `navigation_mask` leave out."
+        )
+
+
+class TooManyComponentsError(ValueError):
+    """More components asked for than the data allow, which is `allowed`."""
+
+    def __init__(self, message: str, allowed: int) -> None:
+        super().__init__(message)
+        self.allowed = allowed
+
+
+def check_rank(n_components: int, n_positions: int, n_pixels: int) -> None:
+    """Refuse more components than the scan has positions or pixels.
+
+    Raises
+    ------
+    TooManyComponentsError
+        Naming what the data allow.
+    """
+    allowed = min(n_positions, n_pixels)
+    if n_components > allowed:
+        raise TooManyComponentsError(
+            f"`n_components` = {n_components} is more than the data allow: at most {allowed} "
+            f"({n_positions} positions × {n_pixels} pixels are left by the masks).",
+            allowed,
+        )

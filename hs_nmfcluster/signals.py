@@ -1,0 +1,462 @@
+"""The signal classes that HyperSpy hands out for ``signal_type="nmf_diffraction"``.
+
+Thin methods: they turn signals into arrays and geometry, call the functions below, and turn
+arrays into signals again.
+"""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from hyperspy.signals import LazySignal2D, Signal2D
+
+from hs_nmfcluster import axes, checks, decomposition, masks
+from hs_nmfcluster.detector import estimate_beam_center
+from hs_nmfcluster.factorization import learning_results
+from hs_nmfcluster.factorization.matrix import map_patterns
+from hs_nmfcluster.factorization.survey import survey
+
+if TYPE_CHECKING:
+    from hyperspy.signal import BaseSignal
+
+    from hs_nmfcluster.clustering.tree import ClusterTree
+    from hs_nmfcluster.factorization.result import Factorization
+    from hs_nmfcluster.masks import Mask
+
+_logger = logging.getLogger(__name__)
+
+Metric = Literal["cross_correlation", "correlation", "cosine", "euclidean"]
+
+
+class NMFDiffraction2D(Signal2D):
+    """Diffraction patterns of a scan (4D-STEM), for unsupervised analysis.
+
+    Made by HyperSpy: ``hs.load(..., signal_type="nmf_diffraction")`` or
+    ``s.set_signal_type("nmf_diffraction")``.
+
+    Examples
+    --------
+    >>> import hs_nmfcluster, numpy as np
+    >>> hs_nmfcluster.NMFDiffraction2D(np.zeros((3, 4, 8, 8), dtype="uint16"))
+    <NMFDiffraction2D, title: , dimensions: (4, 3|8, 8)>
+    """
+
+    _signal_type = "nmf_diffraction"
+
+    def get_mean_pattern(self) -> "NMFDiffraction2D":
+        """Mean over all positions (the paper's Fig. 3b), in one pass over the data.
+
+        Returns
+        -------
+        NMFDiffraction2D
+            ``(|x, y)``, float64, in memory. NaN and infinite values are not counted.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If this is not a scan of real patterns.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> s = hs_nmfcluster.NMFDiffraction2D(np.arange(6).reshape(3, 1, 2))
+        >>> s.get_mean_pattern().data
+        array([[2., 3.]])
+        """
+        checks.check_scan(self)
+        title = f"Mean pattern of {self.metadata.General.title}"
+        return NMFDiffraction2D(
+            survey(self.data).mean,
+            axes=axes.signal_axes(self),
+            metadata={"General": {"title": title}},
+        )
+
+    def estimate_beam_center(self) -> tuple[float, float]:
+        """Sub-pixel position of the direct beam, from the mean pattern.
+
+        Returns
+        -------
+        tuple of float
+            ``(x, y)`` in pixels; the middle of the detector where there is no beam to be seen.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> y, x = np.mgrid[:32, :32]
+        >>> beam = np.exp(-((x - 14.2) ** 2 + (y - 17.6) ** 2) / 4)
+        >>> s = hs_nmfcluster.NMFDiffraction2D(np.stack([beam, beam]))
+        >>> [round(c, 3) for c in s.estimate_beam_center()]
+        [14.2, 17.6]
+        """
+        return estimate_beam_center(self._mean_pattern())
+
+    def get_detector_mask(
+        self, inner: float, outer: float, center: Sequence[float] | None = None
+    ) -> "BaseSignal":
+        """Detector mask that keeps a ring, for use as ``signal_mask``.
+
+        Parameters
+        ----------
+        inner, outer
+            Radii in the unit of the signal axes (pixels where these are not calibrated);
+            pixels with ``inner ≤ r ≤ outer`` are kept.
+        center
+            Beam centre ``(x, y)`` in pixels. By default where both axes are zero, if that lies
+            inside the detector, else estimated.
+
+        Returns
+        -------
+        Signal2D
+            Bool, **True = left out**, as in HyperSpy.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If the radii are not numbers with ``0 ≤ inner < outer``, or the centre is off the
+            detector.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> s = hs_nmfcluster.NMFDiffraction2D(np.ones((2, 5, 5)))
+        >>> (~s.get_detector_mask(1, 2, center=(2, 2)).data).sum()
+        np.int64(12)
+        """
+        left_out = ~self._ring(inner, outer, center)
+        title = f"Detector mask, {inner:g} to {outer:g} kept"
+        return Signal2D(
+            left_out, axes=axes.signal_axes(self), metadata={"General": {"title": title}}
+        )
+
+    def get_virtual_image(
+        self, inner: float, outer: float, center: Sequence[float] | None = None
+    ) -> "BaseSignal":
+        """Intensity in a ring at every position: a virtual bright or dark field (Fig. 3a).
+
+        Parameters
+        ----------
+        inner, outer, center
+            As in :meth:`get_detector_mask`.
+
+        Returns
+        -------
+        Signal2D
+            ``(|x, y)`` of the scan, float64, in memory; Signal1D for a one-dimensional scan.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`get_detector_mask`; if this is not a scan of real patterns.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> s = hs_nmfcluster.NMFDiffraction2D(np.ones((2, 3, 5, 5), dtype="uint8"))
+        >>> s.get_virtual_image(0, 1, center=(2, 2)).data
+        array([[5., 5., 5.],
+               [5., 5., 5.]])
+        """
+        checks.check_scan(self)
+        ring = self._ring(inner, outer, center)
+        image = np.asarray(map_patterns(_sum_within, self.data, ring, shape=()))
+        title = f"Virtual image {inner:g} to {outer:g} of {self.metadata.General.title}"
+        return axes.scan_image(self, image, title)
+
+    def polar_transform(
+        self,
+        *,
+        n_radial: int | None = None,
+        n_azimuthal: int = 360,
+        radial_range: tuple[float, float] | None = None,
+        center: Sequence[float] | None = None,
+    ) -> "BaseSignal":
+        """Patterns s′(r, φ) in polar coordinates around the beam, in which rotation is a shift.
+
+        Parameters
+        ----------
+        n_radial
+            Samples along r; default about one a pixel.
+        n_azimuthal
+            Samples of the full turn.
+        radial_range
+            ``(inner, outer)`` in the unit of the signal axes; default from 0 to the circle
+            inscribed in the detector.
+        center
+            As in :meth:`get_detector_mask`.
+
+        Returns
+        -------
+        Signal2D or LazySignal2D
+            Navigation as here, signal axes r (rows, in the signal's unit) and phi (columns, in
+            degrees, from the x towards the y axis). Lazy if this signal is. NaN where the
+            detector, or the unmasked part of it, does not reach.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is out of range, or these are not real patterns.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> s = hs_nmfcluster.NMFDiffraction2D(np.ones((3, 9, 9), dtype="float32"))
+        >>> s.polar_transform(n_azimuthal=90, center=(4, 4))
+        <Signal2D, title: , dimensions: (3|90, 4)>
+        """
+        from hs_nmfcluster.clustering.polar import PolarGrid
+
+        checks.check_patterns(self)
+        position, _ = axes.find_center(self, center)
+        grid = PolarGrid.covering(
+            axes.detector_of(self, position),
+            n_radial=n_radial,
+            n_azimuthal=n_azimuthal,
+            radial_range=radial_range,
+        )
+        data = map_patterns(grid.transform, self.data, shape=(len(grid.radii), len(grid.angles)))
+        return axes.polar_stack(self, data, grid)
+
+    def decompose_als_nmf(
+        self,
+        n_components: int = 20,
+        *,
+        restarts: int = 10,
+        solver: Literal["als"] = "als",
+        tolerance: float = 1e-5,
+        max_iterations: int = 300,
+        navigation_mask: "Mask | None" = None,
+        signal_mask: "Mask | Literal['auto'] | None" = "auto",
+        center: Sequence[float] | None = None,
+        random_state: int | np.random.Generator | None = None,
+        print_info: bool = True,
+        show_progressbar: bool | None = None,
+    ) -> "Factorization":
+        """Find the non-negative patterns and maps that a scan is made of.
+
+        Alternating least squares of Kimoto et al. (2024), steps 1 to 8. One iteration is one
+        pass over the data, for all restarts together; the result does not depend on chunks or
+        scheduler.
+
+        Parameters
+        ----------
+        n_components
+            Number of components k; rather too many than too few, clustering merges them later.
+        restarts
+            Random starts, of which the one with the smallest MSE is taken.
+        solver
+            ``"als"``, the paper's.
+        tolerance
+            A restart has converged when its MSE changes by less than this share of itself.
+        max_iterations
+            Iterations after which a restart is stopped all the same.
+        navigation_mask
+            Positions to leave out: a signal or NumPy array of bool with the scan's
+            ``navigation_shape``, **True = left out**.
+        signal_mask
+            Pixels to leave out, likewise with ``signal_shape``. ``"auto"`` leaves out the
+            direct beam and the corners beyond the inscribed circle; None keeps all pixels.
+        center
+            Beam centre ``(x, y)`` in pixels. By default where both axes are zero, if that lies
+            inside the detector, else estimated.
+        random_state
+            An integer makes the run repeatable; ``settings["random_state"]`` of the result
+            holds the one that was used.
+        print_info
+            Whether to print which centre and mask were taken.
+        show_progressbar
+            None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Factorization
+            Also written to ``learning_results``, for HyperSpy's own methods.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Before any long work, if an argument or the data cannot be used: not a scan of real
+            patterns, NaN or infinite values, no positive value, nothing left by the masks, more
+            components than positions or pixels.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> scan = (rng.random((30, 2)) @ rng.random((2, 64))).reshape(5, 6, 8, 8)
+        >>> s = hs_nmfcluster.NMFDiffraction2D(scan)
+        >>> nmf = s.decompose_als_nmf(2, restarts=3, signal_mask=None, random_state=0,
+        ...                           print_info=False, show_progressbar=False)
+        >>> nmf.patterns
+        <NMFDiffraction2D, title: NMF patterns of scan, dimensions: (2|8, 8)>
+        >>> nmf.maps
+        <Signal2D, title: NMF maps of scan, dimensions: (2|6, 5)>
+        """
+        arguments = decomposition.check_arguments(
+            n_components=n_components,
+            restarts=restarts,
+            solver=solver,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            random_state=random_state,
+        )
+        return decomposition.decompose(
+            self,
+            arguments,
+            navigation_mask=navigation_mask,
+            signal_mask=signal_mask,
+            center=center,
+            print_info=print_info,
+            show_progressbar=show_progressbar,
+        )
+
+    def hierarchical_cluster(
+        self,
+        factorization: "Factorization | None" = None,
+        *,
+        by: Literal["patterns", "maps"] = "patterns",
+        metric: Metric = "cross_correlation",
+        n_radial: int | None = None,
+        n_azimuthal: int = 360,
+        radial_range: tuple[float, float] | None = None,
+        center: Sequence[float] | None = None,
+        show_progressbar: bool | None = None,
+    ) -> "ClusterTree":
+        """Order components by likeness of their patterns, whatever their in-plane rotation.
+
+        The paper's steps a to d: the two most similar are rotated onto each other and
+        integrated, until one is left.
+
+        Parameters
+        ----------
+        factorization
+            Whose components to cluster; by default the decomposition in ``learning_results``.
+            A stack of patterns (one navigation axis) without either is clustered itself.
+        by
+            ``"patterns"``, or ``"maps"`` for likeness of the maps after a lateral shift (the
+            paper's Fig. S3).
+        metric
+            ``"cross_correlation"``, the paper's; ``"correlation"``, ``"cosine"`` and
+            ``"euclidean"`` are the ones that it compares with and know of no rotation or shift.
+        n_radial, n_azimuthal, radial_range, center
+            As in :meth:`polar_transform`.
+        show_progressbar
+            None takes HyperSpy's preference.
+
+        Returns
+        -------
+        ClusterTree
+
+        Raises
+        ------
+        ValueError
+            For a scan that has not been decomposed; for fewer than two patterns; for an
+            argument that is out of range.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster
+        >>> s, truth = hs_nmfcluster.simulation.linear_mixture()  # doctest: +SKIP
+        >>> s.decompose_als_nmf(20)  # doctest: +SKIP
+        >>> groups = s.hierarchical_cluster().cut()  # doctest: +SKIP
+        """
+        from hs_nmfcluster.clustering.tree import ClusterTree
+
+        patterns, maps = self._components(factorization, by, center)
+        return ClusterTree.from_patterns(
+            patterns,
+            maps,
+            by=by,
+            metric=metric,
+            n_radial=n_radial,
+            n_azimuthal=n_azimuthal,
+            radial_range=radial_range,
+            center=center,
+            show_progressbar=show_progressbar,
+        )
+
+    def plot_scan(
+        self,
+        inner: float = 0.0,
+        outer: float | None = None,
+        center: Sequence[float] | None = None,
+    ) -> Any:
+        """Draw a virtual image and the mean pattern, with the ring used (Fig. 3a, b).
+
+        Parameters
+        ----------
+        inner, outer
+            Ring of the virtual detector as in :meth:`get_virtual_image`; by default the direct
+            beam, that is a bright field.
+        center
+            As in :meth:`get_detector_mask`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from hs_nmfcluster.plotting import plot_scan
+
+        checks.check_scan(self)
+        mean = self.get_mean_pattern()
+        position, _ = axes.find_center(self, center, mean.data)
+        if outer is None:
+            outer = masks.bright_field_radius(mean.data, axes.detector_of(self, position))
+        image = self.get_virtual_image(inner, outer, position)
+        return plot_scan(
+            image.data,
+            mean.data,
+            map_pixel=axes.pixel_size(image.axes_manager.signal_axes),
+            pattern_pixel=axes.pixel_size(self.axes_manager.signal_axes),
+            center=position,
+            inner=inner or None,
+            outer=outer,
+        )
+
+    def _mean_pattern(self) -> np.ndarray:
+        checks.check_patterns(self)
+        return survey(self.data).mean
+
+    def _ring(
+        self, inner: float, outer: float, center: Sequence[float] | None
+    ) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+        checks.check_ring(inner, outer)
+        checks.check_patterns(self)
+        position, _ = axes.find_center(self, center)
+        return axes.detector_of(self, position).ring(inner, outer)
+
+    def _components(
+        self,
+        factorization: "Factorization | None",
+        by: str,
+        center: Sequence[float] | None,
+    ) -> tuple["BaseSignal", "BaseSignal | None"]:
+        """Patterns and maps to cluster."""
+        if factorization is not None:
+            return factorization.patterns, factorization.maps
+        checks.check_patterns(self)
+        if learning_results.has_nmf(self):
+            patterns, maps = learning_results.recall(self)
+            position, _ = axes.find_center(self, center)
+            return (
+                axes.pattern_stack(self, patterns, position, "Decomposition patterns"),
+                axes.map_stack(self, maps, "Decomposition maps"),
+            )
+        if self.axes_manager.navigation_dimension == 1 and by == "patterns":
+            return self, None
+        raise ValueError(
+            "There is no decomposition to cluster: call `decompose_als_nmf` first, or hand over "
+            "its result as `factorization`. To cluster the patterns of a scan themselves, make "
+            "them a stack with one navigation axis first: `s.unfold_navigation_space()`."
+        )
+
+
+class LazyNMFDiffraction2D(LazySignal2D, NMFDiffraction2D):
+    """Diffraction patterns of a scan that need not fit in memory.
+
+    The same methods as :class:`NMFDiffraction2D`, on dask arrays.
+    """
+
+
+def _sum_within(patterns: np.ndarray, ring: np.ndarray) -> np.ndarray:
+    return patterns[..., ring].sum(axis=-1, dtype=np.float64)
