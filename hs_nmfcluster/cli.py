@@ -1,0 +1,180 @@
+"""Command line: ``hs-nmfcluster run FILE`` and ``hs-nmfcluster demo``.
+
+Exit codes: 0 = done, 2 = the file or an argument cannot be used (one line says why),
+130 = interrupted from the keyboard.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hs_nmfcluster import __version__
+
+if TYPE_CHECKING:
+    from hs_nmfcluster.analysis import Options
+
+_RUN_EXAMPLES = """examples:
+  hs-nmfcluster run scan.mib -o results -k 20 --restarts 10
+  hs-nmfcluster run scan.tvips --scan-shape 128 64 --center 255.5 250
+  hs-nmfcluster run scan.blo --inner 1.2 --outer 9 --groups 4
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments
+        As typed, without the program's name; by default from ``sys.argv``.
+
+    Returns
+    -------
+    int
+        Exit code.
+
+    Examples
+    --------
+    >>> main(["run", "no_such_file.mib"])
+    2
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options) or 0)
+    except (ValueError, TypeError) as error:
+        print(f"hs-nmfcluster: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nhs-nmfcluster: interrupted; no file is left half-written.", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="hs-nmfcluster",
+        description="Unsupervised analysis of 4D-STEM scans: which diffraction patterns is a "
+        "scan made of, where is each, and which are the same crystal only rotated?",
+        epilog="Exit codes: 0 done, 2 the file or an argument cannot be used, 130 interrupted.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser(
+        "run",
+        help="analyse one file",
+        description="Analyse one file, in chunks, whatever its size.",
+        epilog=_RUN_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.set_defaults(command=_run)
+    run.add_argument("file", metavar="FILE", help="any format that HyperSpy reads")
+    run.add_argument(
+        "--dataset", type=int, metavar="N", help="which signal of a file that holds several"
+    )
+    run.add_argument(
+        "--scan-shape",
+        type=int,
+        nargs=2,
+        metavar=("NX", "NY"),
+        help="scan shape of a file that knows only a series of patterns",
+    )
+    demo = commands.add_parser(
+        "demo",
+        help="analyse a simulated metallic glass",
+        description="Analyse a simulated scan of a metallic glass with rotated crystallites, "
+        "and compare with what was put in.",
+    )
+    demo.set_defaults(command=_demo)
+    for command in (run, demo):
+        _add_options(command)
+    return parser
+
+
+def _add_options(command: argparse.ArgumentParser) -> None:
+    add = command.add_argument
+    add("-o", "--output", metavar="DIR", help="folder for the results (default: NAME_nmf here)")
+    add("-k", "--components", type=int, metavar="K", help="number of components (default: 20)")
+    add("--restarts", type=int, default=10, metavar="N", help="random starts (default: 10)")
+    add("--center", type=float, nargs=2, metavar=("X", "Y"), help="beam centre in pixels")
+    unit = "of the ring of pixels to use, in the signal's unit"
+    add("--inner", type=float, metavar="R", help=f"inner radius {unit}")
+    add("--outer", type=float, metavar="R", help=f"outer radius {unit}")
+    cut = command.add_mutually_exclusive_group()
+    cut.add_argument("--distance", type=float, metavar="D", help="cut the tree at this distance")
+    cut.add_argument("--groups", type=int, metavar="N", help="cut the tree into N groups")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the random starts (default: 0)")
+    add("-q", "--quiet", action="store_true", help="no progress bars")
+
+
+def _run(options: argparse.Namespace) -> None:
+    from hs_nmfcluster.reading import load_scan
+
+    folder = options.output or f"{Path(options.file).stem}_nmf"
+    signal, found = load_scan(
+        options.file,
+        dataset=options.dataset,
+        scan_shape=tuple(options.scan_shape) if options.scan_shape else None,
+    )
+    print(found)
+    _analyse(signal, options, folder)
+
+
+def _demo(options: argparse.Namespace) -> None:
+    from hs_nmfcluster.simulation import linear_mixture
+
+    print("Simulating a metallic glass with crystallites ...")
+    signal, truth = linear_mixture()
+    outcome = _analyse(signal, options, options.output or "hs_nmfcluster_demo")
+    _compare(outcome, truth)
+
+
+def _analyse(signal: Any, options: argparse.Namespace, folder: str) -> Any:
+    import matplotlib
+
+    from hs_nmfcluster import analysis
+
+    matplotlib.use("Agg")
+    path = analysis.make_folder(folder)
+    outcome = analysis.analyse(signal, _chosen(options), print)
+    names = analysis.write(signal, outcome, path)
+    print(f"Written to {path}: {', '.join(names)}")
+    return outcome
+
+
+def _chosen(options: argparse.Namespace) -> "Options":
+    from hs_nmfcluster.analysis import Options
+
+    return Options(
+        n_components=options.components,
+        restarts=options.restarts,
+        center=tuple(options.center) if options.center else None,
+        inner=options.inner,
+        outer=options.outer,
+        distance=options.distance,
+        n_groups=options.groups,
+        random_state=options.seed,
+        show_progressbar=not options.quiet,
+    )
+
+
+def _compare(outcome: Any, truth: Any) -> None:
+    """Print how much of what the simulation put in was found."""
+    from hs_nmfcluster import validation
+
+    found = validation.map_correlation(outcome.factorization.maps.data, truth.maps)
+    labels = validation.labels_of_found(found, truth.labels)
+    match = validation.match_components(
+        outcome.factorization.patterns.data,
+        truth.patterns,
+        outcome.factorization.maps.data,
+        truth.maps,
+        by="maps",
+    )
+    recall, _ = validation.recall_precision(match, truth.crystalline)
+    print(f"Crystals found: {recall:.0%} of {int(truth.crystalline.sum())}")
+    if outcome.groups is not None:
+        agreement = validation.adjusted_rand_index(outcome.groups.labels, labels)
+        print(
+            f"Agreement of the groups with the true families (adjusted Rand index): {agreement:.2f}"
+        )
