@@ -1,0 +1,35 @@
+"""Figures of an analysis: arrays in, a Matplotlib figure out.
+
+Every ``plot_*`` function makes a pyplot figure and returns it, so that scripts show it with
+``plt.show()`` and save it with ``fig.savefig``. Functions that draw a single panel also take
+``ax`` and then draw into it and return its figure. Panels are in ``fig.axes`` in drawing order,
+and each can be told by ``ax.get_label()``.
+
+Images are drawn as the arrays lie in memory: column to the right, row downwards. NaN means masked
+and is drawn in grey. Pixel sizes are given as `PixelSize`.
+"""
+
+from .components import plot_components, plot_convergence
+from .dendrogram import plot_dendrogram
+from .groups import composite_map, plot_group_map, plot_groups
+from .polar import plot_polar
+from .scan import plot_scan
+from .similarity import plot_scatter_tableau, plot_similarity
+from .style import PixelSize, group_color, group_colors, group_name
+
+__all__ = [
+    "PixelSize",
+    "composite_map",
+    "group_color",
+    "group_colors",
+    "group_name",
+    "plot_components",
+    "plot_convergence",
+    "plot_dendrogram",
+    "plot_group_map",
+    "plot_groups",
+    "plot_polar",
+    "plot_scan",
+    "plot_scatter_tableau",
+    "plot_similarity",
+]

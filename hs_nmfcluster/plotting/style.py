@@ -1,0 +1,243 @@
+"""What all figures share: colours of groups, units, fonts, the figure itself."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import matplotlib.pyplot as plt
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patheffects import withStroke
+
+Scaling = Literal["weak", "linear"]
+
+PATTERN_CMAP = "inferno"
+MAP_CMAP = "viridis"
+SIMILARITY_CMAP = "RdBu_r"
+DISTANCE_CMAP = "viridis_r"
+
+# Inches: one and two columns of a journal page.
+COLUMN_WIDTH = 3.5
+PAGE_WIDTH = 7.2
+
+# Points.
+FONT_SIZE = 8.0
+SMALL_FONT_SIZE = 7.0
+LINE_WIDTH = 0.9
+
+UNASSIGNED_COLOR = "#b8b8b8"
+MASKED_COLOR = "#8c8c8c"
+
+# Okabe and Ito's colours (without yellow and black, which a white page and the text swallow) and
+# six more, chosen so that every two, and each and the grey, stay well apart (CIELAB) to normal
+# sight, protanopia and deuteranopia.
+_GROUP_COLORS = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#d55e00",
+    "#cc79a7",
+    "#56b4e9",
+    "#781800",
+    "#601860",
+    "#78d878",
+    "#484848",
+    "#303090",
+    "#c04830",
+)
+_NUMERALS = {100: "c", 90: "xc", 50: "l", 40: "xl", 10: "x", 9: "ix", 5: "v", 4: "iv", 1: "i"}
+_UNCALIBRATED = {"", "px", "pixel", "pixels", "<undefined>"}
+_UNITS = {"A": "Å", "um": "µm", "1/nm": "nm⁻¹", "1/A": "Å⁻¹", "1/Å": "Å⁻¹", "$A^{-1}$": "Å⁻¹"}
+_UNITS |= {"nm^-1": "nm⁻¹", "A^-1": "Å⁻¹", "$nm^{-1}$": "nm⁻¹", "deg": "°"}
+
+
+@dataclass(frozen=True)
+class PixelSize:
+    """Size of an image's pixel.
+
+    Parameters
+    ----------
+    x, y
+        Size along a row and along a column, in `units`.
+    units
+        Unit of `x` and `y`; an empty string or ``"px"`` means not calibrated: no scale bar then.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.plotting import PixelSize
+    >>> PixelSize(0.1, 0.1, "1/nm").calibrated, PixelSize().calibrated
+    (True, False)
+    """
+
+    x: float = 1.0
+    y: float = 1.0
+    units: str = "px"
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the size is a physical one."""
+        return self.units.strip() not in _UNCALIBRATED
+
+    @property
+    def aspect(self) -> float:
+        """Height of a pixel over its width."""
+        return abs(self.y / self.x)
+
+
+UNCALIBRATED = PixelSize()
+
+
+class NotebookFigure(Figure):
+    """A figure that a notebook shows once.
+
+    Pyplot shows its figures at the end of a cell; one that is also the cell's value would
+    appear twice.
+    """
+
+    def _ipython_display_(self) -> None:
+        if not plt.fignum_exists(self.number):
+            raise NotImplementedError
+
+
+def new_figure(width: float, height: float, *, compress: bool = False) -> Figure:
+    """Pyplot figure of this size in inches, panels kept from overlapping.
+
+    `compress` is for square panels with labels: without it their labels may leave the figure.
+    """
+    layout = ConstrainedLayoutEngine(
+        w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0, compress=compress
+    )
+    return plt.figure(FigureClass=NotebookFigure, figsize=(width, height), layout=layout)
+
+
+def figure_of(ax: Axes) -> Figure:
+    """Outermost figure of `ax`, also if it lies in a subfigure."""
+    figure = ax.figure
+    while not isinstance(figure, Figure):
+        figure = figure.figure
+    return figure
+
+
+def group_color(group: int) -> str:
+    """Colour of a group, the same in every figure and table.
+
+    Parameters
+    ----------
+    group
+        Number of the group, 0, 1, ...; twelve colours, then again from the first. -1 means that
+        a component is in no group.
+
+    Returns
+    -------
+    str
+        Hexadecimal colour; grey for -1.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.plotting import group_color
+    >>> group_color(0)
+    '#0072b2'
+    """
+    return UNASSIGNED_COLOR if group < 0 else _GROUP_COLORS[group % len(_GROUP_COLORS)]
+
+
+def group_colors(groups: Iterable[int]) -> list[str]:
+    """Colour of each of `groups`, see `group_color`.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.plotting import group_colors
+    >>> group_colors([0, -1])
+    ['#0072b2', '#b8b8b8']
+    """
+    return [group_color(int(group)) for group in groups]
+
+
+def group_name(group: int) -> str:
+    """Name of a group as in the paper's Fig. 7b.
+
+    Parameters
+    ----------
+    group
+        Number of the group, 0, 1, ...; -1 means no group.
+
+    Returns
+    -------
+    str
+        Lower-case Roman numeral, i for group 0; an en dash for -1.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.plotting import group_name
+    >>> [group_name(group) for group in (0, 3, 8)]
+    ['i', 'iv', 'ix']
+    """
+    if group < 0:
+        return "–"
+    name, rest = "", group + 1
+    for value, numeral in _NUMERALS.items():
+        name += numeral * (rest // value)
+        rest %= value
+    return name
+
+
+def format_units(units: str) -> str:
+    """Write `units` as in print: ``"1/nm"`` becomes "nm⁻¹"; a stray $ is kept literal."""
+    units = units.strip()
+    if units in _UNITS:
+        return _UNITS[units]
+    if units in _UNCALIBRATED:
+        return "px"
+    # Units come from files: Matplotlib would try to read what lies between dollars as mathematics.
+    return units.replace("$", r"\$")
+
+
+def escape(text: str) -> str:
+    """`text` with dollars that Matplotlib does not read as mathematics."""
+    return text.replace(r"\$", "$").replace("$", r"\$")
+
+
+def tidy(ax: Axes, *, x: str = "", y: str = "", spines: Sequence[str] = ("left", "bottom")) -> None:
+    """Label the axes of `ax`, set its fonts and keep only these spines."""
+    ax.set_xlabel(x, fontsize=FONT_SIZE)
+    ax.set_ylabel(y, fontsize=FONT_SIZE)
+    ax.tick_params(which="both", labelsize=SMALL_FONT_SIZE, width=0.6)
+    ax.tick_params(which="major", length=2.5)
+    ax.tick_params(which="minor", length=1.5)
+    ax.grid(False)
+    for side, spine in ax.spines.items():
+        spine.set_visible(side in spines)
+        spine.set_linewidth(0.6)
+
+
+def frame(ax: Axes, color: str, width: float = 1.8) -> None:
+    """Draw the border of `ax` in `color`."""
+    for spine in ax.spines.values():
+        spine.set_visible(True)
+        spine.set_edgecolor(color)
+        spine.set_linewidth(width)
+
+
+def outline(artist: Artist, color: str = "black", width: float = 1.5) -> None:
+    """Give a line or text an outline, so that it can be read on any image."""
+    artist.set_path_effects([withStroke(linewidth=width, foreground=color)])
+
+
+def component_labels(labels: Sequence[str] | None, number: int) -> list[str]:
+    """Make `labels` plain text, or 0, 1, ...; ValueError unless one is given for each component."""
+    if labels is None:
+        return [str(index) for index in range(number)]
+    if len(labels) != number:
+        raise ValueError(f"labels: {len(labels)} given for {number} components.")
+    return [escape(str(label)) for label in labels]
+
+
+def checked_groups(groups: Sequence[int] | None, number: int) -> list[int] | None:
+    """Make `groups` a list; ValueError unless there is one for each component."""
+    if groups is None:
+        return None
+    if len(groups) != number:
+        raise ValueError(f"groups: {len(groups)} given for {number} components.")
+    return [int(group) for group in groups]

@@ -1,0 +1,153 @@
+from itertools import combinations
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from hs_nmfcluster.plotting import PixelSize, group_color, group_colors, group_name
+from hs_nmfcluster.plotting.panels import (
+    add_scale_bar,
+    draw_image,
+    drawable_maps,
+    intensity_norm,
+    round_length,
+)
+from hs_nmfcluster.plotting.style import format_units, new_figure
+
+from .specimen import vision
+
+
+class TestGroupColors:
+    @pytest.mark.parametrize("deficiency", ["none", "protanopia", "deuteranopia"])
+    def test_stay_apart(self, deficiency: str) -> None:
+        colors = group_colors(range(-1, 12))
+        seen = {color: vision(color, deficiency) for color in colors}
+        distances = [np.linalg.norm(seen[a] - seen[b]) for a, b in combinations(colors, 2)]
+        assert min(distances) > 10
+
+    def test_cycle(self) -> None:
+        assert group_color(12) == group_color(0)
+        assert len(set(group_colors(range(12)))) == 12
+        assert group_color(-1) not in group_colors(range(12))
+
+    def test_names(self) -> None:
+        names = [group_name(group) for group in (0, 1, 2, 3, 4, 8, 13, 38, 48)]
+        assert names == ["i", "ii", "iii", "iv", "v", "ix", "xiv", "xxxix", "xlix"]
+        assert group_name(-1) == "–"
+
+
+class TestIntensityNorm:
+    def test_weak_raises_low_intensities(self) -> None:
+        images = np.linspace(0, 1, 2001)
+        weak, linear = intensity_norm(images), intensity_norm(images, "linear")
+        assert weak.vmax == linear.vmax == pytest.approx(1, abs=2e-3)
+        assert weak(0.01) > 5 * linear(0.01)
+        assert weak(0.0) == linear(0.0) == 0
+
+    @pytest.mark.parametrize("scaling", ["weak", "linear"])
+    @pytest.mark.parametrize("images", [np.zeros(3), np.full(3, np.nan), -np.ones(3)])
+    def test_without_intensity(self, images: np.ndarray, scaling: str) -> None:
+        norm = intensity_norm(images, scaling)
+        assert (norm.vmin, norm.vmax) == (0, 1)
+        assert norm(0.0) == 0
+
+    def test_ignores_nan_inf_and_a_hot_pixel(self) -> None:
+        images = np.ones(5000)
+        images[:3] = np.nan, np.inf, 1e6
+        assert intensity_norm(images).vmax == 1
+
+    def test_wrong_scaling(self) -> None:
+        with pytest.raises(ValueError, match="scaling is 'log'"):
+            intensity_norm(np.ones(2), "log")  # type: ignore[arg-type]
+
+
+class TestScaleBar:
+    @pytest.mark.parametrize(
+        ("longest", "expected"),
+        [(34.8, 20), (1, 1), (0.5, 0.5), (0.3, 0.2), (9.99, 5), (3e-9, 2e-9), (700, 500)],
+    )
+    def test_round_length(self, longest: float, expected: float) -> None:
+        assert round_length(longest) == pytest.approx(expected)
+
+    def test_length_and_unit(self) -> None:
+        ax = new_figure(2, 2).add_subplot()
+        draw_image(
+            ax,
+            np.ones((58, 58)),
+            cmap="gray",
+            norm=intensity_norm(np.ones(1)),
+            pixel=PixelSize(1.5, 1.5, "nm"),
+        )
+        (bar,) = ax.lines
+        assert ax.texts[0].get_text() == "20 nm"
+        assert np.ptp(bar.get_xdata()) * 1.5 == pytest.approx(20)
+        assert ax.get_xlim() == (-0.5, 57.5)
+
+    @pytest.mark.parametrize("units", ["", "px", "<undefined>"])
+    def test_nothing_without_calibration(self, units: str) -> None:
+        ax = new_figure(2, 2).add_subplot()
+        add_scale_bar(ax, PixelSize(2, 2, units), 10)
+        assert not ax.lines
+        assert not ax.texts
+
+    def test_unequal_pixels(self) -> None:
+        ax = new_figure(2, 2).add_subplot()
+        norm = intensity_norm(np.ones(1))
+        draw_image(ax, np.ones((4, 4)), cmap="gray", norm=norm, pixel=PixelSize(1, -3, "nm"))
+        assert ax.get_aspect() == 3
+
+
+class TestUnits:
+    @pytest.mark.parametrize(
+        ("units", "printed"),
+        [("1/nm", "nm⁻¹"), ("$A^{-1}$", "Å⁻¹"), ("", "px"), ("mrad", "mrad"), ("um", "µm")],
+    )
+    def test_printed(self, units: str, printed: str) -> None:
+        assert format_units(units) == printed
+
+    def test_stray_dollars_are_drawn_literally(self, render) -> None:
+        figure = new_figure(2, 2)
+        ax = figure.add_subplot()
+        norm = intensity_norm(np.ones(1))
+        draw_image(ax, np.eye(9), cmap="gray", norm=norm, pixel=PixelSize(1, 1, "$\\frac$"))
+        render(figure)
+
+
+class TestDrawableMaps:
+    def test_sum_over_leading_axes_keeps_unmeasured(self) -> None:
+        values = np.random.default_rng(0).random((2, 3, 4, 5, 6))
+        values[:, :, :, 0, 0] = np.nan
+        values[0, 0, 0, 1, 1] = np.nan
+        drawn = drawable_maps(values, PixelSize())
+        assert drawn.note == "sum over 3 × 4 frames"
+        np.testing.assert_allclose(drawn.values[1, 1:], values[1].sum(axis=(0, 1))[1:])
+        assert np.isnan(drawn.values[:, 0, 0]).all()
+        assert drawn.values[0, 1, 1] == pytest.approx(np.nansum(values[0, :, :, 1, 1]))
+
+    @pytest.mark.parametrize(("shape", "step"), [((2, 1, 8), 1.0), ((2, 8, 1), 3.0), ((2, 8), 1.0)])
+    def test_single_row_or_column_is_a_profile(self, shape: tuple[int, ...], step: float) -> None:
+        drawn = drawable_maps(np.ones(shape), PixelSize(1, 3, "nm"))
+        assert drawn.values.shape == (2, 8)
+        assert not drawn.are_images
+        assert drawn.pixel.x == step
+
+    def test_no_scan_axis(self) -> None:
+        with pytest.raises(ValueError, match=r"maps has shape \(3,\)"):
+            drawable_maps(np.ones(3), PixelSize())
+
+
+class TestNewFigure:
+    def test_is_known_to_pyplot_and_leaves_its_settings(self) -> None:
+        before = mpl.rcParams.copy()
+        figure = new_figure(2, 3)
+        assert plt.gcf() is figure
+        assert mpl.rcParams == before
+
+    def test_notebook_shows_it_once(self) -> None:
+        figure = new_figure(2, 3)
+        # Returning means that the notebook shall not show the value beside pyplot's own figure.
+        figure._ipython_display_()
+        plt.close(figure)
+        with pytest.raises(NotImplementedError):
+            figure._ipython_display_()
