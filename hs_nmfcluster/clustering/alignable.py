@@ -1,0 +1,237 @@
+"""Patterns that can be rotated, maps that can be shifted, rows that stay as they are.
+
+Each is a small class with the same few methods (`Alignable`), so that one loop compares and
+agglomerates all of them.
+"""
+
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from hs_nmfcluster.clustering.correlation import (
+    centered_maps,
+    centered_patterns,
+    correlation_peaks,
+    normalised,
+    translated,
+    without_mean,
+)
+
+Metric = Literal["cross_correlation", "correlation", "cosine", "euclidean"]
+
+# Single precision halves time and memory and changes similarities by some 1e-6, from here on.
+_MANY = 256
+# Up to here reading the coefficients takes longer than the arithmetic, and the threads of BLAS
+# would mostly wait for each other.
+_FEW_PAIRS = 2**14
+
+
+class Alignable(Protocol):
+    """A set of things that can be compared, moved onto each other and added.
+
+    A *shift* is the movement that brings one thing onto another: degrees of rotation, scan
+    pixels along each axis, or nothing at all (``n_shifts == 0``).
+    """
+
+    n_shifts: int
+
+    def __len__(self) -> int: ...
+
+    @property
+    def bytes_per_pair(self) -> int:
+        """Working memory that one pair takes in `compare`."""
+
+    def compare(
+        self, rows: slice, columns: slice
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Similarities ``(n_rows, n_columns)`` and shifts that bring the columns onto the rows."""
+
+    def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:
+        """Shift `other` and add it to `onto`."""
+
+    def move(self, source: int, target: int) -> None:
+        """Put a copy of `source` in the place of `target`."""
+
+
+class RotatablePatterns:
+    """Polar patterns, compared by their highest correlation over all rotations.
+
+    Only the Fourier coefficients along phi are kept: a rotation is a phase, a sum of patterns the
+    sum of their coefficients.
+
+    Parameters
+    ----------
+    polar_patterns
+        ``(n, n_radial, n_azimuthal)`` over the full circle, NaN where not measured.
+    """
+
+    n_shifts = 1
+
+    def __init__(self, polar_patterns: NDArray) -> None:
+        n, _, self._n_phi = polar_patterns.shape
+        centered = centered_patterns(polar_patterns)
+        # Frequency first: one frequency of all patterns is then one matrix for BLAS.
+        spectra = np.moveaxis(fft.rfft(centered, axis=-1), -1, 0)
+        precision = np.complex64 if n > _MANY else np.complex128
+        self._spectra: NDArray[np.complexfloating] = np.ascontiguousarray(spectra, precision)
+        self._frequencies = np.arange(self._spectra.shape[0])
+        self._norms = np.array([self._norm(i) for i in range(n)])
+        # Counts may be so large that their products overflow single precision.
+        largest = self._norms.max() or 1.0
+        np.divide(self._spectra, largest, out=self._spectra)
+        self._norms /= largest
+
+    def __len__(self) -> int:
+        return len(self._norms)
+
+    @property
+    def bytes_per_pair(self) -> int:
+        """Bytes of the correlation of one pair and of its Fourier coefficients."""
+        return 4 * self._n_phi * self._spectra.itemsize // 2
+
+    def compare(
+        self, rows: slice, columns: slice
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Similarities and the rotations in degrees that bring the columns onto the rows."""
+        turned = self._spectra[:, rows].conj()
+        others = self._spectra[:, columns]
+        # Summed over r after the product: the scattering angles are kept apart.
+        if turned.shape[1] * others.shape[1] <= _FEW_PAIRS:
+            products = np.einsum("fcr,fbr->fcb", others, turned)
+        else:
+            products = np.matmul(others, turned.swapaxes(1, 2))
+        correlation = fft.irfft(np.moveaxis(products, 0, -1), n=self._n_phi, overwrite_x=True)
+        values, places = correlation_peaks(correlation, 1)
+        norms = self._norms[columns, None] * self._norms[rows]
+        return normalised(values, norms).T, (places * (-360.0 / self._n_phi)).swapaxes(0, 1)
+
+    def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:
+        """Rotate `other` by ``shift[0]`` degrees and add it to `onto`."""
+        phases = np.exp(-1j * np.deg2rad(shift[0]) * self._frequencies)
+        rotated = self._spectra[:, other] * phases[:, None]
+        if self._n_phi % 2 == 0:
+            # The highest frequency is sampled at its crests alone: what a rotation by part of a
+            # bin takes off them cannot be represented.
+            rotated[-1] = rotated[-1].real
+        target = self._spectra[:, onto]
+        np.add(target, rotated, out=target, casting="same_kind")
+        self._norms[onto] = self._norm(onto)
+
+    def move(self, source: int, target: int) -> None:
+        """Put a copy of `source` in the place of `target`."""
+        self._spectra[:, target] = self._spectra[:, source]
+        self._norms[target] = self._norms[source]
+
+    def _norm(self, i: int) -> float:
+        """Norm of a pattern from its coefficients (Parseval)."""
+        power = np.square(np.abs(self._spectra[:, i])).sum(axis=1, dtype=np.float64)
+        twice = 2 * power.sum() - power[0] - (power[-1] if self._n_phi % 2 == 0 else 0.0)
+        return float(np.sqrt(twice / self._n_phi))
+
+
+class ShiftableMaps:
+    """Maps, compared by their highest correlation over all lateral shifts.
+
+    Parameters
+    ----------
+    maps
+        ``(n, *scan_shape)``, NaN where not measured.
+    """
+
+    def __init__(self, maps: NDArray) -> None:
+        maps = np.asarray(maps, dtype=np.float64)
+        self.n_shifts = maps.ndim - 1
+        self._maps = centered_maps(maps)
+        # Twice the scan, so that nothing leaves it on one side to come in on the other.
+        self._padded = tuple(fft.next_fast_len(2 * size - 1, real=True) for size in maps.shape[1:])
+        self._axes = tuple(range(-self.n_shifts, 0))
+        self._spectra = np.stack([self._spectrum(scan) for scan in self._maps])
+        self._norms = np.array([np.linalg.norm(scan) for scan in self._maps])
+
+    def __len__(self) -> int:
+        return len(self._maps)
+
+    @property
+    def bytes_per_pair(self) -> int:
+        """Bytes of the correlation of one pair and of its Fourier coefficients."""
+        return 4 * int(np.prod(self._padded)) * self._maps.itemsize
+
+    def compare(
+        self, rows: slice, columns: slice
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Similarities and the shifts in scan pixels that bring the columns onto the rows."""
+        products = self._spectra[rows, None] * self._spectra[None, columns].conj()
+        correlation = fft.irfftn(products, s=self._padded, axes=self._axes)
+        values, places = correlation_peaks(correlation, self.n_shifts)
+        norms = self._norms[rows, None] * self._norms[columns]
+        return normalised(values, norms), places
+
+    def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:
+        """Shift `other` by scan pixels and add what remains within the scan to `onto`."""
+        self._maps[onto] += translated(self._maps[other], shift)
+        self._maps[onto] -= self._maps[onto].mean()
+        self._spectra[onto] = self._spectrum(self._maps[onto])
+        self._norms[onto] = np.linalg.norm(self._maps[onto])
+
+    def move(self, source: int, target: int) -> None:
+        """Put a copy of `source` in the place of `target`."""
+        for values in (self._maps, self._spectra, self._norms):
+            values[target] = values[source]
+
+    def _spectrum(self, scan: NDArray[np.float64]) -> NDArray[np.complexfloating]:
+        return fft.rfftn(scan, s=self._padded)
+
+
+class FixedRows:
+    """Rows of numbers, compared as they are: the baselines of the paper's Figs. 6a, 6b and S2.
+
+    Parameters
+    ----------
+    rows
+        ``(n, n_values)`` without NaN.
+    metric
+        ``"correlation"`` coefficient, ``"cosine"`` of the angle between the rows, or
+        ``"euclidean"``: 1 minus the distance between the rows scaled to unit norm.
+    """
+
+    n_shifts = 0
+
+    def __init__(self, rows: NDArray, metric: Metric) -> None:
+        self._rows = np.array(rows, dtype=np.float64)
+        self._metric = metric
+        self._units = np.stack([self._unit(row) for row in self._rows])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @property
+    def bytes_per_pair(self) -> int:
+        """Bytes of one number."""
+        return self._rows.itemsize
+
+    def compare(
+        self, rows: slice, columns: slice
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """Similarities, and no shifts."""
+        cosines = np.clip(self._units[rows] @ self._units[columns].T, -1.0, 1.0)
+        if self._metric == "euclidean":
+            cosines = 1.0 - np.sqrt(2.0 - 2.0 * cosines)
+        return cosines, np.empty((*cosines.shape, 0))
+
+    def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:  # noqa: ARG002
+        """Add `other` to `onto`."""
+        self._rows[onto] += self._rows[other]
+        self._units[onto] = self._unit(self._rows[onto])
+
+    def move(self, source: int, target: int) -> None:
+        """Put a copy of `source` in the place of `target`."""
+        self._rows[target] = self._rows[source]
+        self._units[target] = self._units[source]
+
+    def _unit(self, row: NDArray[np.floating]) -> NDArray[np.floating]:
+        if self._metric == "correlation":
+            row = without_mean(row)
+        norm = np.linalg.norm(row)
+        return row / norm if norm > 0 else row

@@ -1,0 +1,108 @@
+"""Averages over a group: patterns after rotation, maps after shift."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from hs_nmfcluster.clustering.correlation import translated
+from hs_nmfcluster.detector import Detector
+
+# Share of an interpolated value that must come from measured pixels.
+_HALF = 0.5 - 1e-6
+
+
+def rotated_average(
+    patterns: NDArray, angles: NDArray[np.floating], detector: Detector
+) -> NDArray[np.float64]:
+    """Mean of patterns after each has been rotated about the beam.
+
+    Parameters
+    ----------
+    patterns
+        ``(n, n_v, n_u)``, NaN where not measured.
+    angles
+        ``(n,)`` degrees to rotate each by, from +x towards +y.
+    detector
+        Centre and scale. Angles are true angles also where the pixels are not square.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n_v, n_u)``; NaN where none was measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.clustering.averages import rotated_average
+    >>> from hs_nmfcluster.detector import Detector
+    >>> pattern = np.array([[0.0, 0, 0], [0, 0, 1], [0, 0, 0]])
+    >>> rotated_average(pattern[None], [90], Detector((3, 3), center=(1, 1)))[2].round(9).tolist()
+    [0.0, 1.0, 0.0]
+    """
+    return _mean([_rotated(*one, detector) for one in zip(patterns, angles, strict=True)])
+
+
+def aligned_average(maps: NDArray, shifts: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean of maps after each has been shifted, seen in the mean of their frames.
+
+    Parameters
+    ----------
+    maps
+        ``(n, *scan_shape)``, NaN where not measured.
+    shifts
+        ``(n, n_scan_axes)`` scan pixels that bring each map onto the others. The whole-pixel part
+        of their mean is not applied.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``scan_shape``; NaN where none was measured.
+    """
+    moves = shifts - np.round(shifts.mean(axis=0))
+    return _mean([_shifted(*one) for one in zip(maps, moves, strict=True)])
+
+
+def _mean(
+    moved: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+) -> NDArray[np.float64]:
+    """Weighted mean of values with their weights."""
+    sums = sum(values * weights for values, weights in moved)
+    total = np.asarray(sum(weights for _, weights in moved))
+    return sums / np.where(total > 0, total, np.nan)
+
+
+def _rotated(
+    pattern: NDArray, angle: float, detector: Detector
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Pattern rotated about the beam, and 1 where it is measured, else 0."""
+    measured = ~np.isnan(pattern)
+    values = np.where(measured, pattern, 0).astype(np.float64)
+    if angle == 0:
+        return values, measured.astype(np.float64)
+    cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
+    # In units of length the inverse rotation (y first) leads from where a value goes to where it
+    # comes from; the scales convert from pixels and back.
+    scale = np.diag(detector.scale[::-1])
+    matrix = np.linalg.inv(scale) @ np.array([[cosine, -sine], [sine, cosine]]) @ scale
+    center = np.array(detector.center[::-1])
+
+    def turn(image: NDArray[np.float64]) -> NDArray[np.float64]:
+        offset = center - matrix @ center
+        return ndimage.affine_transform(image, matrix, offset, order=1, mode="grid-constant")
+
+    weights = turn(measured.astype(np.float64))
+    known = weights >= _HALF
+    return np.where(known, turn(values) / np.where(known, weights, 1), 0), known.astype(np.float64)
+
+
+def _shifted(
+    scan: NDArray, shift: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Map shifted, and 1 where it is measured, else 0."""
+    measured = ~np.isnan(scan)
+    level = scan[measured].mean()
+    # Around its mean, as what lies beyond the rim is taken for zero.
+    values = translated(np.where(measured, scan - level, 0.0), shift) + level
+    weights = ndimage.shift(measured.astype(np.float64), shift, order=1, mode="grid-constant")
+    known = weights >= _HALF
+    return np.where(known, values, 0), known.astype(np.float64)

@@ -1,0 +1,150 @@
+"""Cuts through a tree: the groups that are left when merges are undone from the top."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Distances, where 1 is that of unlike patterns: of patterns that are the same but for details, of
+# a tree of one kind, and of patterns that have nothing in common.
+_SAME, _HALF_ALIKE, _UNLIKE = 0.1, 0.5, 0.8
+# Rating from which a step stands out.
+_CLEAR = 0.4
+_TINY = 1e-12
+
+
+def effective_distances(linkage: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance below which a cut from the top undoes each merge, ``(n - 1,)``.
+
+    A merge is undone if its own distance and those of all merges above it lie above the cut: its
+    effective distance is the smallest of these. A cut at h leaves ``1 + (effective > h).sum()``
+    groups. Where no inversion lies above a merge, it is the merge's own distance.
+    """
+    n = len(linkage) + 1
+    effective = linkage[:, 2].copy()
+    for merge in range(n - 2, -1, -1):
+        for cluster in linkage[merge, :2].astype(np.intp):
+            if cluster >= n:
+                effective[cluster - n] = min(effective[cluster - n], effective[merge])
+    return effective
+
+
+def members(linkage: NDArray[np.float64], kept: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """Components of each group that the kept merges leave, by their first component."""
+    n = len(linkage) + 1
+    groups: dict[int, list[int]] = {component: [component] for component in range(n)}
+    for merge in np.flatnonzero(kept).tolist():
+        first, second = linkage[merge, :2].astype(int).tolist()
+        groups[n + merge] = groups.pop(first) + groups.pop(second)
+    return sorted((np.sort(group) for group in groups.values()), key=lambda group: group[0])
+
+
+def displacements(
+    linkage: NDArray[np.float64], shifts: NDArray[np.float64], kept: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """How far each component lies from the first component of its group, ``(n, n_shifts)``.
+
+    The opposite of the shifts that brought it there, added up along the kept merges.
+    """
+    n = len(linkage) + 1
+    applied = np.zeros((n, shifts.shape[1]))
+    inside: list[list[int]] = [[component] for component in range(n)]
+    for (first, second), shift, keep in zip(linkage[:, :2].astype(int), shifts, kept, strict=True):
+        inside.append(inside[first] + inside[second] if keep else [])
+        if keep:
+            applied[inside[second]] += shift
+    for group in members(linkage, kept):
+        applied[group] = applied[group[0]] - applied[group]
+    return applied
+
+
+def position(
+    linkage: NDArray[np.float64], kept: NDArray[np.bool_], distance: float | None, kind: str
+) -> float | None:
+    """Where a cut lies along the axis of a dendrogram, None if no straight line is that cut.
+
+    Parameters
+    ----------
+    linkage
+        ``(n - 1, 4)``.
+    kept
+        ``(n - 1,)`` merges that are not undone.
+    distance
+        Of the cut, if it was made by distance.
+    kind
+        ``"sequence"``, in which merge number i (from 1) lies at i, or ``"distance"``.
+    """
+    undone = ~kept
+    if kind == "sequence":
+        return None if kept[undone.argmax() :].any() and undone.any() else kept.sum() + 0.5
+    if distance is not None:
+        return distance
+    below = linkage[kept, 2].max(initial=0.0)
+    above = linkage[undone, 2].min(initial=below + _SAME)
+    return float(below + above) / 2 if below < above else None
+
+
+@dataclass(frozen=True)
+class SuggestedCut:
+    """A cut and why it was chosen.
+
+    Attributes
+    ----------
+    distance
+        Where to cut.
+    n_groups
+        Number of groups that it leaves.
+    reason
+        Why, in words.
+    """
+
+    distance: float
+    n_groups: int
+    reason: str
+
+
+def suggest(linkage: NDArray[np.float64]) -> SuggestedCut:
+    """Cut at the step between distances that is largest for what lies below it.
+
+    Between 2 and n/2 groups, the step from the largest distance kept, b, to the smallest one
+    undone, a, is rated by (a − b) / (b + 0.1). Relative to b, so that one stray component at the
+    top does not hide the families below it; plus 0.1, so that differences between equal
+    patterns do not count. Without a step that stands out, components whose tree closes at less
+    than half the distance of unlike patterns are one group, and components that are all unlike
+    each other stay alone.
+
+    Parameters
+    ----------
+    linkage
+        ``(n - 1, 4)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.clustering.cuts import suggest
+    >>> linkage = [[0, 1, 0.10, 2], [2, 3, 0.15, 2], [4, 5, 0.8, 4]]
+    >>> cut = suggest(np.array(linkage))
+    >>> cut.n_groups, round(cut.distance, 3)
+    (2, 0.475)
+    """
+    n = len(linkage) + 1
+    heights = np.concatenate([[0.0], np.sort(effective_distances(linkage))])
+    lowest, top = heights[1], heights[-1]
+    n_groups = np.arange(2, max(2, n // 2) + 1)
+    below, above = heights[n - n_groups], heights[n - n_groups + 1]
+    # Where a strong halo makes all patterns alike, all distances are small: so is the allowance.
+    rating = (above - below) / (below + min(_SAME, 0.2 * top) + _TINY)
+    best = int(rating.argmax())
+    a, b, groups = float(above[best]), float(below[best]), int(n_groups[best])
+    step = f"the step from {b:.3f} (within groups) to {a:.3f} (between them)"
+    if rating[best] >= _CLEAR:
+        reason = f"{step} is the clearest between merges that leave 2 to {n_groups[-1]} groups"
+        return SuggestedCut((a + b) / 2, groups, reason)
+    if top < _HALF_ALIKE:
+        reason = f"no step stands out and all join within {top:.3f}: they are alike"
+        return SuggestedCut(float(top) + _SAME / 2, 1, reason)
+    if lowest > _UNLIKE:
+        reason = f"even the two most similar are {lowest:.3f} apart: all are unlike"
+        return SuggestedCut(float(lowest) / 2, n, reason)
+    reason = f"{step} is the clearest, but it hardly stands out: look at the dendrogram"
+    return SuggestedCut((a + b) / 2, groups, reason)

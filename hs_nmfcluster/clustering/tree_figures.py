@@ -1,0 +1,173 @@
+"""Figures of a tree of components."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.clustering import cuts
+from hs_nmfcluster.clustering.inputs import By, Metric, check_choice, items_to_cluster
+from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.clustering.similarity import pairwise
+
+if TYPE_CHECKING:
+    from hyperspy.signal import BaseSignal
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from hs_nmfcluster.clustering.groups import Groups
+    from hs_nmfcluster.plotting.style import Scaling
+    from hs_nmfcluster.plotting.tree_layout import Kind
+
+_METRICS: tuple[Metric, ...] = get_args(Metric)
+_NAMES: dict[str, str] = {
+    "cross_correlation": "Maximum cross-correlation",
+    "correlation": "Correlation coefficient",
+    "cosine": "Cosine similarity",
+    "euclidean": "Euclidean distance",
+}
+_QUANTITIES = {"patterns": "intensity", "maps": "coefficient"}
+
+
+class TreeFigures:
+    """What `ClusterTree` compares and draws."""
+
+    patterns: "BaseSignal"
+    maps: "BaseSignal | None"
+    by: By
+    metric: Metric
+    grid: PolarGrid
+    linkage: NDArray[np.float64]
+    similarity: NDArray[np.floating]
+
+    def cut(self, *, distance: float | None = None, n_groups: int | None = None) -> "Groups":
+        """See `ClusterTree.cut`."""
+        raise NotImplementedError
+
+    def plot_dendrogram(
+        self,
+        kind: "Kind" = "distance",
+        *,
+        distance: float | None = None,
+        n_groups: int | None = None,
+        insets: bool = True,
+        scaling: "Scaling" = "weak",
+        ax: "Axes | None" = None,
+    ) -> "Figure":
+        """Draw the tree and a cut through it, inversions as they are (the paper's Fig. 7).
+
+        Parameters
+        ----------
+        kind
+            Along the sequence of merges (Fig. 7a) or their distances (Fig. 7b).
+        distance, n_groups
+            Where to cut, as in `cut`.
+        insets
+            Draw patterns and maps of the groups at the side.
+        scaling
+            Of the insets: ``"weak"`` enhances low intensities, ``"linear"`` does not.
+        ax
+            Where to draw, then without insets.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from hs_nmfcluster.plotting import plot_dendrogram
+
+        groups = self.cut(distance=distance, n_groups=n_groups)
+        images = groups.images() if insets and ax is None else {}
+        return plot_dendrogram(
+            self.linkage,
+            kind=kind,
+            groups=groups.labels.tolist(),
+            cut=cuts.position(self.linkage, groups.kept, groups.distance, kind),
+            distance_label=_distance_label(self.metric),
+            scaling=scaling,
+            ax=ax,
+            **images,
+        )
+
+    def compare(self, metric: Metric, by: By | None = None) -> NDArray[np.floating]:
+        """Similarity of all components by any metric, without a new tree.
+
+        Parameters
+        ----------
+        metric
+            As in `from_patterns`.
+        by
+            ``"patterns"`` or ``"maps"``; by default what the tree compares.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(n, n)``; for ``"euclidean"`` 1 − distance.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not among the allowed ones, or there are no maps.
+        """
+        by = self.by if by is None else by
+        check_choice("by", by, get_args(By))
+        check_choice("metric", metric, get_args(Metric))
+        if (metric, by) == (self.metric, self.by):
+            return self.similarity
+        return pairwise(items_to_cluster(self._compared(by), by, metric, self.grid))[0]
+
+    def _compared(self, by: By) -> NDArray:
+        if by == "patterns":
+            return self.patterns.data
+        if self.maps is None:
+            raise ValueError('`by="maps"` needs maps; these patterns have none.')
+        return self.maps.data
+
+    def plot_similarity(
+        self, metric: Metric | Sequence[Metric] = _METRICS, by: By | None = None
+    ) -> "Figure":
+        """Draw the similarity of all pairs (the paper's Figs. 6a, b, d, e and S2).
+
+        Parameters
+        ----------
+        metric
+            One or several.
+        by
+            ``"patterns"`` or ``"maps"``; by default what the tree compares.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from hs_nmfcluster.plotting import plot_similarity
+
+        chosen = [metric] if isinstance(metric, str) else list(metric)
+        matrices = {_NAMES[name]: self.compare(name, by) for name in chosen}
+        distances = [_NAMES["euclidean"]] if "euclidean" in chosen else []
+        for name in distances:
+            matrices[name] = 1.0 - matrices[name]
+        return plot_similarity(matrices, distances=distances)
+
+    def plot_scatter_tableau(self, by: By | None = None) -> "Figure":
+        """Draw every component against every other, pixel by pixel (the paper's Fig. S1).
+
+        Parameters
+        ----------
+        by
+            ``"patterns"`` or ``"maps"``; by default what the tree compares.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from hs_nmfcluster.plotting import plot_scatter_tableau
+
+        by = self.by if by is None else by
+        check_choice("by", by, get_args(By))
+        return plot_scatter_tableau(self._compared(by), quantity=_QUANTITIES[by])
+
+
+def _distance_label(metric: Metric) -> str:
+    if metric == "euclidean":
+        return _NAMES[metric]
+    return f"Pseudo-distance (1 − {_NAMES[metric].removeprefix('Maximum ').lower()})"
