@@ -107,11 +107,13 @@ def _decompose(
 
     if options.n_components is not None:
         return decompose(options.n_components)
-    try:
-        return decompose(DEFAULT_COMPONENTS)
-    except TooManyComponentsError as error:
-        say(f"Components: {error.allowed}, as many as the data allow")
-        return decompose(error.allowed)
+    n_components = DEFAULT_COMPONENTS
+    while True:
+        try:
+            return decompose(n_components)
+        except TooManyComponentsError as error:
+            n_components = error.allowed
+            say(f"Components: {n_components}, as many as the data allow")
 
 
 def write(signal: "NMFDiffraction2D", outcome: Outcome, folder: Path) -> list[str]:

@@ -19,7 +19,8 @@ def check_patterns(signal: "BaseSignal") -> None:
     TypeError
         Complex, boolean or non-numeric data.
     ValueError
-        Ragged data, a signal dimension other than 2, non-uniform axes.
+        Ragged or empty data, a signal dimension other than 2, detector axes that are not the
+        last two of the array, non-uniform axes.
     """
     manager = signal.axes_manager
     if signal.ragged:
@@ -29,6 +30,13 @@ def check_patterns(signal: "BaseSignal") -> None:
             f"The signal dimension is {manager.signal_dimension}, it must be 2 (patterns). "
             "Use `transpose` or `as_signal2D` to say which two axes are the detector's."
         )
+    if manager.signal_indices_in_array != (signal.data.ndim - 1, signal.data.ndim - 2):
+        raise ValueError(
+            "The detector's axes are not the last two of the data array. Put them there with "
+            "`s.transpose(signal_axes=s.axes_manager.signal_axes)`."
+        )
+    if signal.data.size == 0:
+        raise ValueError(f"The signal is empty: its data are of shape {signal.data.shape}.")
     if signal.data.dtype.kind not in "iuf":
         raise TypeError(
             f"The data are of dtype {signal.data.dtype}; they must be real numbers (integer or "
@@ -102,6 +110,23 @@ def check_ring(inner: object, outer: object) -> None:
         raise ValueError(f"The radii must be 0 ≤ inner < outer, got {inner} and {outer}.")
 
 
+def check_factorization(value: object) -> None:
+    """Refuse what is not the result of a decomposition.
+
+    Raises
+    ------
+    TypeError
+        Naming what was given.
+    """
+    from hs_nmfcluster.factorization.result import Factorization
+
+    if not isinstance(value, Factorization):
+        raise TypeError(
+            "`factorization` must be the result of `decompose_als_nmf`, not "
+            f"{type(value).__name__}."
+        )
+
+
 def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, ...]) -> None:
     """Refuse data that cannot be factorized.
 
@@ -131,14 +156,15 @@ def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, .
             "`s.map(np.nan_to_num)`."
         )
     if not (look.maximum > 0).any():
+        where = "" if look.n_positions == np.prod(scan_shape) else " that `navigation_mask` keeps"
         raise ValueError(
-            f"The data hold no positive value (the largest is {look.maximum.max():g}): there is "
-            "nothing that non-negative components could describe."
+            f"The data{where} hold no positive value (the largest is {look.maximum.max():g}): "
+            "there is nothing that non-negative components could describe."
         )
     if not (look.maximum[~mask] > 0).any():
         raise ValueError(
-            "No signal is left after masking: all positive values lie in pixels or positions "
-            "that `signal_mask` or `navigation_mask` leave out."
+            "No signal is left after masking: all positive values lie in pixels that "
+            "`signal_mask` leaves out."
         )
 
 

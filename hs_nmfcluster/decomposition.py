@@ -88,6 +88,7 @@ def decompose(
     given = None if automatic else _given_mask(signal, signal_mask)
     if center is not None:
         axes.find_center(signal, center)
+    _check_rank_early(signal, arguments.n_components, left_out, given)
 
     look = survey(signal.data, left_out)
     position, how = axes.find_center(signal, center, look.mean)
@@ -108,7 +109,22 @@ def decompose(
     learning_results.store(
         signal, factorization.patterns.data, factorization.maps.data, result.mean_square
     )
+    # Clustering must not estimate again what may have been given here.
+    signal.learning_results.beam_center = position
     return factorization
+
+
+def _check_rank_early(
+    signal: "BaseSignal",
+    n_components: int,
+    left_out: NDArray[np.bool_] | None,
+    given: masks.DetectorMask | None,
+) -> None:
+    """Refuse what no automatic mask could make possible, before the data are read."""
+    manager = signal.axes_manager
+    n_positions = manager.navigation_size if left_out is None else int((~left_out).sum())
+    n_pixels = manager.signal_size if given is None else int((~given.array).sum())
+    checks.check_rank(n_components, n_positions, n_pixels)
 
 
 def _given_mask(signal: "BaseSignal", mask: "Mask | None") -> masks.DetectorMask:

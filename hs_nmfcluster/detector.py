@@ -13,6 +13,9 @@ from scipy import ndimage
 # A pixel this many times brighter than its brightest neighbour is a defect: the point spread
 # of every camera puts more than this into the neighbours of a real spot.
 _HOT_PIXEL_RATIO = 10.0
+# A peak lower than this many standard deviations of the noise is noise: the highest of a million
+# smoothed pixels reaches five.
+_BEAM_TO_NOISE = 7.0
 # Share of the direct beam's height at which the default mask takes it to have ended. The beam
 # is >= 100 times brighter than the halo around it, so what is left is below the halo.
 _BEAM_END = 0.005
@@ -158,21 +161,36 @@ def _first_below(profile: NDArray[np.float64], level: float) -> int:
 
 
 def _without_defects(pattern: NDArray) -> NDArray[np.float64]:
-    image = np.nan_to_num(np.asarray(pattern, dtype=np.float64), posinf=0.0, neginf=0.0)
+    image = np.asarray(pattern, dtype=np.float64)
+    finite = np.isfinite(image)
+    image = np.where(finite, image, np.median(image[finite]) if finite.any() else 0.0)
+    level, noise = _background(image)
     neighbours = np.ones((3, 3), dtype=bool)
     neighbours[1, 1] = False
     brightest = ndimage.maximum_filter(image, footprint=neighbours, mode="nearest")
-    hot = image > _HOT_PIXEL_RATIO * np.maximum(brightest, np.median(image))
+    hot = image - level > _HOT_PIXEL_RATIO * np.maximum(brightest - level, noise)
     return np.where(hot, brightest, image)
+
+
+def _background(image: NDArray[np.float64]) -> tuple[float, float]:
+    """Level and standard deviation of the noise, from the darkest tenth of the pixels.
+
+    So few, because a disk may fill most of the detector.
+    """
+    lowest, low = np.percentile(image, (1, 10))
+    # Quantiles of the normal distribution.
+    noise = (low - lowest) / (2.326 - 1.282)
+    return min(float(low + 1.282 * noise), float(np.median(image))), float(noise)
 
 
 def _beam_spot(pattern: NDArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]] | None:
     """Pattern above its background, and the connected pixels above half the beam's height."""
     image = _without_defects(pattern)
-    image -= np.median(image)
+    image -= _background(image)[0]
     smooth = ndimage.gaussian_filter(image, 1.0, mode="nearest")
+    level, noise = _background(smooth)
     peak = np.unravel_index(np.argmax(smooth), smooth.shape)
-    if smooth[peak] <= 0:
+    if smooth[peak] <= max(level + _BEAM_TO_NOISE * noise, 0.0):
         return None
     labels, _ = ndimage.label(smooth >= smooth[peak] / 2)
     return image, labels == labels[peak]

@@ -338,8 +338,10 @@ class NMFDiffraction2D(Signal2D):
         metric
             ``"cross_correlation"``, the paper's; ``"correlation"``, ``"cosine"`` and
             ``"euclidean"`` are the ones that it compares with and know of no rotation or shift.
-        n_radial, n_azimuthal, radial_range, center
+        n_radial, n_azimuthal, radial_range
             As in :meth:`polar_transform`.
+        center
+            Beam centre ``(x, y)`` in pixels; by default that of the decomposition.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -349,9 +351,9 @@ class NMFDiffraction2D(Signal2D):
 
         Raises
         ------
-        ValueError
+        TypeError, ValueError
             For a scan that has not been decomposed; for fewer than two patterns; for an
-            argument that is out of range.
+            argument that is out of range or of the wrong type.
 
         Examples
         --------
@@ -362,7 +364,7 @@ class NMFDiffraction2D(Signal2D):
         """
         from hs_nmfcluster.clustering.tree import ClusterTree
 
-        patterns, maps = self._components(factorization, by, center)
+        patterns, maps, center = self._components(factorization, by, center)
         return ClusterTree.from_patterns(
             patterns,
             maps,
@@ -430,20 +432,25 @@ class NMFDiffraction2D(Signal2D):
         factorization: "Factorization | None",
         by: str,
         center: Sequence[float] | None,
-    ) -> tuple["BaseSignal", "BaseSignal | None"]:
-        """Patterns and maps to cluster."""
+    ) -> tuple["BaseSignal", "BaseSignal | None", Sequence[float]]:
+        """Patterns and maps to cluster, and the beam centre."""
         if factorization is not None:
-            return factorization.patterns, factorization.maps
+            checks.check_factorization(factorization)
+            known = factorization.center if center is None else center
+            return factorization.patterns, factorization.maps, known
         checks.check_patterns(self)
         if learning_results.has_nmf(self):
             patterns, maps = learning_results.recall(self)
+            if center is None:
+                center = getattr(self.learning_results, "beam_center", None)
             position, _ = axes.find_center(self, center)
             return (
                 axes.pattern_stack(self, patterns, position, "Decomposition patterns"),
                 axes.map_stack(self, maps, "Decomposition maps"),
+                position,
             )
         if self.axes_manager.navigation_dimension == 1 and by == "patterns":
-            return self, None
+            return self, None, axes.find_center(self, center)[0]
         raise ValueError(
             "There is no decomposition to cluster: call `decompose_als_nmf` first, or hand over "
             "its result as `factorization`. To cluster the patterns of a scan themselves, make "

@@ -1,0 +1,35 @@
+"""Fixtures shared by all tests."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+
+mpl.use("agg")
+
+ROOT = Path(__file__).resolve().parents[1]
+DATA_VARIABLE = "HS_NMFCLUSTER_TEST_DATA"
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of files written by microscopes, which are not part of the project."""
+    folder = Path(os.environ.get(DATA_VARIABLE) or ROOT.parent / "shared" / "data" / "real")
+    if not folder.is_dir():
+        pytest.skip(f"no real files: {folder} is not a folder (set {DATA_VARIABLE})")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _close_figures() -> Iterator[None]:
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")

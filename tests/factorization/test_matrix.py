@@ -1,0 +1,102 @@
+import dask.array as da
+import numpy as np
+import pytest
+from scans import CHUNKS, counts
+
+from hs_nmfcluster.factorization.matrix import ScanMatrix, map_patterns, pieces, whole_patterns
+
+
+def take_rows(rows, positions):
+    return rows
+
+
+def add_up(rows, positions, factor):
+    return factor * rows.sum(axis=0, dtype=float)
+
+
+class TestCollect:
+    @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+    def test_rows_in_order(self, chunks):
+        data = counts()
+        matrix = ScanMatrix.from_array(da.from_array(data, chunks=chunks))
+        np.testing.assert_array_equal(matrix.collect(take_rows), data.reshape(30, 63))
+
+    @pytest.mark.parametrize("chunks", [None, (2, 4, 3, 9)])
+    def test_masks(self, chunks):
+        data = counts()
+        rng = np.random.default_rng(0)
+        left_out, dark = rng.random((5, 6)) < 0.4, rng.random((7, 9)) < 0.3
+        left_out[2] = True
+        source = data if chunks is None else da.from_array(data, chunks=chunks)
+        matrix = ScanMatrix.from_array(source, left_out, dark)
+        expected = data[~left_out][:, ~dark]
+        np.testing.assert_array_equal(matrix.collect(take_rows), expected)
+        assert (matrix.n_positions, matrix.n_pixels) == expected.shape
+        assert matrix.size == expected.size
+        np.testing.assert_array_equal(matrix.positions, np.flatnonzero(~left_out))
+
+    @pytest.mark.parametrize("chunks", [None, (2, 4, 3, 9)])
+    def test_native_byte_order(self, chunks):
+        data = counts().astype(">u2")
+        source = data if chunks is None else da.from_array(data, chunks=chunks)
+        rows = ScanMatrix.from_array(source).collect(take_rows)
+        assert rows.dtype == "=u2"
+        np.testing.assert_array_equal(rows, data.reshape(30, 63))
+
+
+class TestVisit:
+    @pytest.mark.parametrize("chunks", [None, (1, 1, 7, 9), (5, 2, 7, 3)])
+    def test_sum(self, chunks):
+        data = counts()
+        source = data if chunks is None else da.from_array(data, chunks=chunks)
+        found = ScanMatrix.from_array(source).visit(add_up, np.add, 2.0)
+        np.testing.assert_allclose(found, 2.0 * data.reshape(30, 63).sum(axis=0))
+
+    def test_in_memory(self):
+        data = counts()
+        matrix = ScanMatrix.from_array(da.from_array(data, chunks=(2, 2, 3, 3))).in_memory()
+        assert all(isinstance(block.rows, np.ndarray) for block in matrix.blocks)
+        np.testing.assert_array_equal(matrix.collect(take_rows), data.reshape(30, 63))
+
+
+class TestPieces:
+    def test_small_pieces_cover_all_rows(self, monkeypatch):
+        monkeypatch.setattr("hs_nmfcluster.factorization.matrix._PIECE_BYTES", 8 * 6 * 4)
+        rows = np.arange(66, dtype="u1").reshape(11, 6)
+        found = list(pieces(rows, np.arange(11)))
+        assert [len(x) for x, _ in found] == [4, 4, 3]
+        assert all(x.dtype == np.float64 for x, _ in found)
+        np.testing.assert_array_equal(np.concatenate([x for x, _ in found]), rows)
+        np.testing.assert_array_equal(np.concatenate([p for _, p in found]), np.arange(11))
+
+
+class TestWholePatterns:
+    @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+    def test_patterns_are_whole(self, chunks):
+        data = whole_patterns(da.from_array(counts(), chunks=chunks))
+        assert data.numblocks[-2:] == (1, 1)
+
+    def test_huge_chunks_are_split(self):
+        data = whole_patterns(da.zeros((200, 200, 128, 128), dtype="u2", chunks=-1))
+        assert max(np.prod(c) for c in zip(*data.chunks, strict=False)) > 0
+        largest = np.prod([max(sizes) for sizes in data.chunks]) * 2
+        assert largest <= 128 * 2**20
+
+    def test_crumbs_are_put_together(self):
+        data = whole_patterns(da.zeros((100, 100, 16, 16), dtype="u1", chunks=(1, 1, 16, 16)))
+        assert data.npartitions <= 64
+
+
+class TestMapPatterns:
+    @pytest.mark.parametrize("shape", [(), (2, 3)])
+    @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+    def test_lazy_equals_eager(self, shape, chunks):
+        def function(patterns, factor):
+            sums = factor * patterns.sum(axis=(-2, -1), dtype=float)
+            return sums if not shape else np.broadcast_to(sums[..., None, None], (*sums.shape, 2, 3))
+
+        data = counts()
+        lazy = map_patterns(function, da.from_array(data, chunks=chunks), 3.0, shape=shape)
+        assert isinstance(lazy, da.Array)
+        assert lazy.shape == (5, 6, *shape)
+        np.testing.assert_allclose(lazy.compute(), map_patterns(function, data, 3.0, shape=shape))

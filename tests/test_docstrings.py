@@ -1,0 +1,29 @@
+"""The examples in the docstrings."""
+
+import doctest
+import importlib
+from pathlib import Path
+
+import pytest
+
+import hs_nmfcluster
+
+FOLDER = Path(hs_nmfcluster.__file__).parent
+OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def module_names() -> list[str]:
+    """Return the dotted name of every module of the package."""
+    paths = (path.relative_to(FOLDER.parent).with_suffix("") for path in FOLDER.rglob("*.py"))
+    return sorted(".".join(path.parts).removesuffix(".__init__") for path in paths)
+
+
+@pytest.mark.parametrize("name", module_names())
+def test_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    runner = doctest.DocTestRunner(optionflags=OPTIONS)
+    report: list[str] = []
+    for example in doctest.DocTestFinder(exclude_empty=True).find(module):
+        runner.run(example, out=report.append)
+    assert not runner.failures, "".join(report)
