@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster import axes, checks, masks
+from hs_nmfcluster.detector import estimate_beam_center
 from hs_nmfcluster.factorization import learning_results
 from hs_nmfcluster.factorization.fit import Fit, fit
 from hs_nmfcluster.factorization.matrix import ScanMatrix
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 _logger = logging.getLogger(__name__)
 
 _SOLVERS = ("als",)
+# Pixels by which a centre can be off before rotations and spacings suffer visibly.
+_DISAGREEMENT = 1.0
 _VERSIONS_OF = ("hs_nmfcluster", "hyperspy", "rosettasciio", "dask", "numpy", "scipy")
 
 
@@ -100,6 +103,7 @@ def decompose(
     _report_negative(look, mask.array)
     if print_info:
         _print_geometry(position, how, mask)
+        _print_disagreement(position, look.mean)
 
     result = _fit(matrix, arguments, show_progressbar)
     settings = _settings(signal, arguments, mask, how, matrix)
@@ -170,6 +174,16 @@ def _print_geometry(center: tuple[float, float], how: str, mask: masks.DetectorM
     print(f"Beam centre: x = {center[0]:.2f}, y = {center[1]:.2f} px ({how})")
     kept = 1 - mask.array.mean()
     print(f"Detector mask: {mask.description}; {100 * kept:.1f} % of the pixels kept")
+
+
+def _print_disagreement(center: tuple[float, float], mean_pattern: NDArray) -> None:
+    """Say where the mean pattern shows the beam, if that is not where it was taken to be."""
+    x, y = estimate_beam_center(mean_pattern)
+    if np.hypot(x - center[0], y - center[1]) > _DISAGREEMENT:
+        print(
+            f"  but the mean pattern shows it at x = {x:.2f}, y = {y:.2f} px; "
+            f"`center=({x:.2f}, {y:.2f})` takes that"
+        )
 
 
 def _settings(

@@ -62,13 +62,17 @@ def read(path: str | os.PathLike[str]) -> tuple["BaseSignal", str, dict[str, Any
 
     if not Path(path).exists():
         raise FileNotFoundError(f"There is no file {os.fspath(path)!r}.")
-    signal = load_signal(os.fspath(path))
+    not_ours = f"{os.fspath(path)!r} holds no result of hs_nmfcluster"
+    if Path(path).suffix not in _SUFFIXES:
+        raise ValueError(f"{not_ours}: results are {' or '.join(_SUFFIXES)} files.")
+    try:
+        signal = load_signal(os.fspath(path))
+    except Exception as error:  # whatever h5py or zarr raise on a damaged file
+        raise ValueError(f"{not_ours} that can be read: {error}") from error
     metadata = getattr(signal, "metadata", None)
     node = metadata.get_item(_NODE) if metadata is not None else None
     if node is None or node.get_item("kind") not in _CLASSES:
-        raise ValueError(
-            f"{os.fspath(path)!r} holds no result of hs_nmfcluster; open it with hyperspy.api.load."
-        )
+        raise ValueError(f"{not_ours}; open it with hyperspy.api.load.")
     kind, state = node.get_item("kind"), _as_dict(node.get_item("state"))
     delattr(signal.metadata, _NODE)
     return signal, kind, state

@@ -90,6 +90,7 @@ def match_components(
     *,
     by: Literal["patterns", "maps", "both"] = "patterns",
     mask: ArrayLike | None = None,
+    background: ArrayLike | None = None,
 ) -> ComponentMatch:
     """Pair found with true components, one to one, so that the sum of similarities is largest.
 
@@ -110,6 +111,11 @@ def match_components(
         What is compared.
     mask
         Detector pixels left out, ``(n_v, n_u)``, True = left out.
+    background
+        Patterns ``(n, n_v, n_u)`` whose share is taken out of all patterns before they are
+        compared (by orthogonal projection): the true halos, where crystals shall be matched.
+        A weak crystal is found on top of much of the halo, and is no less found for that. The
+        halos themselves then match nothing.
 
     Returns
     -------
@@ -133,9 +139,10 @@ def match_components(
     parts = []
     if by != "maps":
         keep = np.full(np.shape(patterns)[1:], True) if mask is None else ~np.asarray(mask, bool)
-        parts.append(
-            cosine_similarity(np.asarray(patterns)[:, keep], np.asarray(true_patterns)[:, keep])
-        )
+        sets = [np.asarray(stack, dtype=float)[:, keep] for stack in (patterns, true_patterns)]
+        if background is not None:
+            sets = _without(np.asarray(background, dtype=float)[:, keep], *sets)
+        parts.append(cosine_similarity(*sets))
     if by != "patterns":
         if maps is None or true_maps is None:
             raise ValueError(f"by={by!r} needs maps and true_maps")
@@ -436,6 +443,21 @@ def _common_pixels(
     a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
     measured = np.isfinite(a).all(axis=0) & np.isfinite(b).all(axis=0)
     return a[:, measured], b[:, measured]
+
+
+def _without(
+    background: NDArray[np.float64], *stacks: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    measured = np.isfinite(np.concatenate([background, *stacks])).all(axis=0)
+    basis = np.linalg.qr(background[:, measured].T)[0]
+    cleaned = []
+    for stack in stacks:
+        vectors = stack[:, measured]
+        rest = vectors - (vectors @ basis) @ basis.T
+        # What is left of a pattern that is all background is rounding, not a direction.
+        nothing = np.linalg.norm(rest, axis=1) < 1e-9 * np.linalg.norm(vectors, axis=1)
+        cleaned.append(np.where(nothing[:, np.newaxis], 0.0, rest))
+    return cleaned
 
 
 def _unit(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -191,7 +191,7 @@ class TestHierarchicalCluster:
     def test_after_hyperspys_own_decomposition(self):
         s = signal(counts().astype(float))
         s.decomposition(algorithm="SVD", output_dimension=3, print_info=False)
-        s.crop_decomposition_dimension(3)
+        s.learning_results.crop_decomposition_dimension(3)
         assert len(s.hierarchical_cluster(center=(4, 3), show_progressbar=False)) == 3
 
     def test_lazy_patterns(self):

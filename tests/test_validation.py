@@ -81,6 +81,16 @@ class TestMatchComponents:
         match = validation.match_components(spoiled, patterns, mask=mask)
         np.testing.assert_allclose(match.scores, 1.0)
 
+    def test_background_does_not_count(self, rng):
+        halo, spots = rng.random((1, 4, 6)), np.zeros((2, 4, 6))
+        spots[0, 1, 2] = spots[1, 3, 4] = 1.0
+        true = np.concatenate([halo, spots])
+        found = np.stack([0.01 * spots[1] + halo[0], spots[0] + 3 * halo[0]])
+        match = validation.match_components(found, true, background=halo)
+        assert match.true.tolist() == [2, 1]
+        np.testing.assert_allclose(match.scores, 1)
+        np.testing.assert_allclose(match.similarity[:, 0], 0)
+
     def test_bad_arguments(self, rng):
         patterns = rng.random((3, 4, 6))
         with pytest.raises(ValueError, match="by must be"):

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 _SAME, _HALF_ALIKE, _UNLIKE = 0.1, 0.5, 0.8
 # Rating from which a step stands out.
 _CLEAR = 0.4
-_TINY = 1e-12
+# Distances that may be rounding alone.
+_ROUNDING = 1e-4
 
 
 def effective_distances(linkage: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -107,11 +108,11 @@ def suggest(linkage: NDArray[np.float64]) -> SuggestedCut:
     """Cut at the step between distances that is largest for what lies below it.
 
     Between 2 and n/2 groups, the step from the largest distance kept, b, to the smallest one
-    undone, a, is rated by (a − b) / (b + 0.1). Relative to b, so that one stray component at the
-    top does not hide the families below it; plus 0.1, so that differences between equal
-    patterns do not count. Without a step that stands out, components whose tree closes at less
-    than half the distance of unlike patterns are one group, and components that are all unlike
-    each other stay alone.
+    undone, a, is rated by (a − b) / (b + c). Relative to b, so that one stray component at the
+    top does not hide the families below it; plus c = 0.1, or a fifth of the largest distance if
+    that is less, so that differences between equal patterns do not count. Without a step that
+    stands out, components whose tree closes at less than half the distance of unlike patterns are
+    one group, and components that are all unlike each other stay alone.
 
     Parameters
     ----------
@@ -133,7 +134,7 @@ def suggest(linkage: NDArray[np.float64]) -> SuggestedCut:
     n_groups = np.arange(2, max(2, n // 2) + 1)
     below, above = heights[n - n_groups], heights[n - n_groups + 1]
     # Where a strong halo makes all patterns alike, all distances are small: so is the allowance.
-    rating = (above - below) / (below + min(_SAME, 0.2 * top) + _TINY)
+    rating = (above - below) / (below + min(_SAME, 0.2 * top) + _ROUNDING)
     best = int(rating.argmax())
     a, b, groups = float(above[best]), float(below[best]), int(n_groups[best])
     step = f"the step from {b:.3f} (within groups) to {a:.3f} (between them)"

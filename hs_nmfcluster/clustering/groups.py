@@ -71,7 +71,8 @@ class Groups:
 
     def __repr__(self) -> str:
         where = "" if self.distance is None else f" (cut at {self.distance:.3f})"
-        lines = [f"<{len(self)} groups of {len(self.tree)} components{where}"]
+        count = "1 group" if len(self) == 1 else f"{len(self)} groups"
+        lines = [f"<{count} of {len(self.tree)} components{where}"]
         lines += [
             f"  {number}: {len(members)} – {', '.join(map(str, members))}"
             for number, members in enumerate(self)

@@ -171,7 +171,7 @@ class ClusterTree(TreeFigures):
         return (
             f"<ClusterTree of {len(self)} {self.by} by {self.metric}: distances "
             f"{self.linkage[:, 2].min():.3f} … {self.linkage[:, 2].max():.3f}, suggested cut at "
-            f"{suggested.distance:.3f} into {suggested.n_groups} groups>"
+            f"{suggested.distance:.3f} into {suggested.n_groups} group(s)>"
         )
 
     @property

@@ -157,17 +157,23 @@ class _KeepPositions:
 
 
 def pieces(
-    rows: NDArray, positions: NDArray[np.int64]
-) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Rows in float64 and their positions, a piece at a time.
+    rows: NDArray, positions: NDArray[np.int64], dtype: type[np.floating[Any]] = np.float64
+) -> Iterator[tuple[NDArray[Any], NDArray[np.int64]]]:
+    """Rows in floating point and their positions, a piece at a time.
 
-    Float64 throughout: with the ill-conditioned systems that clipped ALS passes through in its
-    first iterations (condition numbers of 1e5), float32 products leave errors of per cents.
+    Parameters
+    ----------
+    rows
+        ``(n, n_pixels)`` of any real dtype.
+    positions
+        ``(n,)``.
+    dtype
+        What the rows are converted to.
     """
     step = max(1, _PIECE_BYTES // (8 * max(rows.shape[1], 1)))
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
-        yield rows[part].astype(np.float64), positions[part]
+        yield rows[part].astype(dtype), positions[part]
 
 
 def _merge_in_turn(parts: Iterator[T], merge: Callable[[T, T], T]) -> T:

@@ -1,68 +1,120 @@
 """Update rules of the factorization: pure functions of small matrices.
 
-With patterns S fixed, each row of the maps C depends on its own row of X alone, and only through
-``X Sᵀ``; with C fixed, S depends on X only through ``Cᵀ X``. So a rule never sees the data. All
-arrays carry the restart as their first axis.
+With patterns S fixed, each column of Cᵀ depends on its own row of X alone, and only through
+``S Xᵀ``; with C fixed, S depends on X only through ``Cᵀ X``. So a rule never sees the data, and
+both halves of an iteration are the same non-negative least-squares problem: find rows ``Y ≥ 0``
+that minimise ``‖A Y − …‖²`` given ``gram = AᵀA`` and ``target = Aᵀ …``.
 """
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 # Eigenvalues of a Gram matrix below this share of its largest are rounding, not signal.
 _RANK_TOLERANCE = 1e-12
+# Sweeps of coordinate descent an update. More cost no data pass and save some; beyond this the
+# passes saved were not worth the sweeps (measured on the simulated metallic glass).
+_SWEEPS = 8
+
+Rows = NDArray[Any]
 
 
-def als_maps(
-    products: NDArray[np.float64], pattern_gram: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Take steps 5 and 6 of Kimoto et al. (2024): least-squares maps, negatives set to zero.
+def als_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:  # noqa: ARG001
+    """Least squares, then negatives set to zero: steps 3 to 6 of Kimoto et al. (2024).
 
     Parameters
     ----------
-    products
-        ``X Sᵀ``, ``(restarts, n, k)``.
-    pattern_gram
-        ``S Sᵀ``, ``(restarts, k, k)``.
+    target
+        ``S Xᵀ`` for the maps or ``Cᵀ X`` for the patterns, ``(k, n)``.
+    gram
+        ``S Sᵀ`` or ``Cᵀ C``, ``(k, k)``.
+    rows
+        Not used: this rule starts afresh.
 
     Returns
     -------
     numpy.ndarray
-        Maps C, ``(restarts, n, k)``.
+        Non-negative ``(k, n)``.
 
     Examples
     --------
     >>> import numpy as np
-    >>> als_maps(np.array([[[2.0, -1.0]]]), np.eye(2)[None])
-    array([[[2., 0.]]])
+    >>> als_rows(np.array([[2.0], [-1.0]]), np.eye(2))
+    array([[2.],
+           [0.]])
     """
-    return np.maximum(products @ _inverse(pattern_gram), 0.0)
+    # Rank-safe: the pseudo-inverse where a component is not independent of the others.
+    inverse = np.linalg.pinv(gram, rcond=_RANK_TOLERANCE, hermitian=True)
+    return np.maximum(inverse @ target, 0.0)
 
 
-def als_patterns(
-    projections: NDArray[np.float64], map_gram: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Take steps 3 and 4 of Kimoto et al. (2024): least-squares patterns, clipped and normalised.
+def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
+    """Non-negative least squares by sweeps over the components (HALS).
+
+    Each row in turn is set to its best non-negative value with the others fixed (Cichocki &
+    Phan, IEICE Trans. Fundam. E92-A, 708, 2009), several times over (Gillis & Glineur, Neural
+    Comput. 24, 1085, 2012). The error never rises.
 
     Parameters
     ----------
-    projections
-        ``Cᵀ X``, ``(restarts, k, n_pixels)``.
-    map_gram
-        ``Cᵀ C``, ``(restarts, k, k)``.
+    target, gram
+        As in :func:`als_rows`.
+    rows
+        Where to start, ``(k, n)``; by default from the clipped least-squares solution.
 
     Returns
     -------
     numpy.ndarray
-        Patterns S, ``(restarts, k, n_pixels)``, rows of unit l2 norm; a row is zero where the
-        component has died.
+        Non-negative ``(k, n)``, of the dtype of `target`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> gram = np.array([[2.0, 1.0], [1.0, 2.0]])
+    >>> hals_rows(np.array([[1.0], [-1.0]]), gram).round(6)
+    array([[0.5],
+           [0. ]])
     """
-    patterns = np.maximum(_inverse(map_gram) @ projections, 0.0)
-    norms = np.linalg.norm(patterns, axis=-1, keepdims=True)
+    rows = als_rows(target, gram).astype(target.dtype) if rows is None else rows.copy()
+    gram = gram.astype(target.dtype)
+    for _ in range(_SWEEPS):
+        _sweep(rows, target, gram)
+    return rows
+
+
+def _sweep(rows: Rows, target: Rows, gram: Rows) -> None:
+    for j, weight in enumerate(np.diag(gram)):
+        if weight > 0:
+            step = target[j] - gram[j] @ rows
+            step /= weight
+            step += rows[j]
+            np.maximum(step, 0.0, out=rows[j])
+
+
+class Solver(NamedTuple):
+    """An update rule and the precision that it needs of the products with the data.
+
+    Parameters
+    ----------
+    update
+        ``update(target, gram, rows)``.
+    dtype
+        Of the products. Clipped least squares passes through systems with condition numbers of
+        1e5, where float32 leaves errors of per cents; coordinate descent does not.
+    """
+
+    update: Callable[[Rows, Rows, Rows | None], Rows]
+    dtype: type[np.floating[Any]]
+
+
+SOLVERS = {"als": Solver(als_rows, np.float64), "hals": Solver(hals_rows, np.float32)}
+
+
+def normalise(patterns: Rows) -> Rows:
+    """Scale patterns ``(k, n_pixels)`` to unit l2 norm; one that has died becomes zero."""
+    norms = np.linalg.norm(patterns, axis=1, keepdims=True)
     # What is left of a component that the others fully replace is rounding: call it dead.
-    alive = norms > 1e-12 * norms.max(axis=1, keepdims=True)
-    return np.divide(patterns, norms, out=np.zeros(patterns.shape), where=alive)
-
-
-def _inverse(gram: NDArray[np.float64]) -> NDArray[np.floating]:
-    """Inverse of symmetric matrices, the pseudo-inverse where a component is not independent."""
-    return np.linalg.pinv(gram, rcond=_RANK_TOLERANCE, hermitian=True)
+    alive = norms > 1e-12 * norms.max(initial=0.0)
+    return np.divide(patterns, norms, out=np.zeros_like(patterns), where=alive)

@@ -162,7 +162,8 @@ def _draw_branches(ax: Axes, layout: TreeLayout, groups: Sequence[int] | None) -
 
 
 def _set_limits(ax: Axes, layout: TreeLayout) -> None:
-    right = float(layout.x.max()) or 1.0
+    # Identical components merge at a distance of rounding: an axis of that length has no ticks.
+    right = max(float(layout.x.max()), 0.01)
     left = min(0.0, float(layout.x.min()))
     ax.set_xlim(left - 0.01 * (right - left), right + 0.05 * (right - left))
     ax.set_ylim(layout.number - 0.4, -0.6)
@@ -256,7 +257,7 @@ def _with_insets(layout: TreeLayout, groups: Sequence[int] | None, images: Group
     shown = [group for group in dict.fromkeys(groups[leaf] for leaf in layout.order) if group >= 0]
     height = max(
         len(shown) * (_INSET_HEIGHT + 0.35 * images.has_profiles) + 0.25,
-        2.2,
+        2.6,
         _LEAF_HEIGHT * layout.number + 0.6,
     )
     row_height = height / len(shown)

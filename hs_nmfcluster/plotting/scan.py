@@ -145,7 +145,7 @@ def _draw_rings(
 def _kept(radii: tuple[float | None, float | None], units: str) -> str:
     inner, outer = radii
     if inner is None:
-        return "" if outer is None else f"Mask keeps r ≤ {outer:.3g} {units}"
+        return "" if outer is None else f"Ring used: r ≤ {outer:.3g} {units}"
     if outer is None:
-        return f"Mask keeps r ≥ {inner:.3g} {units}"
-    return f"Mask keeps {inner:.3g} {units} ≤ r ≤ {outer:.3g} {units}"
+        return f"Ring used: r ≥ {inner:.3g} {units}"
+    return f"Ring used: {inner:.3g} {units} ≤ r ≤ {outer:.3g} {units}"

@@ -121,9 +121,11 @@ def _matrix_pattern(
     chosen = positions[np.linspace(0, positions.size - 1, min(positions.size, 64)).astype(int)]
     mean = camera.expected(chosen).mean(axis=0) / camera.dose
     radius = detector.radius()
-    ring = np.round(radius / detector.pixel).astype(int)
-    profile = np.bincount(ring.ravel(), mean.ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
-    smooth = np.interp(radius / detector.pixel, np.arange(profile.size), profile)
+    beyond = radius >= inner
+    ring = np.round(radius[beyond] / detector.pixel).astype(int)
+    rings, where = np.unique(ring, return_inverse=True)
+    profile = np.bincount(where, mean[beyond]) / np.bincount(where)
+    smooth = np.interp(radius / detector.pixel, rings, profile)
     return np.where(radius < inner, mean, smooth)
 
 

@@ -199,10 +199,7 @@ def linear_mixture(
         patterns, maps, particles, families, detector, painter.spot_radius + blur
     )
     make = _Mixer(maps.reshape(len(maps), -1), patterns, seed, noise)
-    largest = float(
-        (maps.reshape(len(maps), -1).max(axis=1) @ patterns.reshape(len(maps), -1)).max()
-    )
-    dtype = count_dtype(largest) if noise else np.dtype(np.float32)
+    dtype = count_dtype(dose * float(patterns.max())) if noise else np.dtype(np.float32)
     data = data_by_position(make, scan_shape, detector_shape, dtype, lazy=lazy, chunks=chunks)
     signal = calibrated_signal(
         data,

@@ -224,12 +224,13 @@ def _apart(
     upper = np.array([n_x - 1, n_y - 1], dtype=float)
     margin = np.minimum(distance / 2, upper / 2)
     places = np.empty((0, 2))
-    for _ in range(2000 * n_places):
-        if len(places) == n_places:
-            break
+    failures = 0
+    while len(places) < n_places and failures < 2000:
         place = rng.uniform(margin, upper - margin)
         if (np.hypot(*(places - place).T) >= distance).all():
-            places = np.vstack([places, place])
+            places, failures = np.vstack([places, place]), 0
+        else:
+            failures += 1
     if len(places) < n_places:
         raise ValueError(
             f"n_particles={n_places} do not fit into a scan of shape {scan_shape} without "

@@ -218,7 +218,8 @@ class Truth:
         with np.load(path, allow_pickle=False) as archive:
             state: dict[str, Any] = dict(archive)
         names = [str(name) for name in state.pop("names")]
-        ends = np.cumsum(state.pop("spacing_counts"))[:-1]
-        state["spacings"] = dict(zip(names, np.split(state["spacings"], ends), strict=True))
+        ends = np.cumsum(state.pop("spacing_counts"), dtype=int)
+        parts = np.split(state["spacings"], ends)[: len(names)]
+        state["spacings"] = dict(zip(names, parts, strict=True))
         state["symmetry"] = dict(zip(names, state["symmetry"], strict=True))
         return cls.from_dict(state)

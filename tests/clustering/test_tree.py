@@ -287,4 +287,4 @@ class TestFigures:
 
     def test_repr(self, tree):
         assert repr(tree).startswith("<ClusterTree of 10 patterns by cross_correlation")
-        assert "3 groups" in repr(tree)
+        assert "into 3 group" in repr(tree)

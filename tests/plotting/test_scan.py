@@ -39,7 +39,7 @@ class TestPlotScan:
             pytest.approx((18, 9)),
         ]
         assert all(ring.get_center() == (11, 9) for ring in rings)
-        assert pattern.get_xlabel() == "Mask keeps 0.3 nm⁻¹ ≤ r ≤ 0.9 nm⁻¹"
+        assert pattern.get_xlabel() == "Ring used: 0.3 nm⁻¹ ≤ r ≤ 0.9 nm⁻¹"
         render(figure)
 
     def test_one_dimensional_scan(self, mean: np.ndarray, render) -> None:
@@ -48,7 +48,7 @@ class TestPlotScan:
         ax = figure.axes[0]
         np.testing.assert_array_equal(ax.lines[0].get_xydata(), np.c_[2 * profile, profile])
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("Position (nm)", "Intensity (counts)")
-        assert figure.axes[1].get_xlabel() == "Mask keeps r ≤ 5 px"
+        assert figure.axes[1].get_xlabel() == "Ring used: r ≤ 5 px"
         render(figure)
 
     @pytest.mark.parametrize("value", [0.0, -1.0, 3.0, np.nan])

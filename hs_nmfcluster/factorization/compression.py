@@ -1,0 +1,147 @@
+"""X ≈ B Q: the leading singular vectors of a scan, in a few passes over it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.factorization.start import uniform
+
+# Passes stop when the last one changed no value of the PCA curve by more than this share. The
+# changes fall by half from pass to pass, so the error left is about as large as the last change.
+_SETTLED = 3e-5
+_MAX_BLOCKS = 12
+_STREAM = 2**48
+
+
+@dataclass(frozen=True)
+class Compression:
+    """Leading part of the singular value decomposition of the (uncentred) data.
+
+    Parameters
+    ----------
+    scores
+        B = U Σ, ``(n_positions, q)`` float32, strongest first.
+    basis
+        Q = Vᵀ, orthonormal rows, ``(q, n_pixels)`` float32.
+    squared_singular_values
+        σ², of which the leading ones that were asked for have settled.
+    square
+        ‖X‖².
+    size
+        Number of elements of X.
+    passes
+        Passes over the data that it took.
+    """
+
+    scores: NDArray[np.float32]
+    basis: NDArray[np.float32]
+    squared_singular_values: NDArray[np.float64]
+    square: float
+    size: int
+    passes: int
+
+    def pca_mse(self, n_components: int) -> float:
+        """MSE of the best approximation of that rank, below which no factorization can come.
+
+        Uncentred, as NMF is: nothing is subtracted from the data before the decomposition
+        (Eckart & Young, Psychometrika 1, 211, 1936).
+        """
+        left = self.square - self.squared_singular_values[:n_components].sum()
+        return max(float(left), 0.0) / self.size
+
+
+def compress(matrix: ScanMatrix, rank: int, kept: int, seed: int = 0) -> Compression:
+    """Find the leading singular vectors of a scan by randomized block Krylov iteration.
+
+    Each pass applies XᵀX to a block of vectors; the subspace of all blocks so far approximates
+    singular vectors much faster than the last block alone, which on slowly decaying spectra is
+    what makes the PCA curve right and not only cheap (Musco & Musco, NeurIPS 28, 2015).
+
+    Parameters
+    ----------
+    matrix
+        The scan.
+    rank
+        The PCA curve is made to settle up to this number of components.
+    kept
+        Number of vectors kept, q.
+    seed
+        Of the random start.
+
+    Returns
+    -------
+    Compression
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.random((40, 3)) @ rng.random((3, 30))
+    >>> found = compress(ScanMatrix.from_array(X.reshape(40, 5, 6)), rank=3, kept=3)
+    >>> bool(np.allclose(found.scores @ found.basis, X, atol=1e-5))
+    True
+    """
+    limit = min(matrix.n_positions, matrix.n_pixels)
+    rank, kept = min(rank, limit), min(kept, limit)
+    width = min(max(2 * rank, 20), limit)
+    start = uniform(seed, _STREAM, np.arange(matrix.n_pixels), width) - 0.5
+    square, image = matrix.visit(_apply, _add, np.linalg.qr(start)[0])
+    basis, images = np.empty((matrix.n_pixels, 0)), np.empty((matrix.n_pixels, 0))
+    curve = np.full(rank, np.inf)
+    for block in range(1, _MAX_BLOCKS + 1):
+        fresh = _orthonormal(image, basis)[:, : limit - basis.shape[1]]
+        _, image = matrix.visit(_apply, _add, fresh)
+        basis, images = np.hstack([basis, fresh]), np.hstack([images, image])
+        values, vectors = np.linalg.eigh(_symmetric(basis.T @ images))
+        previous, curve = curve, square - np.cumsum(values[::-1][:rank])
+        complete = basis.shape[1] >= limit
+        settled = np.all(np.abs(previous - curve) <= _SETTLED * np.abs(curve))
+        if complete or (settled and basis.shape[1] >= kept):
+            break
+    basis = basis @ vectors[:, ::-1][:, :kept]
+    scores = matrix.collect(_project, basis)
+    return Compression(
+        scores=scores,
+        basis=np.ascontiguousarray(basis.T, dtype=np.float32),
+        squared_singular_values=np.maximum(values[::-1], 0.0),
+        square=square,
+        size=matrix.size,
+        passes=block + 2,
+    )
+
+
+def _apply(
+    rows: NDArray, positions: NDArray[np.int64], vectors: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """‖X‖² and XᵀX applied to some vectors, for some rows of X."""
+    square, image = 0.0, np.zeros(vectors.shape)
+    for x, _ in pieces(rows, positions):
+        square += float(np.einsum("ij,ij->", x, x))
+        image += x.T @ (x @ vectors)
+    return square, image
+
+
+def _add(
+    a: tuple[float, NDArray[np.float64]], b: tuple[float, NDArray[np.float64]]
+) -> tuple[float, NDArray[np.float64]]:
+    return a[0] + b[0], a[1] + b[1]
+
+
+def _project(
+    rows: NDArray, positions: NDArray[np.int64], basis: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    parts = [(x @ basis).astype(np.float32) for x, _ in pieces(rows, positions)]
+    return np.concatenate(parts)
+
+
+def _orthonormal(block: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Part of a block that the basis does not hold yet; twice, since once leaves rounding."""
+    for _ in range(2):
+        block = np.linalg.qr(block - basis @ (basis.T @ block))[0]
+    return block
+
+
+def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    return (matrix + matrix.T) / 2

@@ -1,0 +1,137 @@
+"""Files written by microscopes, listed with what is wanted of each (not part of the project)."""
+
+import json
+import warnings
+
+import hyperspy.api as hs
+import numpy as np
+import pytest
+
+import hs_nmfcluster
+from hs_nmfcluster.cli import main
+from hs_nmfcluster.reading import NotAScanError, load_scan
+
+# name: extra arguments; scan shape of the maps, patterns, and dtype
+SCANS = {
+    "test1.blo": ((), (3, 2, 144, 144), "u1"),
+    "subset_data.hspy": ((), (2, 2, 256, 256), "u2"),
+    "001_4x2_6bit.mib": ((), (2, 4, 256, 256), "u1"),
+    "003_merlin_test_roi_sig256x64_nav4x2_hot_pixel_52x_39y.mib": ((), (2, 4, 64, 256), ">u2"),
+    "Quad_9_Frame_CounterDepth_24_Rows_256.mib": ((), (3, 3, 512, 512), ">u4"),
+    "topspin_test_B.app5": ((), (3, 7, 31, 26), "f4"),
+    "20241021_00405_movie.mrc": ((), (4, 8, 4, 8), "u2"),
+    "16x16-diffraction_imagel_5x5x256x256_EDS.emi": ((), (5, 5, 256, 256), "i4"),
+    "test_tvips_2345_000.tvips": (("--scan-shape", "3", "2"), (2, 3, 4, 5), "u2"),
+    "dm4_stack.dm4": ((), (66, 65, 64), "i2"),
+    "Si100_4D.emd": ((), (2, 11, 11, 8, 8), "f4"),
+}
+NOT_SCANS = (
+    "complex_stack.dm3",
+    "single_image.emd",
+    "single_spectrum.emd",
+    "notes.txt",
+    "does_not_exist.mib",
+)
+
+
+def path_of(folder, name):
+    path = folder / name
+    if name in SCANS and not path.exists():
+        pytest.skip(f"{name} is not there")
+    return path
+
+
+class TestList:
+    def test_every_listed_file_is_tested(self, real_data):
+        listed = {}
+        for line in (real_data / "FILES").read_text().splitlines():
+            if line.strip() and not line.startswith("#"):
+                name, kind, *_ = line.split()
+                listed[name] = kind
+        assert {n for n, kind in listed.items() if kind == "scan"} == set(SCANS)
+        assert {n for n, kind in listed.items() if kind == "no"} == set(NOT_SCANS)
+
+
+@pytest.mark.parametrize(("name", "wanted"), SCANS.items(), ids=SCANS)
+class TestScans:
+    def test_opens_lazily(self, real_data, name, wanted):
+        extra, shape, dtype = wanted
+        scan_shape = tuple(map(int, extra[1:])) or None
+        s, found = load_scan(path_of(real_data, name), scan_shape=scan_shape)
+        assert type(s).__name__ == "LazyNMFDiffraction2D"
+        assert s.data.shape == shape
+        assert s.data.dtype == np.dtype(dtype)
+        assert name in found
+
+    def test_whole_analysis(self, real_data, name, wanted, tmp_path, capsys):
+        extra, shape, _ = wanted
+        path = path_of(real_data, name)
+        arguments = ["run", str(path), "-o", str(tmp_path), "-q", "-k", "2", "--restarts", "2"]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", module=r"hs_nmfcluster|numpy|scipy|matplotlib")
+            assert main([*arguments, *extra]) == 0
+        captured = capsys.readouterr()
+        # Only that counts are negative may be reported.
+        assert all("negative" in line for line in captured.err.splitlines()), captured.err
+        assert f"{shape[-1]} × {shape[-2]} pixels" in captured.out
+        names = {p.name for p in tmp_path.iterdir()}
+        assert len([n for n in names if n.endswith(".png")]) == 8
+        assert not [n for n in names if n.startswith(".")]
+        nmf = hs_nmfcluster.load(tmp_path / "factorization.hspy")
+        assert nmf.patterns.data.shape == (2, *shape[-2:])
+        assert nmf.maps.data.shape == (2, *shape[:-2])
+        assert np.isfinite(nmf.patterns.data[:, ~nmf.detector_mask]).all()
+        assert np.isfinite(nmf.maps.data).all()
+        for result in tmp_path.glob("*.hspy"):
+            assert hs.load(result).data.size
+
+        def refuse(constant):
+            raise AssertionError(constant)
+
+        text = (tmp_path / "summary.json").read_text(encoding="utf-8")
+        assert json.loads(text, parse_constant=refuse)["mse"] >= 0
+
+
+class TestNotScans:
+    @pytest.mark.parametrize("name", NOT_SCANS)
+    def test_one_line(self, real_data, name, tmp_path, capsys):
+        folder = tmp_path / "out"
+        assert main(["run", str(real_data / name), "-o", str(folder)]) == 2
+        captured = capsys.readouterr()
+        assert captured.out == ""
+        assert captured.err.count("\n") == 1
+        assert name in captured.err
+        assert not folder.exists()
+
+    def test_reason(self, real_data):
+        for name, reason in (
+            ("complex_stack.dm3", "complex"),
+            ("single_image.emd", "no navigation axis"),
+            ("single_spectrum.emd", "signal dimension is 1"),
+            ("does_not_exist.mib", "no such file"),
+        ):
+            with pytest.raises(NotAScanError, match=reason):
+                load_scan(real_data / name)
+
+
+class TestSeveralSignals:
+    def test_scan_is_chosen_and_said(self, real_data):
+        s, found = load_scan(path_of(real_data, "topspin_test_B.app5"))
+        assert "signal 0 of" in found
+        assert "--dataset" in found
+        assert s.axes_manager.navigation_shape == (7, 3)
+
+    def test_another_is_not_a_scan(self, real_data, capsys):
+        path = path_of(real_data, "topspin_test_B.app5")
+        assert main(["run", str(path), "--dataset", "1"]) == 2
+        assert "signal 1 is not a scan" in capsys.readouterr().err
+
+
+class TestSeries:
+    def test_one_dimensional_without_a_shape(self, real_data):
+        s, _ = load_scan(path_of(real_data, "test_tvips_2345_000.tvips"))
+        assert s.axes_manager.navigation_shape == (6,)
+
+    def test_wrong_shape(self, real_data):
+        with pytest.raises(ValueError, match="`scan_shape`"):
+            load_scan(path_of(real_data, "test_tvips_2345_000.tvips"), scan_shape=(4, 2))
