@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hs_nmfcluster import storage
-from hs_nmfcluster.checks import TooManyComponentsError
+from hs_nmfcluster import checks, storage
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -70,6 +69,7 @@ def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], N
     TypeError, ValueError
         As the methods that it calls.
     """
+    _check_cut(options)
     nmf = _decompose(signal, options, say)
     say(repr(nmf))
     if nmf.n_components < 2:
@@ -82,6 +82,19 @@ def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], N
     groups = tree.cut(distance=options.distance, n_groups=options.n_groups)
     say(repr(groups))
     return Outcome(nmf, tree, groups)
+
+
+def _check_cut(options: Options) -> None:
+    """Refuse what the tree would refuse, before the long work that makes it."""
+    if options.distance is not None:
+        checks.check_positive("distance", options.distance)
+    if options.n_groups is not None:
+        most = options.n_components or DEFAULT_COMPONENTS
+        if checks.check_whole_number("n_groups", options.n_groups) > most:
+            raise ValueError(
+                f"`n_groups` must be at most {most}, the number of components, got "
+                f"{options.n_groups}."
+            )
 
 
 def _ring_mask(signal: "NMFDiffraction2D", options: Options) -> Any:
@@ -111,7 +124,7 @@ def _decompose(
     while True:
         try:
             return decompose(n_components)
-        except TooManyComponentsError as error:
+        except checks.TooManyComponentsError as error:
             n_components = error.allowed
             say(f"Components: {n_components}, as many as the data allow")
 
@@ -156,7 +169,7 @@ def write(signal: "NMFDiffraction2D", outcome: Outcome, folder: Path) -> list[st
     for name, draw in figures.items():
         _write_figure(draw(), folder / f"{name}.png")
     summary = summarise(outcome)
-    _write_whole(folder / "summary.json", json.dumps(summary, indent=2, default=_plain) + "\n")
+    _write_text(folder / "summary.json", json.dumps(summary, indent=2, default=_plain) + "\n")
     names = ["factorization.hspy", *(["tree.hspy"] if tree is not None else [])]
     names += [f"{name}.hspy" for name in signals] + [f"{name}.png" for name in figures]
     return [*names, "summary.json"]
@@ -195,18 +208,14 @@ def _plain(value: Any) -> Any:
 def _write_figure(figure: "Figure", path: Path) -> None:
     from matplotlib import pyplot
 
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-        temporary = Path(folder) / path.name
+    with storage.written_whole(path) as temporary:
         figure.savefig(temporary, dpi=200)
-        pyplot.close(figure)
-        temporary.replace(path)
+    pyplot.close(figure)
 
 
-def _write_whole(path: Path, text: str) -> None:
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as folder:
-        temporary = Path(folder) / path.name
+def _write_text(path: Path, text: str) -> None:
+    with storage.written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
 
 
 def make_folder(folder: str | os.PathLike[str]) -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hs_nmfcluster.factorization.fit import Progress
+from hs_nmfcluster.factorization.iteration import Progress
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """Open one file of any kind and find the scan in it."""
 
+import io
 import logging
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,10 +72,11 @@ def _read(path: Path) -> list[Any]:
         with _readers_silenced():
             loaded = load(os.fspath(path), lazy=True)
     except Exception as error:  # readers raise whatever they meet in a file they do not know
-        reason = str(error).strip().splitlines()
+        lines = str(error).strip().splitlines()
+        # Errors of other types come from inside a reader and tell a user nothing.
+        reason = f": {lines[0]}" if lines and isinstance(error, OSError | ValueError) else "."
         raise NotAScanError(
-            f"{path.name}: no reader of HyperSpy opens this file"
-            + (f" ({type(error).__name__}: {reason[0]})" if reason else ".")
+            f"{path.name}: no reader of HyperSpy opens this file{reason}"
         ) from error
     return list(loaded) if isinstance(loaded, list | tuple) else [loaded]
 
@@ -87,7 +89,8 @@ def _readers_silenced() -> Iterator[None]:
     try:
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
+        # Some readers show progress bars of their own.
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -123,7 +126,7 @@ def _why_not(signal: Any) -> str:
 
 
 def _with_scan_shape(signal: Any, scan_shape: tuple[int, int]) -> Any:
-    n_x, n_y = scan_shape
+    n_x, n_y = (checks.check_whole_number("scan_shape", n) for n in scan_shape)
     positions = int(np.prod(axes.scan_shape(signal)))
     if n_x * n_y != positions:
         raise ValueError(

@@ -1,8 +1,9 @@
 """Scores of a result against a known truth.
 
 Every score is a plain function of arrays, so that results of any program can be scored. A typical
-chain: `match_components` pairs found with true components, `labels_of_found` says to which
-family each found component belongs, and these feed `recall_precision`, `adjusted_rand_index` and
+chain: `match_components` pairs found with true components (``by="both"`` with the true halos as
+`background` is the sharpest for crystals), `labels_of_found` says to which family each found
+component belongs, and these feed `recall_precision`, `adjusted_rand_index` and
 `rotation_errors`.
 """
 

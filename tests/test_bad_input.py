@@ -10,19 +10,19 @@ from scans import counts, decompose, signal
 
 from hs_nmfcluster import LazyNMFDiffraction2D, NMFDiffraction2D
 
+METHODS = {
+    "decompose": lambda s: decompose(s),
+    "mean": lambda s: s.get_mean_pattern(),
+    "image": lambda s: s.get_virtual_image(0, 2),
+    "center": lambda s: s.estimate_beam_center(),
+    "polar": lambda s: s.polar_transform(),
+    "cluster": lambda s: s.hierarchical_cluster(),
+    "plot": lambda s: s.plot_scan(),
+    "mask": lambda s: s.get_detector_mask(0, 2),
+}
+
 
 class TestData:
-    METHODS = {
-        "decompose": lambda s: decompose(s),
-        "mean": lambda s: s.get_mean_pattern(),
-        "image": lambda s: s.get_virtual_image(0, 2),
-        "center": lambda s: s.estimate_beam_center(),
-        "polar": lambda s: s.polar_transform(),
-        "cluster": lambda s: s.hierarchical_cluster(),
-        "plot": lambda s: s.plot_scan(),
-        "mask": lambda s: s.get_detector_mask(0, 2),
-    }
-
     @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
     @pytest.mark.parametrize("dtype", ["c8", "c16", "bool", "U3"])
     @pytest.mark.parametrize("lazy", [False, True])
@@ -63,7 +63,7 @@ class TestData:
     @pytest.mark.parametrize("method", ["decompose", "mean", "image", "plot"])
     def test_single_pattern(self, method):
         with pytest.raises(ValueError, match="no navigation axis"):
-            self.METHODS[method](signal(counts()[0, 0]))
+            METHODS[method](signal(counts()[0, 0]))
 
     @pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
     @pytest.mark.parametrize("axis", [0, -1])
@@ -207,7 +207,7 @@ class TestArguments:
             decompose(signal(counts()), **{name: value})
 
     def test_no_data_are_read_for_a_wrong_argument(self):
-        def fail(block):
+        def fail(_):
             raise AssertionError("the data were read")
 
         data = da.zeros((5, 6, 7, 9), chunks=(2, 3, 7, 9)).map_blocks(
@@ -327,9 +327,9 @@ class TestClustering:
             {"distance": -0.1},
             {"distance": np.nan},
         ):
-            with pytest.raises(ValueError, match="distance|n_groups"):
+            with pytest.raises(ValueError, match=r"distance|n_groups"):
                 tree.cut(**wrong)
         for wrong in ({"distance": "0.2"}, {"n_groups": 1.5}):
-            with pytest.raises(TypeError, match="distance|n_groups"):
+            with pytest.raises(TypeError, match=r"distance|n_groups"):
                 tree.cut(**wrong)
         assert len(tree.cut()) >= 1

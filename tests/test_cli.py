@@ -6,8 +6,10 @@ import signal as signals
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import h5py
 import hyperspy.api as hs
 import numpy as np
 import pytest
@@ -15,7 +17,9 @@ from matplotlib.image import imread
 from scans import counts
 
 import hs_nmfcluster
-from hs_nmfcluster.cli import main
+from hs_nmfcluster.analysis import analyse
+from hs_nmfcluster.cli import _chosen, _parser, main
+from hs_nmfcluster.reading import NotAScanError, load_scan
 
 COMMAND = str(Path(sys.executable).with_name("hs-nmfcluster" + ".exe" * (os.name == "nt")))
 QUICK = ("-q", "-k", "3", "--restarts", "2")
@@ -137,17 +141,30 @@ class TestRun:
         np.testing.assert_allclose(loaded.maps.data, nmf.maps.data)
 
 
+def options_of(*arguments):
+    """Options as the command line makes them."""
+    return _chosen(_parser().parse_args(["run", "file", "-q", "--restarts", "2", *arguments]))
+
+
+def analysed(path, *arguments):
+    """What a run finds and says, without its figures."""
+    said = []
+    s, _ = load_scan(path)
+    return analyse(s, options_of(*arguments), said.append), said
+
+
 class TestOptions:
     def test_default_folder_is_named_after_the_file(self, file, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
-        assert main(["run", str(file), *QUICK]) == 0
+        assert main(["run", str(file), "-q", "-k", "1", "--restarts", "1"]) == 0
         assert [p.name for p in tmp_path.iterdir()] == ["glass_nmf"]
 
     def test_a_second_run_replaces_the_first(self, file, tmp_path):
-        for k in ("3", "2"):
-            assert main(["run", str(file), "-o", str(tmp_path), "-q", "-k", k]) == 0
-        assert strict_json(tmp_path / "summary.json")["settings"]["n_components"] == 2
-        assert hs_nmfcluster.load(tmp_path / "factorization.hspy").n_components == 2
+        arguments = ["run", str(file), "-o", str(tmp_path), "-q", "-k", "1", "--restarts"]
+        for restarts in ("1", "2"):
+            assert main([*arguments, restarts]) == 0
+        assert strict_json(tmp_path / "summary.json")["settings"]["restarts"] == 2
+        assert len(hs_nmfcluster.load(tmp_path / "factorization.hspy").restart_mse) == 2
 
     def test_single_component(self, file, tmp_path, capsys):
         folder = tmp_path / "one"
@@ -158,90 +175,102 @@ class TestOptions:
         assert "tree.hspy" not in names
         strict_json(folder / "summary.json")
 
-    def test_as_many_components_as_the_data_allow(self, tmp_path, capsys):
-        hs.signals.Signal2D(counts((2, 3, 12, 12))).save(tmp_path / "small.hspy")
-        arguments = ["run", str(tmp_path / "small.hspy"), "-o", str(tmp_path / "out"), "-q"]
-        assert main([*arguments, "--restarts", "2"]) == 0
-        assert "6, as many as the data allow" in capsys.readouterr().out
+    @pytest.mark.parametrize(("shape", "allowed"), [((2, 3, 12, 12), 6), ((5, 6, 6, 7), 25)])
+    def test_as_many_components_as_the_data_allow(self, shape, allowed, tmp_path):
+        hs.signals.Signal2D(counts(shape)).save(tmp_path / "small.hspy")
+        outcome, said = analysed(tmp_path / "small.hspy")
+        if allowed < 20:
+            assert f"Components: {allowed}, as many as the data allow" in said
+        assert outcome.factorization.n_components <= min(allowed, 20)
 
-    def test_center_ring_groups_and_seed(self, file, tmp_path):
-        options = "--center 10 8.5 --inner 1.5 --outer 3.5 --groups 2 --seed 5".split()
-        assert main(["run", str(file), "-o", str(tmp_path), *QUICK, *options]) == 0
-        summary = strict_json(tmp_path / "summary.json")
-        assert summary["center_px"] == [10, 8.5]
-        assert summary["settings"]["random_state"] == 5
-        assert len(summary["groups"]) == 2
-        mask = hs_nmfcluster.load(tmp_path / "factorization.hspy").detector_mask
+    def test_center_ring_groups_and_seed(self, file):
+        ring = ["--center", "10", "8.5", "--inner", "1.5", "--outer", "3.5"]
+        outcome, _ = analysed(file, "-k", "3", "--groups", "2", "--seed", "5", *ring)
+        nmf = outcome.factorization
+        assert nmf.center == (10, 8.5)
+        assert nmf.settings["random_state"] == 5
+        assert len(outcome.groups) == 2
         y, x = np.indices((20, 22))
         r = 0.5 * np.hypot(x - 10, y - 8.5)
-        np.testing.assert_array_equal(~mask, (r >= 1.5) & (r <= 3.5))
-        tree = hs_nmfcluster.load(tmp_path / "tree.hspy")
-        assert tree.grid.detector.center == (10, 8.5)
+        np.testing.assert_array_equal(~nmf.detector_mask, (r >= 1.5) & (r <= 3.5))
+        assert outcome.tree.grid.detector.center == (10, 8.5)
 
-    @pytest.mark.parametrize("option", [("--inner", "1.5"), ("--outer", "3.5")])
-    def test_one_radius(self, file, tmp_path, option):
-        assert main(["run", str(file), "-o", str(tmp_path), *QUICK, *option]) == 0
-        mask = hs_nmfcluster.load(tmp_path / "factorization.hspy").detector_mask
-        assert mask.any()
-        assert not mask.all()
+    @pytest.mark.parametrize(
+        ("option", "kept"), [(("--inner", "1.5"), (1.5, 99)), (("--outer", "3.5"), (0, 3.5))]
+    )
+    def test_one_radius(self, file, option, kept):
+        outcome, _ = analysed(file, "-k", "2", "--center", "11", "9", *option)
+        y, x = np.indices((20, 22))
+        r = 0.5 * np.hypot(x - 11, y - 9)
+        expected = (r >= kept[0]) & (r <= kept[1])
+        np.testing.assert_array_equal(~outcome.factorization.detector_mask, expected)
 
-    def test_distance(self, file, tmp_path):
-        assert main(["run", str(file), "-o", str(tmp_path), *QUICK, "--distance", "5"]) == 0
-        assert len(strict_json(tmp_path / "summary.json")["groups"]) == 1
-
-    def test_dataset(self, tmp_path, capsys):
-        """Of several signals in a file the largest scan is taken, or the one asked for."""
-        h5py = pytest.importorskip("h5py")
-        path = tmp_path / "several.hspy"
-        sizes = {"small": (2, 3, 12, 12), "large": (4, 5, 12, 12), "image": (12, 12)}
-        for name, shape in sizes.items():
-            s = hs.signals.Signal2D(counts(shape if len(shape) > 2 else (1, *shape)))
-            s = s.inav[0] if len(shape) == 2 else s
-            s.metadata.General.title = name
-            s.save(tmp_path / f"{name}.hspy")
-            with h5py.File(tmp_path / f"{name}.hspy") as one, h5py.File(path, "a") as all_of_them:
-                for key, value in one.attrs.items():
-                    all_of_them.attrs[key] = value
-                one.copy(f"Experiments/{name}", all_of_them.require_group("Experiments"), name)
-        arguments = ["run", str(path), "-o", str(tmp_path / "out"), *QUICK]
-        assert main(arguments) == 0
-        said = capsys.readouterr().out
-        assert "scan of 5 × 4" in said
-        assert "of 3 in the file" in said
-        assert "--dataset" in said
-        found = {}
-        for n in range(3):
-            code = main([*arguments, "--dataset", str(n)])
-            captured = capsys.readouterr()
-            found[n] = (code, captured.out.split(",")[0] if code == 0 else captured.err)
-        assert sorted(code for code, _ in found.values()) == [0, 0, 2]
-        said = " ".join(text for _, text in found.values())
-        assert "scan of 3 × 2" in said
-        assert "scan of 5 × 4" in said
-        assert "is not a scan" in said
-        assert main([*arguments, "--dataset", "3"]) == 2
-        assert "0 to 2" in capsys.readouterr().err
-
-    @pytest.mark.parametrize(("shape", "said"), [((6, 5), "6 × 5"), ((3, 10), "3 × 10")])
-    def test_scan_shape(self, shape, said, tmp_path, capsys):
-        data = counts((30, 12, 14))
-        hs.signals.Signal2D(data).save(tmp_path / "line.hspy")
-        arguments = ["run", str(tmp_path / "line.hspy"), "-o", str(tmp_path / "out"), *QUICK]
-        assert main([*arguments, "--scan-shape", *map(str, shape)]) == 0
-        assert f"scan of {said} positions" in capsys.readouterr().out
-        nmf = hs_nmfcluster.load(tmp_path / "out" / "factorization.hspy")
-        assert nmf.maps.data.shape == (3, shape[1], shape[0])
-        # The first axis of the shape runs fastest, as the probe does.
-        mean = data.reshape(shape[1], shape[0], 12, 14).mean(axis=(0, 1))
-        np.testing.assert_allclose(hs.load(tmp_path / "out" / "mean_pattern.hspy").data, mean)
+    def test_distance(self, file):
+        outcome, _ = analysed(file, "-k", "3", "--distance", "5")
+        assert len(outcome.groups) == 1
 
     def test_progress_bar_unless_quiet(self, file, tmp_path, capsys):
-        main(["run", str(file), "-o", str(tmp_path), *QUICK[1:]])
+        arguments = ["run", str(file), "-o", str(tmp_path), "-k", "1", "--restarts", "1"]
+        main(arguments)
         loud = capsys.readouterr()
         assert "ALS-NMF" in loud.out + loud.err
-        main(["run", str(file), "-o", str(tmp_path), *QUICK])
+        main([*arguments, "-q"])
         quiet = capsys.readouterr()
         assert "ALS-NMF" not in quiet.out + quiet.err
+
+
+class TestLoadScan:
+    @pytest.fixture
+    def several(self, tmp_path):
+        """A file of three signals, two of which are scans."""
+        path = tmp_path / "several.hspy"
+        shapes = {"small": (2, 3, 12, 12), "large": (4, 5, 12, 12), "image": (12, 14)}
+        for name, shape in shapes.items():
+            s = hs.signals.Signal2D(np.ones(shape, dtype="u2"))
+            s.metadata.General.title = name
+            s.save(tmp_path / f"{name}.hspy")
+            with h5py.File(tmp_path / f"{name}.hspy") as one, h5py.File(path, "a") as together:
+                together.attrs.update(one.attrs)
+                one.copy(f"Experiments/{name}", together.require_group("Experiments"), name)
+        return path
+
+    def test_largest_scan_is_taken_and_said(self, several):
+        s, found = load_scan(several)
+        assert s.metadata.General.title == "large"
+        assert "scan of 5 × 4" in found
+        assert "of 3 in the file" in found
+        assert "--dataset" in found
+
+    def test_dataset(self, several):
+        number = {}
+        for n in range(3):
+            with suppress(NotAScanError):
+                number[load_scan(several, dataset=n)[0].metadata.General.title] = n
+        assert set(number) == {"large", "small"}
+        (image,) = {0, 1, 2} - set(number.values())
+        with pytest.raises(NotAScanError, match=f"signal {image} is not a scan"):
+            load_scan(several, dataset=image)
+
+    @pytest.mark.parametrize("dataset", [-1, 3])
+    def test_no_such_dataset(self, several, dataset):
+        with pytest.raises(ValueError, match=r"`dataset` .*0 to 2"):
+            load_scan(several, dataset=dataset)
+
+    @pytest.mark.parametrize("shape", [(6, 5), (3, 10), (30, 1)])
+    @pytest.mark.parametrize("stored", [(30,), (10, 3)])
+    def test_scan_shape(self, shape, stored, tmp_path):
+        data = counts((*stored, 12, 14))
+        line = hs.signals.Signal2D(data)
+        for axis in line.axes_manager.signal_axes:
+            axis.scale, axis.offset, axis.units = 0.2, -1.0, "1/nm"
+        line.save(tmp_path / "line.hspy")
+        s, found = load_scan(tmp_path / "line.hspy", scan_shape=shape)
+        assert f"scan of {shape[0]} × {shape[1]} positions" in found
+        # The first axis of the shape runs fastest, as the probe does.
+        expected = data.reshape(shape[1], shape[0], 12, 14)
+        np.testing.assert_array_equal(s.data.compute(), expected)
+        assert [a.offset for a in s.axes_manager.signal_axes] == [-1, -1]
+        assert [a.units for a in s.axes_manager.signal_axes] == ["1/nm"] * 2
 
 
 class TestRefusals:

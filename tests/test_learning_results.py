@@ -116,9 +116,7 @@ class TestHyperSpyMethods:
         s.learning_results.save(str(tmp_path / "results.npz"))
         other = signal(counts())
         other.learning_results.load(str(tmp_path / "results.npz"))
-        np.testing.assert_array_equal(
-            other.learning_results.factors, s.learning_results.factors
-        )
+        np.testing.assert_array_equal(other.learning_results.factors, s.learning_results.factors)
 
     def test_hyperspys_own_decomposition_afterwards(self, s):
         decompose(s)

@@ -123,9 +123,7 @@ class TestBothMasks:
             signal(counts(), chunks), navigation_mask=no_rows.T, signal_mask=no_columns.T
         )
         cropped = decompose(signal(counts()[:2, :, :, 4:]))
-        np.testing.assert_allclose(
-            found.patterns.data[..., 4:], cropped.patterns.data, rtol=1e-9
-        )
+        np.testing.assert_allclose(found.patterns.data[..., 4:], cropped.patterns.data, rtol=1e-9)
         model = found.model().data.compute()
         np.testing.assert_allclose(
             model[:2, :, :, 4:], cropped.model().data.compute(), rtol=1e-9, atol=1e-9

@@ -25,7 +25,7 @@ def make(**kwargs):
     return decompose(s, **kwargs)
 
 
-def _fail(block):
+def _fail(_):
     raise RuntimeError("the disk broke")
 
 

@@ -82,9 +82,7 @@ class TestAgainstThePaper:
         X = data.reshape(20, 42).T.astype(float)
         assert (X < 0).mean() > 0.3
         S, C, mse, _ = slow_als(X, 2, 10, 2, seed=0)
-        found = fit(
-            matrix_of(data), 2, restarts=2, tolerance=NEVER, max_iterations=10, seed=0
-        )
+        found = fit(matrix_of(data), 2, restarts=2, tolerance=NEVER, max_iterations=10, seed=0)
         np.testing.assert_allclose(found.patterns, S.T, rtol=1e-7, atol=1e-9)
         np.testing.assert_allclose(found.maps, C.T, rtol=1e-7, atol=1e-9 * C.max())
         assert found.mse == pytest.approx(mse, rel=1e-9)

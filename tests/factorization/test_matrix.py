@@ -6,11 +6,11 @@ from scans import CHUNKS, counts
 from hs_nmfcluster.factorization.matrix import ScanMatrix, map_patterns, pieces, whole_patterns
 
 
-def take_rows(rows, positions):
+def take_rows(rows, _):
     return rows
 
 
-def add_up(rows, positions, factor):
+def add_up(rows, _, factor):
     return factor * rows.sum(axis=0, dtype=float)
 
 
@@ -93,7 +93,9 @@ class TestMapPatterns:
     def test_lazy_equals_eager(self, shape, chunks):
         def function(patterns, factor):
             sums = factor * patterns.sum(axis=(-2, -1), dtype=float)
-            return sums if not shape else np.broadcast_to(sums[..., None, None], (*sums.shape, 2, 3))
+            if not shape:
+                return sums
+            return np.broadcast_to(sums[..., None, None], (*sums.shape, *shape))
 
         data = counts()
         lazy = map_patterns(function, da.from_array(data, chunks=chunks), 3.0, shape=shape)

@@ -1,5 +1,6 @@
 """Specimens simulated from their atoms."""
 
+import cloudpickle
 import numpy as np
 import pytest
 
@@ -108,6 +109,14 @@ class TestNanocrystalsInGlass:
             lazy = nanocrystals_in_glass(**QUICK, lazy=True, chunks=chunks)[0]
             assert lazy._lazy
             np.testing.assert_array_equal(lazy.data.compute(), eager.data)
+
+    def test_graph_goes_to_other_processes(self):
+        lazy = nanocrystals_in_glass(**QUICK, lazy=True)[0].data
+        first = lazy.compute()
+        sent = cloudpickle.dumps(lazy)
+        # Blocks of the specimen that were made here stay here.
+        assert len(sent) < 2e6
+        np.testing.assert_array_equal(cloudpickle.loads(sent).compute(), first)
 
     def test_counts_are_poissonian(self):
         counts = nanocrystals_in_glass(**QUICK)[0].data

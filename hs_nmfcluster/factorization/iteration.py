@@ -1,0 +1,247 @@
+"""One pass over the data that advances any number of runs, and the loop around it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.factorization.start import uniform
+from hs_nmfcluster.factorization.updates import Solver, normalise
+
+# The change of MSE can pass through zero where a clipped run turns from rising to falling; a
+# run has converged when the change is small twice in succession.
+_CALM_ITERATIONS = 2
+# MSE relative to the mean square below which only rounding is left.
+_ROUNDING = 1e-13
+
+Patterns = NDArray[np.floating[Any]]
+Progress = Callable[[int, int, float], None]
+
+
+@dataclass
+class Run:
+    """One start of one number of components: where it stands, and where it was best.
+
+    Parameters
+    ----------
+    patterns
+        S, ``(k, n_pixels)``, rows of unit l2 norm.
+    stream
+        Number of its stream of random numbers.
+    """
+
+    patterns: Patterns
+    stream: int
+    best_patterns: Patterns = field(init=False)
+    best_mse: float = np.inf
+    history: list[float] = field(default_factory=list)
+    calm: int = 0
+    converged: bool = False
+
+    def __post_init__(self) -> None:
+        self.best_patterns = self.patterns
+
+    def record(self, mse: float, tolerance: float, rounding: float) -> None:
+        """Take the MSE of the present patterns and judge convergence (the paper's step 7)."""
+        if mse < self.best_mse:
+            self.best_mse, self.best_patterns = mse, self.patterns
+        change = abs(self.history[-1] - mse) if self.history else np.inf
+        self.history.append(mse)
+        self.calm = self.calm + 1 if change <= max(tolerance * mse, rounding) else 0
+        self.converged = self.calm >= _CALM_ITERATIONS
+
+
+@dataclass(frozen=True)
+class RunSums:
+    """What the next step of a run needs to know of all positions.
+
+    Parameters
+    ----------
+    projections
+        Cᵀ X, ``(k, n_pixels)``.
+    map_gram
+        Cᵀ C, ``(k, k)``.
+    overlap
+        ⟨X Sᵀ, C⟩.
+    """
+
+    projections: NDArray[np.float64]
+    map_gram: NDArray[np.float64]
+    overlap: float
+
+    def __add__(self, other: "RunSums") -> "RunSums":
+        return RunSums(
+            self.projections + other.projections,
+            self.map_gram + other.map_gram,
+            self.overlap + other.overlap,
+        )
+
+    def mse(self, patterns: Patterns, square: float, size: int) -> float:
+        """Compute ‖X − C S‖² / size without another look at X."""
+        S = patterns.astype(np.float64)
+        model_square = float(np.sum((S @ S.T) * self.map_gram))
+        return max(square - 2 * self.overlap + model_square, 0.0) / size
+
+
+def random_runs(
+    matrix: ScanMatrix, n_components: int, restarts: int, solver: Solver, seed: int
+) -> tuple[list[Run], float]:
+    """Start from maps of uniform random numbers (steps 2 to 4 of the paper), in one pass.
+
+    Returns
+    -------
+    list of Run, float
+        The runs, and ‖X‖².
+    """
+    square, sums = matrix.visit(_start_sums, _add_starts, seed, restarts, n_components)
+    patterns = [normalise(solver.update(s.projections, s.map_gram, None)) for s in sums]
+    runs = [Run(S, stream) for stream, S in enumerate(patterns)]
+    for run in runs:
+        _reseed(run, seed)
+    return runs, square
+
+
+def iterate(
+    matrix: ScanMatrix,
+    runs: Sequence[Run],
+    square: float,
+    solver: Solver,
+    *,
+    tolerance: float,
+    max_iterations: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> int:
+    """Advance all runs together, a pass over the data an iteration, until all have converged.
+
+    With S fixed, a row of C depends on its own row of X alone. So one visit of a block gives its
+    rows of C and adds them to the sums CᵀX and CᵀC from which the next S follows, and to
+    ⟨X Sᵀ, C⟩, which with ‖X‖² gives the exact MSE. Runs that have converged leave.
+
+    Parameters
+    ----------
+    matrix
+        The scan.
+    runs
+        Changed in place; of any numbers of components.
+    square
+        ‖X‖².
+    solver
+        The update rule.
+    tolerance, max_iterations, seed
+        As in :func:`~hs_nmfcluster.factorization.fit.fit`.
+    progress
+        Called after each pass with (iteration, runs still going, smallest MSE).
+
+    Returns
+    -------
+    int
+        Passes over the data.
+    """
+    rounding = _ROUNDING * square / matrix.size
+    live = [run for run in runs if not run.converged]
+    for iteration in range(1, max_iterations + 1):
+        patterns = [run.patterns for run in live]
+        sums = matrix.visit(_iteration_sums, _add_all, patterns, solver)
+        for run, total in zip(live, sums, strict=True):
+            run.record(total.mse(run.patterns, square, matrix.size), tolerance, rounding)
+        going = [(run, total) for run, total in zip(live, sums, strict=True) if not run.converged]
+        live = [run for run, _ in going]
+        if progress is not None:
+            progress(iteration, len(live), min(run.best_mse for run in runs))
+        if not live or iteration == max_iterations:
+            break
+        for run, total in going:
+            _advance(run, total, solver, seed)
+    return iteration
+
+
+def _advance(run: Run, sums: RunSums, solver: Solver, seed: int) -> None:
+    """Take the next S from the sums, and see to components that have died."""
+    dtype = run.patterns.dtype
+    # The maps scale as they please: least squares for S is from where S stands, unscaled.
+    S = solver.update(sums.projections.astype(dtype), sums.map_gram, run.patterns)
+    run.patterns = normalise(S)
+    _reseed(run, seed)
+
+
+def _reseed(run: Run, seed: int) -> None:
+    """Let a component that has died start again from a random pattern."""
+    for component in np.flatnonzero(~run.patterns.any(axis=1)):
+        # Streams of re-seeded components lie beyond those of the restarts.
+        stream = (len(run.history) + 1) * 2**32 + run.stream * 2**16 + int(component)
+        fresh = uniform(seed, stream, np.arange(run.patterns.shape[1]), 1)[:, 0]
+        run.patterns[component] = fresh / np.linalg.norm(fresh)
+
+
+def _start_sums(
+    rows: NDArray, positions: NDArray[np.int64], seed: int, restarts: int, k: int
+) -> tuple[float, list[RunSums]]:
+    square, totals = 0.0, None
+    for x, where in pieces(rows, positions):
+        maps = [uniform(seed, stream, where, k).T for stream in range(restarts)]
+        part = _sums_of(x, maps, [0.0] * restarts)
+        square += float(np.einsum("ij,ij->", x, x))
+        totals = part if totals is None else _add_all(totals, part)
+    assert totals is not None
+    return square, totals
+
+
+def _iteration_sums(
+    rows: NDArray, positions: NDArray[np.int64], patterns: list[Patterns], solver: Solver
+) -> list[RunSums]:
+    totals = None
+    for x, _ in pieces(rows, positions, solver.dtype):
+        maps, overlaps = solve_maps(x, patterns, solver)
+        part = _sums_of(x, maps, overlaps)
+        totals = part if totals is None else _add_all(totals, part)
+    assert totals is not None
+    return totals
+
+
+def solve_maps(
+    x: NDArray[Any], patterns: Sequence[Patterns], solver: Solver
+) -> tuple[list[NDArray[Any]], list[float]]:
+    """Compute Cᵀ of every run for some rows of X, all products in one wide one.
+
+    Returns
+    -------
+    list of numpy.ndarray, list of float
+        Cᵀ ``(k, n)`` and ⟨X Sᵀ, C⟩ of every run.
+    """
+    wide = np.concatenate(patterns).astype(solver.dtype, copy=False) @ x.T
+    products = np.split(wide, np.cumsum([len(S) for S in patterns])[:-1])
+    maps = []
+    for product, S in zip(products, patterns, strict=True):
+        S = S.astype(np.float64, copy=False)
+        maps.append(solver.update(product, S @ S.T, None))
+    overlaps = [
+        float(np.einsum("kn,kn->", p, c, dtype=np.float64))
+        for p, c in zip(products, maps, strict=True)
+    ]
+    return maps, overlaps
+
+
+def _sums_of(
+    x: NDArray[Any], maps: Sequence[NDArray[Any]], overlaps: Sequence[float]
+) -> list[RunSums]:
+    wide = (np.concatenate(maps).astype(x.dtype, copy=False) @ x).astype(np.float64, copy=False)
+    projections = np.split(wide, np.cumsum([len(c) for c in maps])[:-1])
+    grams = [c.astype(np.float64, copy=False) for c in maps]
+    return [
+        RunSums(p, c @ c.T, overlap)
+        for p, c, overlap in zip(projections, grams, overlaps, strict=True)
+    ]
+
+
+def _add_all(a: list[RunSums], b: list[RunSums]) -> list[RunSums]:
+    return [x + y for x, y in zip(a, b, strict=True)]
+
+
+def _add_starts(
+    a: tuple[float, list[RunSums]], b: tuple[float, list[RunSums]]
+) -> tuple[float, list[RunSums]]:
+    return a[0] + b[0], _add_all(a[1], b[1])

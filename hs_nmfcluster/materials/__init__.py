@@ -1,0 +1,1 @@
+"""From groups of components to answers: spacings, phases, sizes, orientations, crystallinity."""

@@ -1,0 +1,198 @@
+"""Diffraction spots on the halo of a pattern: what is brighter than its azimuthal surroundings."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, optimize
+
+from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.materials.peaks import Peak, find_peaks
+
+# Pixels over which noise is averaged before spots are looked for: less than any spot's width.
+_SMOOTHING = 1.0
+# Standard deviation of the normal distribution over its median absolute deviation.
+_MAD_TO_SIGMA = 1.4826
+# A spot's position is not known better than this share of a pixel: what pixels, interpolation and
+# the overlap with neighbours leave.
+_BEST_POSITION = 0.03
+# What rises above its ring by less than this share of the brightest spot is the grain of a
+# factorization, in which hardly a pixel is noise-free.
+_WEAKEST = 0.01
+
+
+@dataclass(frozen=True)
+class Spots:
+    """Spots of one pattern, in pixels.
+
+    Attributes
+    ----------
+    x, y
+        Positions from the centre in the detector's units, ``(n,)``.
+    sigma
+        Uncertainty of each radius in the detector's units, ``(n,)``.
+    intensity
+        Intensity above the background, summed over the spot, ``(n,)``.
+    """
+
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+    sigma: NDArray[np.float64]
+    intensity: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return self.x.size
+
+    @property
+    def radius(self) -> NDArray[np.float64]:
+        """Distance of each spot from the centre."""
+        return np.hypot(self.x, self.y)
+
+    @property
+    def azimuth(self) -> NDArray[np.float64]:
+        """Direction of each spot in degrees, from +x towards +y, 0 to 360."""
+        return np.rad2deg(np.arctan2(self.y, self.x)) % 360.0
+
+    def __getitem__(self, chosen: NDArray) -> "Spots":
+        """Return some of the spots."""
+        return Spots(self.x[chosen], self.y[chosen], self.sigma[chosen], self.intensity[chosen])
+
+
+def radial_median(
+    pattern: NDArray[np.floating], detector: Detector
+) -> NDArray[np.float64]:
+    """Image of the median over all azimuths at the radius of each pixel, ``(n_v, n_u)``.
+
+    Parameters
+    ----------
+    pattern
+        ``(n_v, n_u)``, NaN where not measured.
+    detector
+        Its geometry.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.detector import Detector
+    >>> pattern = np.ones((9, 9))
+    >>> pattern[4, 7] = 5
+    >>> radial_median(pattern, Detector((9, 9), (4, 4))).max()
+    np.float64(1.0)
+    """
+    radius = detector.radius() / detector.pixel
+    measured = np.isfinite(pattern)
+    bins = np.round(radius).astype(np.intp)
+    present = np.unique(bins[measured])
+    medians = ndimage.median(np.where(measured, pattern, 0.0), np.where(measured, bins, -1), present)
+    return np.interp(radius, present, medians)
+
+
+def find_spots(
+    pattern: NDArray[np.floating],
+    detector: Detector,
+    *,
+    background: NDArray[np.floating] | None = None,
+    radial_range: tuple[float, float] = (0.0, np.inf),
+    threshold: float = 6.0,
+) -> Spots:
+    """Find the spots of a pattern and fit a Gaussian to each.
+
+    Noise is judged at each radius from the median deviation around the ring, which the few
+    pixels of spots do not change. A spot that the edge of the measured pixels or of the range
+    cuts is left out, as its middle is unknown.
+
+    Parameters
+    ----------
+    pattern
+        ``(n_v, n_u)``, NaN where not measured.
+    detector
+        Its geometry.
+    background
+        ``(n_v, n_u)``; by default the median over the azimuth at each radius.
+    radial_range
+        ``(inner, outer)`` in the detector's units.
+    threshold
+        Smallest height of a spot in standard deviations of the noise at its radius.
+
+    Returns
+    -------
+    Spots
+        In order of radius.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.detector import Detector
+    >>> y, x = np.mgrid[-20:21, -20:21]
+    >>> pattern = np.exp(-((x - 9.3) ** 2 + (y + 4.1) ** 2) / 4)
+    >>> pattern += 0.001 * np.random.default_rng(0).normal(size=pattern.shape)
+    >>> spots = find_spots(pattern, Detector((41, 41), (20, 20)))
+    >>> spots.x.round(2), spots.y.round(2)
+    (array([9.3]), array([-4.1]))
+    """
+    if background is None:
+        background = radial_median(pattern, detector)
+    radius = detector.radius()
+    usable = np.isfinite(pattern) & (radius >= radial_range[0]) & (radius <= radial_range[1])
+    if not usable.any():
+        return _as_spots([], detector)
+    excess = np.where(usable, pattern - background, np.nan)
+    smooth = _smoothed(excess)
+    noise = _MAD_TO_SIGMA * radial_median(np.abs(smooth), detector)
+    brightest = float(np.nanmax(smooth))
+    if brightest <= 0:
+        return _as_spots([], detector)
+    peaks = find_peaks(smooth, np.maximum(threshold * noise, _WEAKEST * brightest))
+    interior = ndimage.binary_erosion(usable, np.ones((3, 3)))
+    whole = [peak for peak in peaks if interior[peak.rows, peak.columns].all()]
+    fits = [_fit(excess, peak) for peak in whole]
+    return _as_spots([fit for fit in fits if fit is not None], detector)
+
+
+def _smoothed(excess: NDArray[np.float64]) -> NDArray[np.float64]:
+    measured = np.isfinite(excess)
+    values = ndimage.gaussian_filter(np.where(measured, excess, 0.0), _SMOOTHING)
+    weights = ndimage.gaussian_filter(measured.astype(np.float64), _SMOOTHING)
+    return np.where(measured, values / np.where(measured, weights, 1.0), np.nan)
+
+
+def _fit(excess: NDArray[np.float64], peak: Peak) -> NDArray[np.float64] | None:
+    """x, y, their standard deviation and the intensity of a peak; None if no fit is found."""
+    half_width = np.sqrt(peak.area / np.pi)
+    reach = int(np.ceil(1.5 * half_width + 1))
+    row, column = round(float(peak.rows.mean())), round(float(peak.columns.mean()))
+    rows = slice(max(row - reach, 0), row + reach + 1)
+    columns = slice(max(column - reach, 0), column + reach + 1)
+    window = excess[rows, columns]
+    y, x = np.mgrid[rows, columns][:, : window.shape[0], : window.shape[1]]
+    near = np.isfinite(window) & (np.hypot(x - column, y - row) <= reach)
+    x, y, values = x[near], y[near], window[near]
+
+    def residuals(p: NDArray[np.float64]) -> NDArray[np.float64]:
+        spread = (x - p[0]) ** 2 + (y - p[1]) ** 2
+        return np.asarray(p[2] * np.exp(-spread / (2 * p[3] ** 2)) + p[4] - values)
+
+    start = [column, row, peak.height, max(half_width / 1.18, 0.7), 0.0]
+    if values.size <= len(start):
+        return None
+    fit = optimize.least_squares(residuals, start, x_scale=[1, 1, peak.height, 1, peak.height])
+    found_x, found_y, height, width, _ = fit.x
+    strayed = np.hypot(found_x - column, found_y - row) > reach
+    if strayed or height <= 0 or abs(width) > 2 * reach:
+        return None
+    variance = 2 * fit.cost / (values.size - len(start))
+    covariance = variance * np.linalg.pinv(fit.jac.T @ fit.jac)
+    sigma = np.sqrt((covariance[0, 0] + covariance[1, 1]) / 2)
+    return np.array([found_x, found_y, sigma, 2 * np.pi * height * width**2])
+
+
+def _as_spots(fits: list[NDArray[np.float64]], detector: Detector) -> Spots:
+    """Fits in pixels as spots around the centre, in the detector's units."""
+    x, y, sigma, intensity = np.reshape(fits, (-1, 4)).T
+    spots = Spots(
+        (x - detector.center[0]) * detector.scale[0],
+        (y - detector.center[1]) * detector.scale[1],
+        np.hypot(sigma, _BEST_POSITION) * detector.pixel,
+        intensity,
+    )
+    return spots[np.argsort(spots.radius)]
