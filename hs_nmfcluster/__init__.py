@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hs_nmfcluster.clustering.groups import Groups
     from hs_nmfcluster.clustering.tree import ClusterTree
+    from hs_nmfcluster.factorization.rank import RankStudy
     from hs_nmfcluster.factorization.result import Factorization
     from hs_nmfcluster.signals import LazyNMFDiffraction2D, NMFDiffraction2D
     from hs_nmfcluster.storage import load
@@ -23,6 +24,7 @@ _MODULE_OF = {
     "Groups": "hs_nmfcluster.clustering.groups",
     "LazyNMFDiffraction2D": "hs_nmfcluster.signals",
     "NMFDiffraction2D": "hs_nmfcluster.signals",
+    "RankStudy": "hs_nmfcluster.factorization.rank",
     "load": "hs_nmfcluster.storage",
 }
 
@@ -32,6 +34,7 @@ __all__ = [
     "Groups",
     "LazyNMFDiffraction2D",
     "NMFDiffraction2D",
+    "RankStudy",
     "__version__",
     "load",
 ]

@@ -30,6 +30,8 @@ def calibrated_center(signal: "BaseSignal") -> tuple[float, float] | None:
     calibrated.
     """
     x, y = signal.axes_manager.signal_axes[:2]
+    if x.scale == 0 or y.scale == 0:
+        return None
     center = tuple(-axis.offset / axis.scale for axis in (x, y))
     inside = all(0 < c < axis.size - 1 for c, axis in zip(center, (x, y), strict=True))
     return (float(center[0]), float(center[1])) if inside else None

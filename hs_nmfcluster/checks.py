@@ -1,11 +1,12 @@
 """What a scan and the arguments must be before any long work starts."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.survey import Survey
+from hs_nmfcluster.factorization.survey import NOWHERE, Survey
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -80,6 +81,29 @@ def check_whole_number(name: str, value: object, minimum: int = 1) -> int:
     return int(value)
 
 
+def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
+    """Refuse an argument that is not one of those allowed.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, what was given and what is allowed.
+    """
+    if not any(value is choice or value == choice for choice in allowed):
+        raise ValueError(f"`{name}` must be one of {list(allowed)}, got {value!r}.")
+
+
+def check_not_negative(name: str, value: object) -> float:
+    """Return an argument that must be a finite number, zero or above.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was given and what is allowed.
+    """
+    return 0.0 if value == 0 and not isinstance(value, bool) else check_positive(name, value)
+
+
 def check_positive(name: str, value: object) -> float:
     """Return an argument that must be a finite number above zero.
 
@@ -144,14 +168,14 @@ def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, .
     ValueError
         NaN or infinite values among the kept pixels; no positive value; none left by the masks.
     """
-    invalid = int(look.invalid[~mask].sum())
-    if invalid:
-        first = np.unravel_index(look.first_invalid, scan_shape)[::-1]
-        row, column = np.argwhere((look.invalid > 0) & ~mask)[0]
+    firsts = np.where(mask, NOWHERE, look.first_invalid)
+    if firsts.min() < NOWHERE:
+        position = np.unravel_index(firsts.min(), scan_shape)[::-1]
+        row, column = np.unravel_index(np.argmin(firsts), mask.shape)
         raise ValueError(
-            f"The data hold {invalid} NaN or infinite values in "
-            f"{int(((look.invalid > 0) & ~mask).sum())} pixels, first at position "
-            f"{tuple(int(i) for i in first)} and at pixel (x, y) = ({column}, {row}). Leave them "
+            f"The data hold {look.invalid[~mask].sum()} NaN or infinite values in "
+            f"{np.sum(firsts < NOWHERE)} pixels, first at position "
+            f"{tuple(int(i) for i in position)}, pixel (x, y) = ({column}, {row}). Leave them "
             "out with `signal_mask` or `navigation_mask`, or replace them, for instance with "
             "`s.map(np.nan_to_num)`."
         )

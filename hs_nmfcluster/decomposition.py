@@ -1,7 +1,7 @@
 """From a signal to its factorization: checks, survey, mask, fit, and the result in place."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,10 +14,12 @@ from hs_nmfcluster.detector import estimate_beam_center
 from hs_nmfcluster.factorization import learning_results
 from hs_nmfcluster.factorization.fit import Fit, fit
 from hs_nmfcluster.factorization.matrix import ScanMatrix
+from hs_nmfcluster.factorization.rank import RankStudy, rank_curves, suggest
 from hs_nmfcluster.factorization.result import Factorization
 from hs_nmfcluster.factorization.start import draw_seed
 from hs_nmfcluster.factorization.survey import Survey, survey
-from hs_nmfcluster.progress import fit_progress
+from hs_nmfcluster.factorization.updates import SOLVERS
+from hs_nmfcluster.progress import pass_progress
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger(__name__)
 
-_SOLVERS = ("als",)
+_COMPRESSIONS = ("auto", None)
+_SURVEY_PASSES = 1
 # Pixels by which a centre can be off before rotations and spacings suffer visibly.
 _DISAGREEMENT = 1.0
 _VERSIONS_OF = ("hs_nmfcluster", "hyperspy", "rosettasciio", "dask", "numpy", "scipy")
@@ -39,8 +42,10 @@ class Arguments:
     n_components: int
     restarts: int
     solver: str
+    compression: str | None
     tolerance: float
     max_iterations: int
+    ridge: float
     random_state: int
 
 
@@ -49,8 +54,10 @@ def check_arguments(
     n_components: object,
     restarts: object,
     solver: object,
+    compression: object,
     tolerance: object,
     max_iterations: object,
+    ridge: object,
     random_state: Any,
 ) -> Arguments:
     """Check what needs no look at the data.
@@ -60,38 +67,55 @@ def check_arguments(
     TypeError, ValueError
         Naming the argument, what was given and what is allowed.
     """
-    if solver not in _SOLVERS:
-        raise ValueError(f"`solver` must be one of {_SOLVERS}, got {solver!r}.")
+    checks.check_choice("solver", solver, tuple(SOLVERS))
+    checks.check_choice("compression", compression, _COMPRESSIONS)
     return Arguments(
         checks.check_whole_number("n_components", n_components),
         checks.check_whole_number("restarts", restarts),
         str(solver),
+        None if compression is None else "auto",
         checks.check_positive("tolerance", tolerance),
         checks.check_whole_number("max_iterations", max_iterations),
+        checks.check_not_negative("ridge", ridge),
         draw_seed(random_state),
     )
 
 
-def decompose(
+@dataclass(frozen=True)
+class Prepared:
+    """A scan that has been checked and looked at, as a matrix without what masks leave out."""
+
+    matrix: ScanMatrix
+    look: Survey
+    center: tuple[float, float]
+    center_from: str
+    mask: masks.DetectorMask
+
+
+def prepare(
     signal: "BaseSignal",
-    arguments: Arguments,
+    n_components: int,
     *,
     navigation_mask: "Mask | None",
     signal_mask: "Mask | Literal['auto'] | None",
     center: Sequence[float] | None,
     print_info: bool,
-    show_progressbar: bool | None,
-) -> Factorization:
-    """Do what :meth:`~hs_nmfcluster.signals.NMFDiffraction2D.decompose_als_nmf` documents."""
+) -> Prepared:
+    """Check everything that can be wrong before long work, in one pass over the data.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument or what is wrong with the data.
+    """
     checks.check_scan(signal)
     left_out = masks.navigation_mask_array(signal, navigation_mask)
-    automatic = isinstance(signal_mask, str)
     if isinstance(signal_mask, str) and signal_mask != "auto":
         raise ValueError(f'`signal_mask` must be "auto", None or a mask, got {signal_mask!r}.')
-    given = None if automatic else _given_mask(signal, signal_mask)
+    given = None if isinstance(signal_mask, str) else _given_mask(signal, signal_mask)
     if center is not None:
         axes.find_center(signal, center)
-    _check_rank_early(signal, arguments.n_components, left_out, given)
+    _check_rank_early(signal, n_components, left_out, given)
 
     look = survey(signal.data, left_out)
     position, how = axes.find_center(signal, center, look.mean)
@@ -99,23 +123,87 @@ def decompose(
     mask = given or masks.default_detector_mask(look.mean, detector)
     checks.check_values(look, mask.array, axes.scan_shape(signal))
     matrix = ScanMatrix.from_array(signal.data, left_out, mask.array)
-    checks.check_rank(arguments.n_components, matrix.n_positions, matrix.n_pixels)
+    checks.check_rank(n_components, matrix.n_positions, matrix.n_pixels)
     _report_negative(look, mask.array)
     if print_info:
         _print_geometry(position, how, mask)
         _print_disagreement(position, look.mean)
+    return Prepared(matrix, look, position, how, mask)
 
-    result = _fit(matrix, arguments, show_progressbar)
-    settings = _settings(signal, arguments, mask, how, matrix)
+
+def decompose(
+    signal: "BaseSignal", arguments: Arguments, prepared: Prepared, show_progressbar: bool | None
+) -> Factorization:
+    """Do what :meth:`~hs_nmfcluster.signals.NMFDiffraction2D.decompose_als_nmf` documents."""
+    result = _fit(prepared.matrix, arguments, show_progressbar)
     factorization = Factorization._from_fit(
-        signal, result, matrix.positions, mask.array, position, settings, result.passes + 1
+        signal,
+        result,
+        prepared.matrix.positions,
+        prepared.mask.array,
+        prepared.center,
+        asdict(arguments) | _provenance(signal, prepared),
+        result.passes + _SURVEY_PASSES,
     )
     learning_results.store(
         signal, factorization.patterns.data, factorization.maps.data, result.mean_square
     )
     # Clustering must not estimate again what may have been given here.
-    signal.learning_results.beam_center = position
+    signal.learning_results.beam_center = prepared.center
     return factorization
+
+
+def study_ranks(
+    signal: "BaseSignal",
+    ranks: NDArray[np.int64],
+    arguments: dict[str, Any],
+    prepared: Prepared,
+    show_progressbar: bool | None,
+) -> RankStudy:
+    """Do what `NMFDiffraction2D.estimate_number_of_components` documents."""
+    with pass_progress(show_progressbar, "Rank study") as progress:
+        curves = rank_curves(
+            prepared.matrix,
+            ranks,
+            restarts=arguments["restarts"],
+            tolerance=arguments["tolerance"],
+            seed=arguments["random_state"],
+            progress=progress,
+        )
+    kept = ~prepared.mask.array
+    counted = not prepared.look.negative[kept].any()
+    noise_mse = float(prepared.look.mean[kept].mean()) if counted else np.nan
+    best = curves.nmf_mse.min(axis=1)
+    stacks = []
+    for patterns in curves.patterns:
+        stack = np.full((len(patterns), *kept.shape), np.nan)
+        stack[:, kept] = patterns
+        stacks.append(axes.pattern_stack(signal, stack, prepared.center, "NMF patterns"))
+    return RankStudy(
+        ranks=ranks,
+        nmf_mse=curves.nmf_mse,
+        pca_mse=curves.pca_mse,
+        noise_mse=noise_mse,
+        stability=curves.stability,
+        patterns=stacks,
+        suggestion=suggest(ranks, best, curves.pca_mse, noise_mse, curves.stability),
+        passes=curves.passes + _SURVEY_PASSES,
+        settings=arguments | _provenance(signal, prepared),
+    )
+
+
+def check_ranks(ranks: Iterable[int]) -> NDArray[np.int64]:
+    """Return the numbers of components of a study, ascending.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If they are not whole numbers ≥ 1, or there is none.
+    """
+    checked = sorted({checks.check_whole_number("ranks", rank) for rank in ranks})
+    if not checked:
+        raise ValueError("`ranks` is empty: give one or more numbers of components, ascending.")
+    return np.array(checked)
 
 
 def _check_rank_early(
@@ -139,13 +227,16 @@ def _given_mask(signal: "BaseSignal", mask: "Mask | None") -> masks.DetectorMask
 
 
 def _fit(matrix: ScanMatrix, arguments: Arguments, show_progressbar: bool | None) -> Fit:
-    with fit_progress(show_progressbar, arguments.max_iterations) as progress:
+    with pass_progress(show_progressbar, "ALS-NMF") as progress:
         result = fit(
             matrix,
             arguments.n_components,
             restarts=arguments.restarts,
+            solver=arguments.solver,
+            compressed=arguments.compression is not None,
             tolerance=arguments.tolerance,
             max_iterations=arguments.max_iterations,
+            ridge=arguments.ridge,
             seed=arguments.random_state,
             progress=progress,
         )
@@ -186,18 +277,12 @@ def _print_disagreement(center: tuple[float, float], mean_pattern: NDArray) -> N
         )
 
 
-def _settings(
-    signal: "BaseSignal",
-    arguments: Arguments,
-    mask: masks.DetectorMask,
-    center_from: str,
-    matrix: ScanMatrix,
-) -> dict[str, Any]:
-    return asdict(arguments) | {
-        "signal_mask": mask.description,
-        "center_from": center_from,
-        "positions_kept": matrix.n_positions,
-        "pixels_kept": matrix.n_pixels,
+def _provenance(signal: "BaseSignal", prepared: Prepared) -> dict[str, Any]:
+    return {
+        "signal_mask": prepared.mask.description,
+        "center_from": prepared.center_from,
+        "positions_kept": prepared.matrix.n_positions,
+        "pixels_kept": prepared.matrix.n_pixels,
         "data_shape": list(signal.data.shape),
         "data_dtype": str(signal.data.dtype),
         "title": signal.metadata.General.title,

@@ -3,24 +3,27 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from hs_nmfcluster.factorization.iteration import Progress
+from hs_nmfcluster.factorization.matrix import Progress
 
 
 @contextmanager
-def fit_progress(show: bool | None, total: int) -> Iterator[Progress | None]:
-    """Bar over the iterations of a fit.
+def pass_progress(show: bool | None, description: str) -> Iterator[Progress | None]:
+    """Count the passes over the data in a bar.
+
+    A bar over passes works under every scheduler; how many there will be is known only when the
+    last run has converged.
 
     Parameters
     ----------
     show
         HyperSpy's ``show_progressbar``: None takes its preference.
-    total
-        Largest number of iterations.
+    description
+        Stands before the bar.
 
     Yields
     ------
     callable or None
-        To be called with (iteration, restarts still running, smallest MSE).
+        To be called after each pass with a few words on how things stand.
     """
     from hyperspy.defaults_parser import preferences
 
@@ -29,14 +32,10 @@ def fit_progress(show: bool | None, total: int) -> Iterator[Progress | None]:
         return
     from hyperspy.external.progressbar import progressbar
 
-    with progressbar(total=total, desc="ALS-NMF", unit="iteration") as bar:
+    with progressbar(desc=description, unit=" passes") as bar:
 
-        def update(iteration: int, running: int, mse: float) -> None:
-            bar.set_postfix({"MSE": f"{mse:.6g}", "restarts running": running}, refresh=False)
-            bar.update(iteration - bar.n)
-            if not running:
-                # Fewer iterations were needed than allowed: the bar is full all the same.
-                bar.total = iteration
-                bar.refresh()
+        def update(message: str) -> None:
+            bar.set_postfix_str(message, refresh=False)
+            bar.update()
 
         yield update

@@ -5,7 +5,7 @@ arrays into signals again.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,12 +15,14 @@ from hs_nmfcluster import axes, checks, decomposition, masks
 from hs_nmfcluster.detector import estimate_beam_center
 from hs_nmfcluster.factorization import learning_results
 from hs_nmfcluster.factorization.matrix import map_patterns
+from hs_nmfcluster.factorization.start import draw_seed
 from hs_nmfcluster.factorization.survey import survey
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
 
     from hs_nmfcluster.clustering.tree import ClusterTree
+    from hs_nmfcluster.factorization.rank import RankStudy
     from hs_nmfcluster.factorization.result import Factorization
     from hs_nmfcluster.masks import Mask
 
@@ -222,9 +224,11 @@ class NMFDiffraction2D(Signal2D):
         n_components: int = 20,
         *,
         restarts: int = 10,
-        solver: Literal["als"] = "als",
+        solver: Literal["als", "hals"] = "als",
         tolerance: float = 1e-5,
         max_iterations: int = 300,
+        compression: Literal["auto"] | None = "auto",
+        ridge: float = 0.0,
         navigation_mask: "Mask | None" = None,
         signal_mask: "Mask | Literal['auto'] | None" = "auto",
         center: Sequence[float] | None = None,
@@ -234,9 +238,11 @@ class NMFDiffraction2D(Signal2D):
     ) -> "Factorization":
         """Find the non-negative patterns and maps that a scan is made of.
 
-        Alternating least squares of Kimoto et al. (2024), steps 1 to 8. One iteration is one
-        pass over the data, for all restarts together; the result does not depend on chunks or
-        scheduler.
+        The factorization of Kimoto et al. (2024), all restarts together. By default the scan is
+        compressed to its leading singular vectors in a few passes, all restarts converge in
+        memory, and the best are polished on the data themselves. ``compression=None`` is the
+        paper's procedure, steps 1 to 8 to the letter, in which an iteration is a pass. The
+        result does not depend on chunks or scheduler.
 
         Parameters
         ----------
@@ -245,11 +251,19 @@ class NMFDiffraction2D(Signal2D):
         restarts
             Random starts, of which the one with the smallest MSE is taken.
         solver
-            ``"als"``, the paper's.
+            Update rule of ``compression=None``: ``"als"``, least squares of which negatives are
+            set to zero, as in the paper, or ``"hals"``, non-negative least squares by coordinate
+            descent. Compression always uses the latter: polishing by the former loses what the
+            search has found.
         tolerance
             A restart has converged when its MSE changes by less than this share of itself.
         max_iterations
-            Iterations after which a restart is stopped all the same.
+            Iterations, of one pass each, after which a restart is stopped all the same.
+        compression
+            ``"auto"`` or None, see above.
+        ridge
+            Regularisation of the least-squares problems in units of their mean diagonal; the
+            paper found that it does not help.
         navigation_mask
             Positions to leave out: a signal or NumPy array of bool with the scan's
             ``navigation_shape``, **True = left out**.
@@ -296,19 +310,87 @@ class NMFDiffraction2D(Signal2D):
             n_components=n_components,
             restarts=restarts,
             solver=solver,
+            compression=compression,
             tolerance=tolerance,
             max_iterations=max_iterations,
+            ridge=ridge,
             random_state=random_state,
         )
-        return decomposition.decompose(
+        prepared = decomposition.prepare(
             self,
-            arguments,
+            arguments.n_components,
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
             center=center,
             print_info=print_info,
-            show_progressbar=show_progressbar,
         )
+        return decomposition.decompose(self, arguments, prepared, show_progressbar)
+
+    def estimate_number_of_components(
+        self,
+        ranks: Iterable[int] = range(5, 31),
+        *,
+        restarts: int = 10,
+        tolerance: float = 1e-5,
+        navigation_mask: "Mask | None" = None,
+        signal_mask: "Mask | Literal['auto'] | None" = "auto",
+        center: Sequence[float] | None = None,
+        random_state: int | np.random.Generator | None = None,
+        print_info: bool = True,
+        show_progressbar: bool | None = None,
+    ) -> "RankStudy":
+        """Factorize at many numbers of components, beside PCA and noise (the paper's Fig. 4).
+
+        All restarts of all ranks share at most 25 passes over the data.
+
+        Parameters
+        ----------
+        ranks
+            Numbers of components to try.
+        restarts
+            Starts of each: one from the singular vectors of the data, the others random.
+        tolerance, navigation_mask, signal_mask, center, random_state, print_info
+            As in :meth:`decompose_als_nmf`.
+        show_progressbar
+            None takes HyperSpy's preference.
+
+        Returns
+        -------
+        RankStudy
+            With :meth:`~hs_nmfcluster.factorization.rank.RankStudy.plot`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As :meth:`decompose_als_nmf`, for the largest of the ranks.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> rng = np.random.default_rng(0)
+        >>> scan = rng.poisson(9 * rng.random((30, 2)) @ rng.random((2, 64)))
+        >>> s = hs_nmfcluster.NMFDiffraction2D(scan.reshape(5, 6, 8, 8))
+        >>> study = s.estimate_number_of_components(range(1, 5), restarts=3, signal_mask=None,
+        ...     random_state=0, print_info=False, show_progressbar=False)
+        >>> bool((study.nmf_mse.min(axis=1) > 0.999999 * study.pca_mse).all())
+        True
+        """
+        checked = decomposition.check_ranks(ranks)
+        arguments = {
+            "ranks": checked.tolist(),
+            "restarts": checks.check_whole_number("restarts", restarts),
+            "tolerance": checks.check_positive("tolerance", tolerance),
+            "random_state": draw_seed(random_state),
+        }
+        prepared = decomposition.prepare(
+            self,
+            int(checked[-1]),
+            navigation_mask=navigation_mask,
+            signal_mask=signal_mask,
+            center=center,
+            print_info=print_info,
+        )
+        return decomposition.study_ranks(self, checked, arguments, prepared, show_progressbar)
 
     def hierarchical_cluster(
         self,

@@ -38,11 +38,12 @@ def signal(data: NDArray, chunks: tuple | None = None) -> NMFDiffraction2D:
 
 
 def decompose(s: NMFDiffraction2D, n_components: int = 3, **kwargs: object) -> Factorization:
-    """A short run that says nothing, on all pixels."""
+    """A short run of the paper's procedure that says nothing, on all pixels."""
     settings = {
         "restarts": 2,
         "max_iterations": 8,
         "tolerance": 1e-12,
+        "compression": None,
         "signal_mask": None,
         "random_state": 7,
         "print_info": False,

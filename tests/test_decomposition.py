@@ -3,6 +3,7 @@
 import logging
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from types import MappingProxyType
 
 import dask
 import dask.array as da
@@ -47,6 +48,49 @@ class TestChunks:
         s = signal(counts(), (2, 4, 7, 9))
         decompose(s)
         assert isinstance(s.data, da.Array)
+
+
+class TestCompression:
+    """The default, whose search in single precision may differ by rounding."""
+
+    SETTINGS = MappingProxyType(
+        {"compression": "auto", "tolerance": 1e-5, "max_iterations": 300, "restarts": 3}
+    )
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def eager(cls):
+        return decompose(signal(counts()), **cls.SETTINGS)
+
+    @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
+    def test_lazy_equals_eager(self, eager, chunks):
+        found = decompose(signal(counts(), chunks), **self.SETTINGS)
+        for x, y in ((found.patterns, eager.patterns), (found.maps, eager.maps)):
+            np.testing.assert_allclose(x.data, y.data, rtol=0, atol=1e-5 * y.data.max())
+        assert found.mse == pytest.approx(eager.mse, rel=1e-7)
+        assert found.passes == eager.passes
+
+    def test_not_worse_than_the_papers(self, eager):
+        paper = decompose(signal(counts()), **(self.SETTINGS | {"compression": None}))
+        assert eager.mse <= paper.mse * 1.001
+
+    def test_few_passes(self, eager):
+        paper = decompose(signal(counts()), **(self.SETTINGS | {"compression": None}))
+        assert eager.passes < paper.passes
+
+    def test_mse_is_that_of_the_data(self, eager):
+        residual = counts() - eager.model().data.compute()
+        assert eager.mse == pytest.approx((residual**2).mean(), rel=1e-9)
+
+    @pytest.mark.parametrize("value", [0, 3])
+    def test_constant_scan(self, value):
+        s = signal(np.full((5, 6, 7, 9), 3 + value, dtype="u2"))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            nmf = decompose(s, 3, **self.SETTINGS)
+        assert np.isfinite(nmf.patterns.data).all()
+        assert np.isfinite(nmf.maps.data).all()
+        assert nmf.mse < 1e-6
 
 
 class TestSchedulers:

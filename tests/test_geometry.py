@@ -151,6 +151,15 @@ class TestWhichCenter:
             axis.scale, axis.offset = -0.5, 0.5 * zero
         assert self.center_of(s) == (20, 22)
 
+    @pytest.mark.parametrize("scale", [0.0, np.nan])
+    def test_scale_of_no_use(self, scale):
+        s = self.scan()
+        s.axes_manager[-1].scale = scale
+        kept = ~s.get_detector_mask(0, 3, center=(25, 20)).data
+        y, x = np.indices((40, 50))
+        np.testing.assert_array_equal(kept, np.hypot(x - 25, y - 20) <= 3)
+        np.testing.assert_allclose(self.center_of(s), (30, 14), atol=0.1)
+
     def test_units_of_radii(self):
         s = self.scan()
         kept = ~s.get_detector_mask(2, 4, center=(25, 20)).data

@@ -11,7 +11,7 @@ import hs_nmfcluster
 from hs_nmfcluster.cli import main
 from hs_nmfcluster.reading import NotAScanError, load_scan
 
-# name: extra arguments; scan shape of the maps, patterns, and dtype
+# name: extra arguments, shape in array order, dtype
 SCANS = {
     "test1.blo": ((), (3, 2, 144, 144), "u1"),
     "subset_data.hspy": ((), (2, 2, 256, 256), "u2"),
@@ -63,6 +63,7 @@ class TestScans:
         assert s.data.dtype == np.dtype(dtype)
         assert name in found
 
+    @pytest.mark.slow
     def test_whole_analysis(self, real_data, name, wanted, tmp_path, capsys):
         extra, shape, _ = wanted
         path = path_of(real_data, name)

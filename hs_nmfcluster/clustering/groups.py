@@ -12,6 +12,7 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
+from hs_nmfcluster.materials.answers import GroupAnswers
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from hs_nmfcluster.plotting.style import Scaling
 
 
-class Groups:
+class Groups(GroupAnswers):
     """Components that are the same crystal, only rotated and elsewhere.
 
     Made by `ClusterTree.cut`. Groups are numbered by their first component: group 0 holds

@@ -9,13 +9,9 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hs_nmfcluster.factorization.compression import Compression
-from hs_nmfcluster.factorization.start import uniform
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
-# Patterns averaged into each component of a random start: single ones are too noisy to begin
-# with, the mean of many is the mean of the scan.
-_STARTING_PATTERNS = 3
-Matrix = NDArray[np.float32]
+Matrix = NDArray[np.float64]
 
 
 def explore(
@@ -54,40 +50,61 @@ def explore(
         return list(pool.map(converge, starts))
 
 
-def sample_start(compression: Compression, n_components: int, seed: int, stream: int) -> Matrix:
-    """Random start: each pattern the mean of a few random patterns of the scan.
+def svd_start(compression: Compression, n_components: int) -> Matrix:
+    """Start from the leading singular vectors: NNDSVDa.
+
+    Of each pair of singular vectors the positive or the negative parts are taken, whichever
+    carry more; zeros are filled by the mean, so that they can grow (Boutsidis & Gallopoulos,
+    Pattern Recognit. 41, 1350, 2008).
 
     Parameters
     ----------
     compression
         X ≈ B Q.
     n_components
-        k.
+        k, at most q.
+    """
+    return _nonnegative_parts(*_singular_vectors(compression, n_components))
+
+
+def turned_start(compression: Compression, n_components: int, seed: int, stream: int) -> Matrix:
+    """Random start: the same from the singular vectors after a random rotation among them.
+
+    The rotation leaves the first vector, which is all but the mean pattern. Such starts are as
+    diverse as random numbers, and their Gram matrices are well conditioned, which starts that
+    are mixtures of patterns are not: those took ten times the iterations to a larger MSE.
+
+    Parameters
+    ----------
+    compression, n_components
+        As in :func:`svd_start`.
     seed, stream
-        Choose the random numbers; one stream a restart.
+        Choose the rotation; one stream a restart.
     """
-    draws = uniform(seed, stream, np.arange(n_components), _STARTING_PATTERNS)
-    chosen = (draws * len(compression.scores)).astype(int)
-    patterns = compression.scores[chosen].mean(axis=1) @ compression.basis
-    return normalise(np.maximum(patterns, 0.0))
+    left, right = _singular_vectors(compression, n_components)
+    draws = np.random.default_rng([seed, stream]).standard_normal((n_components - 1,) * 2)
+    rotation = np.linalg.qr(draws)[0]
+    return _nonnegative_parts(
+        np.concatenate([left[:1], rotation @ left[1:]]),
+        np.concatenate([right[:1], rotation @ right[1:]]),
+    )
 
 
-def svd_start(compression: Compression, n_components: int) -> Matrix:
-    """Start from the singular vectors: NNDSVDa (Boutsidis & Gallopoulos, Pattern Recognit. 41, 2008).
+def _singular_vectors(compression: Compression, n_components: int) -> tuple[Matrix, Matrix]:
+    scores = compression.scores[:, :n_components].T
+    norms = np.linalg.norm(scores, axis=1, keepdims=True)
+    left = np.divide(scores, norms, out=np.zeros_like(scores), where=norms > 0)
+    return left, compression.basis[:n_components]
 
-    Of each pair of singular vectors the positive or the negative parts are taken, whichever
-    carry more; zeros are filled by the mean of the vectors, which lets them grow.
-    """
-    norms = np.linalg.norm(compression.scores[:, :n_components], axis=0)
-    left = compression.scores[:, :n_components] / np.maximum(norms, np.finfo(np.float32).tiny)
-    right = compression.basis[:n_components]
+
+def _nonnegative_parts(left: Matrix, right: Matrix) -> Matrix:
     patterns = []
-    for u, v in zip(left.T, right, strict=True):
-        positive = np.maximum(u, 0), np.maximum(v, 0)
-        negative = np.maximum(-u, 0), np.maximum(-v, 0)
-        weight = [np.linalg.norm(a) * np.linalg.norm(b) for a, b in (positive, negative)]
-        patterns.append(positive[1] if weight[0] >= weight[1] else negative[1])
-    stack = np.array(patterns, dtype=np.float32)
+    for u, v in zip(left, right, strict=True):
+        positive, negative = np.maximum(v, 0), np.maximum(-v, 0)
+        weight = np.linalg.norm(np.maximum(u, 0)) * np.linalg.norm(positive)
+        other = np.linalg.norm(np.maximum(-u, 0)) * np.linalg.norm(negative)
+        patterns.append(positive if weight >= other else negative)
+    stack = np.array(patterns)
     return normalise(np.where(stack > 0, stack, stack.mean()))
 
 
@@ -96,7 +113,7 @@ def _converge(
 ) -> Matrix:
     B, Q = compression.scores, compression.basis
     floor = compression.pca_mse(len(patterns)) * compression.size
-    square = float(np.einsum("ij,ij->", B, B, dtype=np.float64))
+    square = float(np.einsum("ij,ij->", B, B))
     scores = np.ascontiguousarray(B.T)
     maps, error = None, np.inf
     for _ in range(max_iterations):
@@ -104,10 +121,8 @@ def _converge(
         target = (patterns @ Q.T) @ scores
         maps = hals_rows(target, gram, maps)
         map_gram = maps @ maps.T
-        previous, error = error, square + float(
-            np.sum(gram.astype(np.float64) * map_gram) - 2 * np.sum(target * maps, dtype=np.float64)
-        )
-        if previous - error < tolerance * floor:
+        previous, error = error, square + float(np.sum(gram * map_gram) - 2 * np.sum(target * maps))
+        if previous - error <= tolerance * floor:
             break
         patterns = hals_rows((maps @ B) @ Q, map_gram, patterns)
         norms = np.linalg.norm(patterns, axis=1, keepdims=True)

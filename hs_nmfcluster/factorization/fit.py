@@ -5,15 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.iteration import (
-    Patterns,
-    Progress,
-    Run,
-    iterate,
-    random_runs,
-    solve_maps,
-)
-from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.factorization.iteration import Patterns, Run, iterate, random_runs, solve_maps
+from hs_nmfcluster.factorization.matrix import Progress, ScanMatrix, pieces, report
+from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 
 
@@ -43,6 +37,8 @@ class Fit:
         Index of the best restart.
     mean_square
         ``‖X‖² / (n_positions n_pixels)``.
+    pca_mse
+        MSE of an (uncentred) PCA of the same rank; NaN where the data were not compressed.
     passes
         Passes over the data.
     """
@@ -57,6 +53,7 @@ class Fit:
     converged: NDArray[np.bool_]
     best: int
     mean_square: float
+    pca_mse: float
     passes: int
 
 
@@ -66,8 +63,10 @@ def fit(
     *,
     restarts: int = 10,
     solver: str = "als",
+    compressed: bool = True,
     tolerance: float = 1e-5,
     max_iterations: int = 300,
+    ridge: float = 0.0,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Fit:
@@ -82,16 +81,21 @@ def fit(
     restarts
         Random starts; each pass over the data advances all that have not converged.
     solver
-        Name of the update rule.
+        Name of the update rule, where the data are not compressed.
+    compressed
+        Search in the compressed problem and polish on the data, which takes a handful of
+        passes; otherwise the paper's procedure, a pass an iteration.
     tolerance
         A restart has converged when its MSE changes by less than this share of itself in two
         successive iterations.
     max_iterations
         Iterations after which a restart is stopped all the same.
+    ridge
+        Tikhonov term in the solves, in units of the Gram matrix's mean diagonal.
     seed
         The same seed gives the same result, whatever the chunking.
     progress
-        Called after each iteration with (iteration, restarts still running, smallest MSE).
+        Called after each pass with a few words on it.
 
     Returns
     -------
@@ -110,7 +114,28 @@ def fit(
     >>> fit(ScanMatrix.from_array(scan), 2, restarts=2, tolerance=1e-9).mse < 1e-4
     True
     """
-    rule = SOLVERS[solver]
+    if compressed:
+        found = search(
+            matrix,
+            [n_components],
+            restarts=restarts,
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+            seed=seed,
+            ridge=ridge,
+            progress=progress,
+        )
+        result = finish(
+            matrix,
+            found.runs[n_components],
+            found.compression.square,
+            found.solver,
+            pca_mse=found.compression.pca_mse(n_components),
+            passes=found.passes + 1,
+        )
+        report(progress, "maps of the best restart")
+        return result
+    rule = SOLVERS[solver]._replace(ridge=ridge)
     runs, square = random_runs(matrix, n_components, restarts, rule, seed)
     iterations = iterate(
         matrix,
@@ -122,10 +147,18 @@ def fit(
         seed=seed,
         progress=progress,
     )
-    return finish(matrix, runs, square, rule, passes=iterations + 2)
+    return finish(matrix, runs, square, rule, pca_mse=np.nan, passes=iterations + 2)
 
 
-def finish(matrix: ScanMatrix, runs: list[Run], square: float, solver: Solver, passes: int) -> Fit:
+def finish(
+    matrix: ScanMatrix,
+    runs: list[Run],
+    square: float,
+    solver: Solver,
+    *,
+    pca_mse: float,
+    passes: int,
+) -> Fit:
     """Compute maps and residual of the best run in one pass, and sort by the maps' norm."""
     restart_mse = np.array([run.best_mse for run in runs])
     best = int(np.argmin(restart_mse))
@@ -147,6 +180,7 @@ def finish(matrix: ScanMatrix, runs: list[Run], square: float, solver: Solver, p
         converged=np.array([run.converged for run in runs]),
         best=best,
         mean_square=square / matrix.size,
+        pca_mse=pca_mse,
         passes=passes,
     )
 

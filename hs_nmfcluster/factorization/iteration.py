@@ -1,13 +1,13 @@
 """One pass over the data that advances any number of runs, and the loop around it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.factorization.matrix import Progress, ScanMatrix, pieces, report
 from hs_nmfcluster.factorization.start import uniform
 from hs_nmfcluster.factorization.updates import Solver, normalise
 
@@ -18,7 +18,6 @@ _CALM_ITERATIONS = 2
 _ROUNDING = 1e-13
 
 Patterns = NDArray[np.floating[Any]]
-Progress = Callable[[int, int, float], None]
 
 
 @dataclass
@@ -97,7 +96,7 @@ def random_runs(
         The runs, and ‖X‖².
     """
     square, sums = matrix.visit(_start_sums, _add_starts, seed, restarts, n_components)
-    patterns = [normalise(solver.update(s.projections, s.map_gram, None)) for s in sums]
+    patterns = [normalise(solver.solve(s.projections, s.map_gram)) for s in sums]
     runs = [Run(S, stream) for stream, S in enumerate(patterns)]
     for run in runs:
         _reseed(run, seed)
@@ -134,7 +133,7 @@ def iterate(
     tolerance, max_iterations, seed
         As in :func:`~hs_nmfcluster.factorization.fit.fit`.
     progress
-        Called after each pass with (iteration, runs still going, smallest MSE).
+        Called after each pass with a few words on it.
 
     Returns
     -------
@@ -150,8 +149,7 @@ def iterate(
             run.record(total.mse(run.patterns, square, matrix.size), tolerance, rounding)
         going = [(run, total) for run, total in zip(live, sums, strict=True) if not run.converged]
         live = [run for run, _ in going]
-        if progress is not None:
-            progress(iteration, len(live), min(run.best_mse for run in runs))
+        report(progress, f"MSE {min(run.best_mse for run in runs):.6g}, {len(live)} runs left")
         if not live or iteration == max_iterations:
             break
         for run, total in going:
@@ -159,11 +157,24 @@ def iterate(
     return iteration
 
 
+def evaluate(matrix: ScanMatrix, runs: Sequence[Run], square: float, solver: Solver) -> None:
+    """Record the true MSE of all runs in one pass, without a step.
+
+    Needs no sums of the size of the patterns, so hundreds of runs fit.
+    """
+    patterns = [run.patterns for run in runs]
+    sums = matrix.visit(_evaluation_sums, _add_evaluations, patterns, solver)
+    for run, (overlap, map_gram) in zip(runs, sums, strict=True):
+        nothing = np.empty((0, 0))
+        total = RunSums(nothing, map_gram, overlap)
+        run.record(total.mse(run.patterns, square, matrix.size), 0.0, 0.0)
+
+
 def _advance(run: Run, sums: RunSums, solver: Solver, seed: int) -> None:
     """Take the next S from the sums, and see to components that have died."""
     dtype = run.patterns.dtype
     # The maps scale as they please: least squares for S is from where S stands, unscaled.
-    S = solver.update(sums.projections.astype(dtype), sums.map_gram, run.patterns)
+    S = solver.solve(sums.projections.astype(dtype), sums.map_gram, run.patterns)
     run.patterns = normalise(S)
     _reseed(run, seed)
 
@@ -202,6 +213,24 @@ def _iteration_sums(
     return totals
 
 
+def _evaluation_sums(
+    rows: NDArray, positions: NDArray[np.int64], patterns: list[Patterns], solver: Solver
+) -> list[tuple[float, NDArray[np.float64]]]:
+    totals = [(0.0, np.zeros((len(S), len(S)))) for S in patterns]
+    for x, _ in pieces(rows, positions, solver.dtype):
+        maps, overlaps = solve_maps(x, patterns, solver)
+        grams = [c.astype(np.float64, copy=False) for c in maps]
+        part = [(overlap, c @ c.T) for overlap, c in zip(overlaps, grams, strict=True)]
+        totals = _add_evaluations(totals, part)
+    return totals
+
+
+def _add_evaluations(
+    a: list[tuple[float, NDArray[np.float64]]], b: list[tuple[float, NDArray[np.float64]]]
+) -> list[tuple[float, NDArray[np.float64]]]:
+    return [(x[0] + y[0], x[1] + y[1]) for x, y in zip(a, b, strict=True)]
+
+
 def solve_maps(
     x: NDArray[Any], patterns: Sequence[Patterns], solver: Solver
 ) -> tuple[list[NDArray[Any]], list[float]]:
@@ -217,7 +246,7 @@ def solve_maps(
     maps = []
     for product, S in zip(products, patterns, strict=True):
         S = S.astype(np.float64, copy=False)
-        maps.append(solver.update(product, S @ S.T, None))
+        maps.append(solver.solve(product, S @ S.T))
     overlaps = [
         float(np.einsum("kn,kn->", p, c, dtype=np.float64))
         for p, c in zip(products, maps, strict=True)

@@ -16,6 +16,8 @@ from dask.delayed import Delayed
 from numpy.typing import NDArray
 
 T = TypeVar("T")
+# Called after each pass over the data with a few words on how things stand.
+Progress = Callable[[str], None]
 
 # Rows are handled in float64 in pieces of this size: large enough for BLAS to run at its peak,
 # small enough that the copy costs little beside the data.
@@ -146,6 +148,12 @@ class ScanMatrix:
         return any(isinstance(block.rows, Delayed) for block in self.blocks)
 
 
+def report(progress: Progress | None, message: str) -> None:
+    """Tell whoever watches that a pass is done."""
+    if progress is not None:
+        progress(message)
+
+
 @dataclass(frozen=True)
 class _KeepPositions:
     task: Callable[..., NDArray]
@@ -170,7 +178,7 @@ def pieces(
     dtype
         What the rows are converted to.
     """
-    step = max(1, _PIECE_BYTES // (8 * max(rows.shape[1], 1)))
+    step = max(1, _PIECE_BYTES // (np.dtype(dtype).itemsize * max(rows.shape[1], 1)))
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         yield rows[part].astype(dtype), positions[part]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _ARRAYS = ("restart_mse", "stability", "detector_mask", "position_mse")
-_NUMBERS = ("mse", "best_restart", "passes")
+_NUMBERS = ("mse", "pca_mse", "best_restart", "passes")
 # Rows of the reconstruction that one chunk of it holds, about 64 MB of float64.
 _MODEL_CHUNK = 8 * 2**20
 
@@ -38,10 +38,14 @@ class Factorization:
         data's intensity unit. Masked positions are NaN.
     mse
         Mean square error ``‖X − C S‖² / (n_xy n_uv)`` over the positions and pixels kept.
+    pca_mse
+        MSE of an (uncentred) PCA of as many components, below which no factorization can come;
+        NaN with ``compression=None``.
     restart_mse
         Smallest MSE of every restart.
     history
-        MSE after every iteration, one array a restart.
+        MSE after every iteration on the data, one array a restart. With compression only the
+        best restarts are polished; the others have the one value that they reached without.
     stability
         For each component, the mean correlation of its pattern with its counterpart in the
         other restarts: 1 = found again by all of them. NaN with a single restart.
@@ -63,6 +67,7 @@ class Factorization:
     patterns: "BaseSignal"
     maps: "BaseSignal"
     mse: float
+    pca_mse: float
     restart_mse: NDArray[np.float64]
     history: list[NDArray[np.float64]]
     stability: NDArray[np.float64]
@@ -99,6 +104,7 @@ class Factorization:
             patterns=axes.pattern_stack(scan, stack, center, f"NMF patterns of {title}"),
             maps=axes.map_stack(scan, maps[:-1], f"NMF maps of {title}"),
             mse=result.mse,
+            pca_mse=result.pca_mse,
             restart_mse=result.restart_mse,
             history=[np.array(mse) for mse in result.history],
             stability=pattern_stability(result.patterns, others),
@@ -224,7 +230,7 @@ class Factorization:
         history = state.pop("history")
         state["history"] = [np.asarray(history[f"restart_{i}"]) for i in range(len(history))]
         state["center"] = tuple(float(c) for c in state["center"])
-        state["mse"] = float(state["mse"])
+        state["mse"], state["pca_mse"] = float(state["mse"]), float(state["pca_mse"])
         state["best_restart"], state["passes"] = int(state["best_restart"]), int(state["passes"])
         for name in _ARRAYS:
             state[name] = np.asarray(state[name])

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.matrix import ScanMatrix
 
+# Position of what does not occur.
+NOWHERE = np.iinfo(np.int64).max
 _PIECE_BYTES = 32 * 2**20
 
 
@@ -28,7 +30,8 @@ class Survey:
     minimum, maximum
         Extremes of the finite values.
     first_invalid
-        Flat index of the first position with NaN or infinity; -1 where there is none.
+        Flat index of the first position where the pixel is NaN or infinite; :data:`NOWHERE`
+        where it never is.
     """
 
     n_positions: int
@@ -37,7 +40,7 @@ class Survey:
     negative: NDArray[np.int64]
     minimum: NDArray[np.float64]
     maximum: NDArray[np.float64]
-    first_invalid: int
+    first_invalid: NDArray[np.int64]
 
     @property
     def mean(self) -> NDArray[np.float64]:
@@ -45,7 +48,6 @@ class Survey:
         return self.total / np.maximum(self.n_positions - self.invalid, 1)
 
     def __add__(self, other: "Survey") -> "Survey":
-        firsts = [s.first_invalid for s in (self, other) if s.first_invalid >= 0]
         return Survey(
             self.n_positions + other.n_positions,
             self.total + other.total,
@@ -53,7 +55,7 @@ class Survey:
             self.negative + other.negative,
             np.minimum(self.minimum, other.minimum),
             np.maximum(self.maximum, other.maximum),
-            min(firsts, default=-1),
+            np.minimum(self.first_invalid, other.first_invalid),
         )
 
 
@@ -80,9 +82,9 @@ def survey(data: NDArray | da.Array, navigation_mask: NDArray[np.bool_] | None =
     matrix = ScanMatrix.from_array(data, navigation_mask)
     flat = matrix.visit(_survey_rows, Survey.__add__)
     shape = data.shape[-2:]
-    arrays = ("total", "invalid", "negative", "minimum", "maximum")
+    arrays = ("total", "invalid", "negative", "minimum", "maximum", "first_invalid")
     grids = {name: getattr(flat, name).reshape(shape) for name in arrays}
-    return Survey(n_positions=flat.n_positions, first_invalid=flat.first_invalid, **grids)
+    return Survey(n_positions=flat.n_positions, **grids)
 
 
 def _survey_rows(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
@@ -99,11 +101,12 @@ def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
     if rows.dtype.kind == "f":
         finite = np.isfinite(rows)
         invalid = len(rows) - finite.sum(axis=0)
-        first = positions[~finite.all(axis=1)].min(initial=np.iinfo(np.int64).max)
+        first = np.where(finite, NOWHERE, positions[:, None]).min(axis=0)
         if invalid.any():
             rows = np.where(finite, rows, 0)
     else:
-        invalid, first = np.zeros(rows.shape[1], np.int64), np.iinfo(np.int64).max
+        invalid = np.zeros(rows.shape[1], np.int64)
+        first = np.full(rows.shape[1], NOWHERE)
     return Survey(
         n_positions=len(rows),
         total=rows.sum(axis=0, dtype=np.float64),
@@ -111,5 +114,5 @@ def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
         negative=(rows < 0).sum(axis=0),
         minimum=rows.min(axis=0).astype(np.float64),
         maximum=rows.max(axis=0).astype(np.float64),
-        first_invalid=int(first) if first < np.iinfo(np.int64).max else -1,
+        first_invalid=first,
     )

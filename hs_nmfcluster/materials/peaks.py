@@ -34,9 +34,9 @@ class Peak:
     def at_edge(self, shape: tuple[int, int]) -> bool:
         """Whether the region touches the edge of an image of this shape."""
         n_rows, n_columns = shape
-        return bool(
-            (self.rows % (n_rows - 1) == 0).any() if n_rows > 1 else False
-        ) or bool((self.columns % (n_columns - 1) == 0).any() if n_columns > 1 else False)
+        return bool((self.rows % (n_rows - 1) == 0).any() if n_rows > 1 else False) or bool(
+            (self.columns % (n_columns - 1) == 0).any() if n_columns > 1 else False
+        )
 
 
 def find_peaks(image: NDArray[np.floating], lowest: NDArray[np.floating] | float) -> list[Peak]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, optimize
+from scipy import interpolate, ndimage, optimize
 
 from hs_nmfcluster.detector import Detector
 from hs_nmfcluster.materials.peaks import Peak, find_peaks
@@ -33,12 +33,15 @@ class Spots:
         Uncertainty of each radius in the detector's units, ``(n,)``.
     intensity
         Intensity above the background, summed over the spot, ``(n,)``.
+    area
+        Intensity over the spot's height in the smoothed image, in pixels, ``(n,)``.
     """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     sigma: NDArray[np.float64]
     intensity: NDArray[np.float64]
+    area: NDArray[np.float64]
 
     def __len__(self) -> int:
         return self.x.size
@@ -55,12 +58,16 @@ class Spots:
 
     def __getitem__(self, chosen: NDArray) -> "Spots":
         """Return some of the spots."""
-        return Spots(self.x[chosen], self.y[chosen], self.sigma[chosen], self.intensity[chosen])
+        return Spots(
+            self.x[chosen],
+            self.y[chosen],
+            self.sigma[chosen],
+            self.intensity[chosen],
+            self.area[chosen],
+        )
 
 
-def radial_median(
-    pattern: NDArray[np.floating], detector: Detector
-) -> NDArray[np.float64]:
+def radial_median(pattern: NDArray[np.floating], detector: Detector) -> NDArray[np.float64]:
     """Image of the median over all azimuths at the radius of each pixel, ``(n_v, n_u)``.
 
     Parameters
@@ -81,10 +88,27 @@ def radial_median(
     """
     radius = detector.radius() / detector.pixel
     measured = np.isfinite(pattern)
+    if not measured.any():
+        return np.full(pattern.shape, np.nan)
+    level = np.zeros(pattern.shape)
+    # The second pass takes off what the slope of a halo within a ring has left.
+    for _ in range(2):
+        level = level + _ring_medians(np.where(measured, pattern - level, np.nan), radius)
+    return level
+
+
+def _ring_medians(values: NDArray[np.floating], radius: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Medians of the rings one pixel wide, interpolated smoothly between their middles."""
+    measured = np.isfinite(values)
     bins = np.round(radius).astype(np.intp)
-    present = np.unique(bins[measured])
-    medians = ndimage.median(np.where(measured, pattern, 0.0), np.where(measured, bins, -1), present)
-    return np.interp(radius, present, medians)
+    rings = np.unique(bins[measured])
+    labels = np.where(measured, bins, -1)
+    medians = ndimage.median(np.where(measured, values, 0.0), labels, rings)
+    if rings.size < 2:
+        return np.full(values.shape, float(medians[0]))
+    middles = ndimage.mean(radius, labels, rings)
+    curve = interpolate.PchipInterpolator(middles, medians)
+    return np.asarray(curve(np.clip(radius, middles[0], middles[-1])))
 
 
 def find_spots(
@@ -137,7 +161,7 @@ def find_spots(
     if not usable.any():
         return _as_spots([], detector)
     excess = np.where(usable, pattern - background, np.nan)
-    smooth = _smoothed(excess)
+    smooth = smoothed(excess)
     noise = _MAD_TO_SIGMA * radial_median(np.abs(smooth), detector)
     brightest = float(np.nanmax(smooth))
     if brightest <= 0:
@@ -149,7 +173,8 @@ def find_spots(
     return _as_spots([fit for fit in fits if fit is not None], detector)
 
 
-def _smoothed(excess: NDArray[np.float64]) -> NDArray[np.float64]:
+def smoothed(excess: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Image averaged over about two pixels, NaN where it was NaN."""
     measured = np.isfinite(excess)
     values = ndimage.gaussian_filter(np.where(measured, excess, 0.0), _SMOOTHING)
     weights = ndimage.gaussian_filter(measured.astype(np.float64), _SMOOTHING)
@@ -157,7 +182,7 @@ def _smoothed(excess: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _fit(excess: NDArray[np.float64], peak: Peak) -> NDArray[np.float64] | None:
-    """x, y, their standard deviation and the intensity of a peak; None if no fit is found."""
+    """x, y, their standard deviation, intensity and area of a peak; None if no fit is found."""
     half_width = np.sqrt(peak.area / np.pi)
     reach = int(np.ceil(1.5 * half_width + 1))
     row, column = round(float(peak.rows.mean())), round(float(peak.columns.mean()))
@@ -183,16 +208,18 @@ def _fit(excess: NDArray[np.float64], peak: Peak) -> NDArray[np.float64] | None:
     variance = 2 * fit.cost / (values.size - len(start))
     covariance = variance * np.linalg.pinv(fit.jac.T @ fit.jac)
     sigma = np.sqrt((covariance[0, 0] + covariance[1, 1]) / 2)
-    return np.array([found_x, found_y, sigma, 2 * np.pi * height * width**2])
+    intensity = 2 * np.pi * height * width**2
+    return np.array([found_x, found_y, sigma, intensity, intensity / peak.height])
 
 
 def _as_spots(fits: list[NDArray[np.float64]], detector: Detector) -> Spots:
     """Fits in pixels as spots around the centre, in the detector's units."""
-    x, y, sigma, intensity = np.reshape(fits, (-1, 4)).T
+    x, y, sigma, intensity, area = np.reshape(fits, (-1, 5)).T
     spots = Spots(
         (x - detector.center[0]) * detector.scale[0],
         (y - detector.center[1]) * detector.scale[1],
         np.hypot(sigma, _BEST_POSITION) * detector.pixel,
         intensity,
+        area,
     )
     return spots[np.argsort(spots.radius)]

@@ -1,50 +1,74 @@
 import numpy as np
 import pytest
+from scipy.optimize import nnls
 
-from hs_nmfcluster.factorization.updates import als_maps, als_patterns
+from hs_nmfcluster.factorization.updates import als_rows, hals_rows, normalise
 
 
 @pytest.fixture
-def rng():
-    return np.random.default_rng(0)
+def problem():
+    """``A Y ≈ B`` with its normal equations."""
+    rng = np.random.default_rng(0)
+    A, B = rng.random((12, 3)), rng.normal(size=(12, 40))
+    return A, B, A.T @ B, A.T @ A
 
 
-class TestMaps:
-    def test_clipped_least_squares(self, rng):
-        X, S = rng.normal(size=(8, 12)), rng.random((2, 3, 12))
-        found = als_maps(X @ S.transpose(0, 2, 1), S @ S.transpose(0, 2, 1))
-        for restart in range(2):
-            expected = np.linalg.lstsq(S[restart].T, X.T)[0].T
-            np.testing.assert_allclose(found[restart], np.maximum(expected, 0), atol=1e-12)
+class TestAls:
+    def test_clipped_least_squares(self, problem):
+        A, B, target, gram = problem
+        expected = np.maximum(np.linalg.lstsq(A, B)[0], 0)
+        np.testing.assert_allclose(als_rows(target, gram), expected, atol=1e-12)
 
-    def test_equal_patterns_share(self):
-        S = np.array([[[1.0, 0.0], [1.0, 0.0]]])
-        X = np.array([[4.0, 0.0]])
-        found = als_maps(X @ S.transpose(0, 2, 1), S @ S.transpose(0, 2, 1))
-        np.testing.assert_allclose(found, [[[2.0, 2.0]]])
+    def test_equal_components_share(self):
+        A, B = np.array([[1.0, 1.0], [0.0, 0.0]]), np.array([[4.0], [0.0]])
+        np.testing.assert_allclose(als_rows(A.T @ B, A.T @ A), [[2.0], [2.0]])
 
-    def test_zero_pattern(self):
-        S = np.array([[[1.0, 0.0], [0.0, 0.0]]])
-        found = als_maps(np.array([[[3.0, 0.0]]]), S @ S.transpose(0, 2, 1))
-        np.testing.assert_allclose(found, [[[3.0, 0.0]]])
-
-
-class TestPatterns:
-    def test_clipped_normalised_least_squares(self, rng):
-        X, C = rng.normal(size=(12, 7)), rng.random((2, 12, 3))
-        found = als_patterns(C.transpose(0, 2, 1) @ X, C.transpose(0, 2, 1) @ C)
-        for restart in range(2):
-            expected = np.maximum(np.linalg.lstsq(C[restart], X)[0], 0)
-            expected /= np.linalg.norm(expected, axis=1, keepdims=True)
-            np.testing.assert_allclose(found[restart], expected, atol=1e-12)
-
-    def test_dead_component_is_zero(self):
-        C = np.array([[[1.0, 0.0], [2.0, 0.0]]])
-        X = np.array([[1.0, 2.0], [2.0, 4.0]])
-        found = als_patterns(C.transpose(0, 2, 1) @ X, C.transpose(0, 2, 1) @ C)
-        np.testing.assert_allclose(found[0, 0], np.array([1, 2]) / np.sqrt(5))
-        assert (found[0, 1] == 0).all()
+    def test_dead_component(self):
+        A, B = np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[3.0], [0.0]])
+        np.testing.assert_allclose(als_rows(A.T @ B, A.T @ A), [[3.0], [0.0]])
 
     def test_all_dead(self):
-        found = als_patterns(np.zeros((1, 2, 4)), np.zeros((1, 2, 2)))
-        assert (found == 0).all()
+        assert (als_rows(np.zeros((2, 4)), np.zeros((2, 2))) == 0).all()
+
+
+class TestHals:
+    def test_tends_to_non_negative_least_squares(self, problem):
+        A, B, target, gram = problem
+        expected = np.stack([nnls(A, b)[0] for b in B.T], axis=1)
+        rows = None
+        for _ in range(60):
+            rows = hals_rows(target, gram, rows)
+        np.testing.assert_allclose(rows, expected, atol=1e-8)
+
+    def test_error_never_rises(self, problem):
+        A, B, target, gram = problem
+        rows = np.random.default_rng(1).random((3, 40))
+        errors = [((B - A @ rows) ** 2).sum()]
+        for _ in range(10):
+            rows = hals_rows(target, gram, rows)
+            errors.append(((B - A @ rows) ** 2).sum())
+        assert (np.diff(errors) <= 1e-9).all()
+        assert (rows >= 0).all()
+
+    def test_start_is_not_changed(self, problem):
+        *_, target, gram = problem
+        start = np.ones((3, 40))
+        hals_rows(target, gram, start)
+        assert (start == 1).all()
+
+    def test_dead_component(self):
+        gram, target = np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[3.0], [0.0]])
+        np.testing.assert_allclose(hals_rows(target, gram), [[3.0], [0.0]])
+
+
+class TestNormalise:
+    def test_unit_norm(self):
+        rows = np.random.default_rng(0).random((4, 9)) * [[1], [1e-3], [1e6], [3]]
+        found = normalise(rows)
+        np.testing.assert_allclose(np.linalg.norm(found, axis=1), 1)
+        np.testing.assert_allclose(found[2] * np.linalg.norm(rows[2]), rows[2])
+
+    def test_dead_rows_are_zero(self):
+        found = normalise(np.array([[1.0, 2.0], [0.0, 0.0], [1e-14, 0.0]]))
+        assert (found[1:] == 0).all()
+        assert (normalise(np.zeros((2, 3))) == 0).all()

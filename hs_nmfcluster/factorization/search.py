@@ -1,0 +1,108 @@
+"""Compress, explore, polish: all restarts of all ranks in a handful of passes over the data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from hs_nmfcluster.factorization.compression import Compression, compress
+from hs_nmfcluster.factorization.exploration import explore, svd_start, turned_start
+from hs_nmfcluster.factorization.iteration import Run, evaluate, iterate
+from hs_nmfcluster.factorization.matrix import Progress, ScanMatrix, report
+from hs_nmfcluster.factorization.updates import SOLVERS, Solver
+
+# Restarts of each rank that are polished on the data. Which of the best few wins is decided by
+# less than polishing changes.
+_FINALISTS = 2
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search over ranks and restarts came to.
+
+    Parameters
+    ----------
+    runs
+        For each rank, one run a restart; those polished have a history of several passes, all
+        others the true MSE of the patterns that the compressed problem led to.
+    compression
+        The compressed scan.
+    solver
+        The rule of polishing.
+    passes
+        Passes over the data.
+    """
+
+    runs: dict[int, list[Run]]
+    compression: Compression
+    solver: Solver
+    passes: int
+
+
+def search(
+    matrix: ScanMatrix,
+    ranks: Sequence[int],
+    *,
+    restarts: int,
+    tolerance: float,
+    max_iterations: int,
+    seed: int,
+    ridge: float = 0.0,
+    progress: Progress | None = None,
+) -> Search:
+    """Find the best factorizations of each rank.
+
+    Parameters
+    ----------
+    matrix
+        The scan.
+    ranks
+        Numbers of components, each at most the smaller side of the matrix.
+    restarts
+        Starts of each rank: one from the singular vectors, the others random.
+    tolerance
+        Polishing ends when the MSE changes by less than this share of itself.
+    max_iterations
+        Largest number of polishing passes.
+    seed
+        The same seed gives the same result.
+    ridge
+        Tikhonov term of polishing, see :class:`~hs_nmfcluster.factorization.updates.Solver`.
+    progress
+        Called after each pass.
+
+    Returns
+    -------
+    Search
+    """
+    compression = compress(matrix, max(ranks), seed=seed, progress=progress)
+    starts = [
+        partial(turned_start, compression, rank, seed, stream)
+        if stream
+        else partial(svd_start, compression, rank)
+        for rank in ranks
+        for stream in range(restarts)
+    ]
+    patterns = iter(explore(compression, starts, tolerance=tolerance))
+    runs = {rank: [Run(next(patterns), stream) for stream in range(restarts)] for rank in ranks}
+    solver = SOLVERS["hals"]._replace(ridge=ridge)
+    evaluate(matrix, [run for rank in ranks for run in runs[rank]], compression.square, solver)
+    report(progress, "true MSE of all starts")
+    finalists = [run for rank in ranks for run in _best(runs[rank])]
+    polishing = iterate(
+        matrix,
+        finalists,
+        compression.square,
+        solver,
+        tolerance=tolerance,
+        max_iterations=max_iterations,
+        seed=seed,
+        progress=progress,
+    )
+    return Search(runs, compression, solver, compression.passes + 1 + polishing)
+
+
+def _best(runs: Sequence[Run]) -> list[Run]:
+    order = np.argsort([run.best_mse for run in runs], kind="stable")
+    return [runs[i] for i in order[:_FINALISTS]]

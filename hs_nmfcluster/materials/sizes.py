@@ -1,0 +1,288 @@
+"""Sizes and numbers of the particles of each group (maps ii′ and iii′ of the paper's Fig. 7b)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.axes import axis_units
+from hs_nmfcluster.checks import check_positive
+from hs_nmfcluster.materials.measure import radii_of_interest
+from hs_nmfcluster.materials.members import crystalline
+from hs_nmfcluster.materials.particles import (
+    Particle,
+    find_particles,
+    once_each,
+    shrink,
+    width_of_mean_particle,
+    without_probe,
+)
+from hs_nmfcluster.materials.spacings import check_relative_error
+from hs_nmfcluster.materials.tables import data_frame
+from hs_nmfcluster.materials.units import nm_per
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from hs_nmfcluster.clustering.groups import Groups
+    from hs_nmfcluster.plotting import PixelSize
+
+_COLUMNS = ("group", "component", "x", "y", "diameter", "sigma", "at_edge", "height", "units")
+
+
+@dataclass(frozen=True)
+class GroupSizes:
+    """Particles of one group.
+
+    Attributes
+    ----------
+    particles
+        Each particle once.
+    mean_width, mean_width_sigma
+        Full width at half maximum of the shift-corrected map; NaN for a group most of whose
+        components are amorphous.
+    """
+
+    particles: tuple[Particle, ...]
+    mean_width: float
+    mean_width_sigma: float
+
+    @property
+    def diameters(self) -> NDArray[np.float64]:
+        """Diameters of the particles that no edge cuts."""
+        return np.array([p.diameter for p in self.particles if not p.at_edge], dtype=np.float64)
+
+    @property
+    def n_at_edge(self) -> int:
+        """Number of particles that the edge cuts."""
+        return sum(particle.at_edge for particle in self.particles)
+
+    @property
+    def mean(self) -> tuple[float, float]:
+        """Mean diameter of the whole particles and its standard error.
+
+        The error holds the scatter of the particles and the uncertainty of each.
+        """
+        whole = [p for p in self.particles if not p.at_edge]
+        if not whole:
+            return nan, nan
+        diameters = self.diameters
+        scatter = diameters.std(ddof=1) if len(whole) > 1 else 0.0
+        single = np.mean([p.sigma for p in whole])
+        return float(diameters.mean()), float(max(scatter, single) / np.sqrt(len(whole)))
+
+    @property
+    def effective_number(self) -> float:
+        """Number of particles, those that an edge cuts counted half.
+
+        So the number divided by the area of the scan does not depend on how much edge it has:
+        about one of two particles that reach over the edge has its middle inside.
+        """
+        return len(self.particles) - self.n_at_edge / 2
+
+
+@dataclass(frozen=True, repr=False)
+class ParticleSizes:
+    """Sizes and numbers of particles in each group.
+
+    Made by `Groups.particle_sizes`. ``sizes[1]`` is group 1; iteration goes through the groups.
+
+    Attributes
+    ----------
+    groups : tuple of GroupSizes
+        Particles of each group.
+    units : str
+        ``"nm"``, or the scan's own unit (``"px"``) where that is no length.
+    area : float
+        Area of the scan in `units` squared.
+    probe_size : float or None
+        What was removed in quadrature.
+    """
+
+    groups: tuple[GroupSizes, ...]
+    units: str
+    area: float
+    probe_size: float | None
+    _maps: tuple[NDArray[np.float64], "PixelSize"]
+
+    def __len__(self) -> int:
+        """Return the number of groups."""
+        return len(self.groups)
+
+    def __iter__(self) -> Iterator[GroupSizes]:
+        """Go through the groups."""
+        return iter(self.groups)
+
+    def __getitem__(self, group: int) -> GroupSizes:
+        """Return one group."""
+        return self.groups[group]
+
+    def __repr__(self) -> str:
+        probe = "" if self.probe_size is None else f", probe of {self.probe_size:g} removed"
+        scale = "" if self.units == "nm" else " – scan not calibrated"
+        lines = [f"<Particle sizes of {len(self)} groups in {self.units}{probe}{scale}"]
+        lines += [f"  {number}: {self._line(number)}" for number in range(len(self))]
+        return "\n".join(lines) + ">"
+
+    def _line(self, number: int) -> str:
+        group = self[number]
+        if not group.particles:
+            return "no particles"
+        edge = f" ({group.n_at_edge} cut by the edge)" if group.n_at_edge else ""
+        mean, error = group.mean
+        width = (
+            ""
+            if np.isnan(group.mean_width)
+            else (f"; shift-corrected map {group.mean_width:.2f} ± {group.mean_width_sigma:.2f}")
+        )
+        density, density_error = self.number_density(number)
+        noun = "particle" if len(group.particles) == 1 else "particles"
+        return (
+            f"{len(group.particles)} {noun}{edge}, diameter {mean:.2f} ± {error:.2f}{width}; "
+            f"{density:.2g} ± {density_error:.1g} per {self.units}²"
+        )
+
+    def number_density(self, group: int) -> tuple[float, float]:
+        """Particles per area of the scan, and its counting error.
+
+        Particles that the edge cuts count half. The thickness is not known, so this is no
+        density in space.
+
+        Parameters
+        ----------
+        group
+            Number of the group.
+        """
+        number = self[group].effective_number
+        return number / self.area, np.sqrt(number) / self.area
+
+    def histogram(
+        self, bins: "int | Sequence[float]" = 10, group: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Histogram of the diameters of whole particles.
+
+        Parameters
+        ----------
+        bins
+            Number of bins or their edges, as in `numpy.histogram`.
+        group
+            Number of the group; by default all together.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Counts and edges of the bins.
+        """
+        chosen = self.groups if group is None else (self[group],)
+        return np.histogram(np.concatenate([g.diameters for g in chosen]), bins)
+
+    def to_dataframe(self) -> "DataFrame":
+        """Table with one row for each particle.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        rows: list[dict[str, Any]] = []
+        for number, group in enumerate(self):
+            rows += [
+                {"group": number, **vars(particle), "units": self.units}
+                for particle in group.particles
+            ]
+        return data_frame(rows, _COLUMNS)
+
+    def plot(self, bins: "int | Sequence[float]" = 10) -> "Figure":
+        """Draw the maps with the outlined particles, and the histogram of their diameters.
+
+        Parameters
+        ----------
+        bins
+            Number of bins or their edges.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+        """
+        from hs_nmfcluster.plotting.particles import plot_particles
+
+        maps, pixel = self._maps
+        circles = [
+            [(p.x, p.y, p.diameter, p.at_edge) for p in group.particles] for group in self.groups
+        ]
+        return plot_particles(maps, circles, map_pixel=pixel, bins=bins, units=self.units)
+
+
+def particle_sizes(
+    groups: "Groups", *, probe_size: float | None, units: str | None, min_height: float
+) -> ParticleSizes:
+    """Measure the particles of each group; see `Groups.particle_sizes`."""
+    from hs_nmfcluster.plotting import PixelSize
+
+    min_height = check_relative_error("min_height", min_height)
+    if probe_size is not None:
+        probe_size = check_positive("probe_size", probe_size)
+    scale, unit = _scan_scale(groups, units, probe_size)
+    tree = groups.tree
+    assert groups.maps is not None and groups.aligned_maps is not None and tree.maps is not None
+    detector = tree.grid.detector
+    limits = radii_of_interest(groups)
+    crystals = crystalline(tree.patterns.data, detector, limits)
+    found = []
+    for number, members in enumerate(groups):
+        particles = [
+            shrink(Particle(**{**vars(particle), "component": int(k)}), probe_size)
+            for k in members[crystals[members]]
+            for particle in find_particles(tree.maps.data[k], scale=scale, min_height=min_height)
+        ]
+        width = nan, nan
+        if crystals[members].mean() > 0.5:
+            aligned = groups.aligned_maps.data[number]
+            width = without_probe(*width_of_mean_particle(aligned, scale=scale), probe_size)
+        found.append(GroupSizes(tuple(once_each(particles)), *width))
+    maps = np.asarray(groups.maps.data, dtype=np.float64)
+    area = maps[0].size * scale[0] * scale[1]
+    pixel = PixelSize(scale[0], scale[1], unit)
+    return ParticleSizes(tuple(found), unit, area, probe_size, (maps, pixel))
+
+
+def _scan_scale(
+    groups: "Groups", units: str | None, probe_size: float | None
+) -> tuple[tuple[float, float], str]:
+    """Step of the scan along x and y, and its unit: nm if the axes allow."""
+    maps = groups.tree.maps
+    if maps is None:
+        raise ValueError(
+            "Particle sizes need maps, which these groups have not: cluster the components of a "
+            "factorization."
+        )
+    if maps.data.ndim != 3:
+        raise ValueError(
+            f"Particle sizes need a scan along two axes; this one has {maps.data.ndim - 1}."
+        )
+    if units not in (None, "nm", "px"):
+        raise ValueError(f"`units` must be 'nm', 'px' or None, got {units!r}.")
+    x, y = maps.axes_manager._axes[:0:-1]
+    factors = [nm_per(axis_units(axis)) for axis in (x, y)]
+    if units == "px":
+        return (1.0, 1.0), "px"
+    if factors[0] is not None and factors[1] is not None:
+        return (abs(x.scale) * factors[0], abs(y.scale) * factors[1]), "nm"
+    if units == "nm" or probe_size is not None:
+        asked = '`units="nm"`' if units == "nm" else "`probe_size` in nm"
+        raise ValueError(
+            f"{asked} needs calibrated scan axes, but they are in {axis_units(x)!r} and "
+            f"{axis_units(y)!r}. Set `scale` and `units` of the navigation axes before the "
+            "decomposition."
+        )
+    return (1.0, 1.0), "px"

@@ -1,0 +1,130 @@
+"""Particles in the maps of groups, and their sizes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
+
+from .panels import annotate, draw_image, drawable_maps, intensity_norm
+from .style import (
+    MAP_CMAP,
+    PAGE_WIDTH,
+    UNCALIBRATED,
+    PixelSize,
+    format_units,
+    group_color,
+    group_name,
+    new_figure,
+    tidy,
+)
+
+# x, y and diameter in the unit of the map, whether the edge cuts it.
+Circle = tuple[float, float, float, bool]
+
+
+def plot_particles(
+    maps: ArrayLike,
+    circles: Sequence[Sequence[Circle]],
+    *,
+    map_pixel: PixelSize = UNCALIBRATED,
+    bins: int | Sequence[float] = 10,
+    units: str = "px",
+) -> Figure:
+    """Draw each group's map with its particles outlined, and the histogram of diameters.
+
+    Parameters
+    ----------
+    maps
+        Shape ``(n_groups, n_y, n_x)``.
+    circles
+        For each group its particles: x, y, diameter and whether the edge of the scan cuts them,
+        in the unit of `map_pixel`. Cut ones are dashed and not in the histogram.
+    map_pixel
+        Pixel size of the maps.
+    bins
+        Number of bins of the histogram, or their edges.
+    units
+        Unit of the diameters.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Panels "particles 0", ... and "histogram".
+
+    Raises
+    ------
+    ValueError
+        If shapes or lengths do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.plotting.particles import plot_particles
+    >>> fig = plot_particles(np.ones((1, 9, 9)), [[(4.0, 4.0, 3.0, False)]])
+    """
+    images = drawable_maps(maps, map_pixel)
+    if len(circles) != len(images.values):
+        raise ValueError(f"circles: {len(circles)} given for {len(images.values)} groups.")
+    number = len(circles)
+    columns = min(number, 4)
+    rows = -(-number // columns)
+    height = PAGE_WIDTH / columns / max(images.width, 0.5)
+    figure = new_figure(PAGE_WIDTH, min(rows * height, 6.0) + 1.9)
+    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[*[height] * rows, 1.8])
+    for group in range(number):
+        ax = figure.add_subplot(grid[divmod(group, columns)], label=f"particles {group}")
+        draw_image(
+            ax,
+            images.values[group],
+            cmap=MAP_CMAP,
+            norm=intensity_norm(images.values[group]),
+            pixel=map_pixel,
+            scale_bar=group == 0,
+        )
+        annotate(ax, group_name(group))
+        for circle in circles[group]:
+            _outline(ax, circle, map_pixel)
+    _draw_histogram(figure.add_subplot(grid[rows, :], label="histogram"), circles, bins, units)
+    return figure
+
+
+def _outline(ax: Axes, circle: Circle, pixel: PixelSize) -> None:
+    x, y, diameter, cut = circle
+    ax.add_patch(
+        Ellipse(
+            (x / abs(pixel.x), y / abs(pixel.y)),
+            diameter / abs(pixel.x),
+            diameter / abs(pixel.y),
+            fill=False,
+            edgecolor="red" if not cut else "white",
+            linestyle="--" if cut else "-",
+            linewidth=0.9,
+        )
+    )
+
+
+def _draw_histogram(
+    ax: Axes, circles: Sequence[Sequence[Circle]], bins: int | Sequence[float], units: str
+) -> None:
+    whole = [[c[2] for c in group if not c[3]] for group in circles]
+    shown = [group for group, values in enumerate(whole) if values]
+    tidy(ax, x=f"Diameter ({format_units(units)})", y="Particles")
+    if not shown:
+        ax.text(0.5, 0.5, "no whole particles", ha="center", transform=ax.transAxes)
+        return
+    edges = np.histogram_bin_edges(np.concatenate([whole[g] for g in shown]), bins)
+    ax.hist(
+        [whole[g] for g in shown],
+        bins=list(edges),
+        stacked=True,
+        color=[group_color(g) for g in shown],
+        label=[group_name(g) for g in shown],
+        edgecolor="white",
+        linewidth=0.5,
+    )
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.legend(fontsize=7, frameon=False, title="Group", title_fontsize=7)
