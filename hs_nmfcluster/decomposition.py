@@ -270,6 +270,8 @@ def _print_geometry(center: tuple[float, float], how: str, mask: masks.DetectorM
 def _print_disagreement(center: tuple[float, float], mean_pattern: NDArray) -> None:
     """Say where the mean pattern shows the beam, if that is not where it was taken to be."""
     x, y = estimate_beam_center(mean_pattern)
+    if (x, y) == ((mean_pattern.shape[1] - 1) / 2, (mean_pattern.shape[0] - 1) / 2):
+        return  # what the estimate says where there is no beam to be seen
     if np.hypot(x - center[0], y - center[1]) > _DISAGREEMENT:
         print(
             f"  but the mean pattern shows it at x = {x:.2f}, y = {y:.2f} px; "

@@ -151,8 +151,9 @@ def estimate_beam_radius(pattern: NDArray, detector: Detector) -> float:
     beyond = profile[min(max(4 * half, half + 2), profile.size - 1) :]
     level = np.median(beyond)
     end = _first_below(profile, level + _BEAM_END * (profile[0] - level))
-    # Radii past a few widths of the beam belong to a halo or to diffuse scattering, not to it.
-    return min(end, 3 * half + 1) * detector.pixel
+    # Radii past a few widths of the beam belong to a halo or to diffuse scattering, not to it;
+    # and whatever the beam, half the detector is to be left.
+    return min(end, 3 * half + 1, profile.size // 2) * detector.pixel
 
 
 def _first_below(profile: NDArray[np.float64], level: float) -> int:

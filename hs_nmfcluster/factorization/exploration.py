@@ -13,6 +13,9 @@ from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
 Matrix = NDArray[np.float64]
 
+# Pixels that no electron hit have singular vectors of rounding, whose sign depends on the chunks.
+_ROUNDING = 1e-10
+
 
 def explore(
     compression: Compression,
@@ -105,7 +108,7 @@ def _nonnegative_parts(left: Matrix, right: Matrix) -> Matrix:
         other = np.linalg.norm(np.maximum(-u, 0)) * np.linalg.norm(negative)
         patterns.append(positive if weight >= other else negative)
     stack = np.array(patterns)
-    return normalise(np.where(stack > 0, stack, stack.mean()))
+    return normalise(np.where(stack > _ROUNDING * stack.max(), stack, stack.mean()))
 
 
 def _converge(

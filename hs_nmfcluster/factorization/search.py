@@ -15,6 +15,9 @@ from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 # Restarts of each rank that are polished on the data. Which of the best few wins is decided by
 # less than polishing changes.
 _FINALISTS = 2
+# How far all starts converge before the best are chosen: far enough to tell them apart, at a
+# tenth of the work.
+_EXPLORING_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -84,12 +87,13 @@ def search(
         for rank in ranks
         for stream in range(restarts)
     ]
-    patterns = iter(explore(compression, starts, tolerance=tolerance))
+    patterns = iter(explore(compression, starts, tolerance=max(tolerance, _EXPLORING_TOLERANCE)))
     runs = {rank: [Run(next(patterns), stream) for stream in range(restarts)] for rank in ranks}
     solver = SOLVERS["hals"]._replace(ridge=ridge)
     evaluate(matrix, [run for rank in ranks for run in runs[rank]], compression.square, solver)
     report(progress, "true MSE of all starts")
     finalists = [run for rank in ranks for run in _best(runs[rank])]
+    _refine(compression, finalists, tolerance)
     polishing = iterate(
         matrix,
         finalists,
@@ -101,6 +105,12 @@ def search(
         progress=progress,
     )
     return Search(runs, compression, solver, compression.passes + 1 + polishing)
+
+
+def _refine(compression: Compression, runs: Sequence[Run], tolerance: float) -> None:
+    starts = [partial(np.copy, run.patterns) for run in runs]
+    for run, patterns in zip(runs, explore(compression, starts, tolerance=tolerance), strict=True):
+        run.patterns = patterns
 
 
 def _best(runs: Sequence[Run]) -> list[Run]:

@@ -59,7 +59,7 @@ def draw_seed(random_state: int | np.random.Generator | None) -> int:
     Raises
     ------
     TypeError, ValueError
-        For anything else, and for a negative number.
+        For anything else, and for a number outside 0 … 2**64 - 1.
     """
     if random_state is None:
         random_state = np.random.default_rng()
@@ -70,6 +70,6 @@ def draw_seed(random_state: int | np.random.Generator | None) -> int:
             "`random_state` must be None, a non-negative integer or a numpy.random.Generator, "
             f"not {type(random_state).__name__}."
         )
-    if random_state < 0:
-        raise ValueError(f"`random_state` must not be negative, got {random_state}.")
+    if not 0 <= random_state < 2**64:
+        raise ValueError(f"`random_state` must be 0 … 2**64 - 1, got {random_state}.")
     return int(random_state)

@@ -117,8 +117,8 @@ class GroupAnswers:
             ``"nm"`` insists on nm, ``"px"`` gives scan pixels; by default nm if the scan's axes are
             calibrated, else pixels.
         min_height
-            Least height of a particle in its map, as a share of the highest one there. What is lower
-            is taken for what leaked from other components.
+            Least height of a particle in its map, as a share of the highest one there. What is
+            lower is taken for what leaked from other components.
 
         Returns
         -------

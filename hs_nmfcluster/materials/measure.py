@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from hs_nmfcluster.clustering.polar import PolarGrid
 
 # Pixels between neighbours in radius from which on they are on different rings.
-_GAP = 1.0
+_GAP = 0.5
 
 
 def lattice_spacings(

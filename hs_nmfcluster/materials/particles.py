@@ -139,16 +139,16 @@ def _particle(
         inside = fine >= fine.max()
     area = inside.sum() / _PARTS**2
     y, x = (float(np.mean(p[inside])) for p in places)
-    diameter = 2 * np.sqrt(area / np.pi)
+    diameter = float(2 * np.sqrt(area / np.pi))
     slope = height / max(diameter, 1.0)
     outline = max(np.pi * diameter, 1.0)
     sigma = hypot(2 * noise / slope / np.sqrt(outline), noise / slope / np.sqrt(max(area, 1.0)))
     pixel = float(np.sqrt(scale[0] * scale[1]))
     beside_missing = ndimage.binary_dilation(missing)
     return Particle(
-        x=(columns.start + x) * scale[0],
-        y=(rows.start + y) * scale[1],
-        diameter=float(diameter) * pixel,
+        x=float((columns.start + x) * scale[0]),
+        y=float((rows.start + y) * scale[1]),
+        diameter=diameter * pixel,
         sigma=hypot(sigma, _BEST_DIAMETER) * pixel,
         at_edge=peak.at_edge(excess.shape) or bool(beside_missing[own].any()),
         height=height,

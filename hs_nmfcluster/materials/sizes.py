@@ -27,6 +27,7 @@ from hs_nmfcluster.materials.units import nm_per
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hyperspy.signals import Signal2D
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
@@ -202,6 +203,34 @@ class ParticleSizes:
             ]
         return data_frame(rows, _COLUMNS)
 
+    def to_signal(self) -> "Signal2D":
+        """Particles as an image ``(group | x, y)``: the number of each, from 1, in its disc.
+
+        The discs have the equivalent diameter; the number is the row of `to_dataframe` plus 1.
+
+        Returns
+        -------
+        hyperspy.api.signals.Signal2D
+            0 where there is no particle.
+        """
+        from hyperspy.signals import Signal2D
+
+        maps, pixel = self._maps
+        y, x = np.indices(maps.shape[1:])
+        numbers = np.zeros(maps.shape, dtype=np.int64)
+        rows = [(g, p) for g, group in enumerate(self) for p in group.particles]
+        for row, (group, particle) in enumerate(rows):
+            away = np.hypot(x * pixel.x - particle.x, y * pixel.y - particle.y)
+            numbers[group][away <= particle.diameter / 2] = row + 1
+        axes = [
+            {"name": "group", "size": len(self), "navigate": True},
+            *(
+                {"name": name, "size": size, "scale": scale, "units": self.units, "navigate": False}
+                for name, size, scale in zip("yx", maps.shape[1:], (pixel.y, pixel.x), strict=True)
+            ),
+        ]
+        return Signal2D(numbers, axes=axes, metadata={"General": {"title": "Particles"}})
+
     def plot(self, bins: "int | Sequence[float]" = 10) -> "Figure":
         """Draw the maps with the outlined particles, and the histogram of their diameters.
 
@@ -234,7 +263,9 @@ def particle_sizes(
         probe_size = check_positive("probe_size", probe_size)
     scale, unit = _scan_scale(groups, units, probe_size)
     tree = groups.tree
-    assert groups.maps is not None and groups.aligned_maps is not None and tree.maps is not None
+    assert tree.maps is not None
+    assert groups.maps is not None
+    assert groups.aligned_maps is not None
     detector = tree.grid.detector
     limits = radii_of_interest(groups)
     crystals = crystalline(tree.patterns.data, detector, limits)

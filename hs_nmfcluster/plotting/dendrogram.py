@@ -121,7 +121,7 @@ def plot_dendrogram(
     x_label = distance_label if kind == "distance" else "Agglomerative sequence (number of merge)"
     tidy(ax, x=x_label, y="Component", spines=("bottom",))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=kind == "sequence"))
-    _set_limits(ax, layout)
+    _set_limits(ax, layout, cut)
     _label_leaves(ax, layout, names, group_of)
     if kind == "distance":
         _mark_inversions(ax, layout)
@@ -161,9 +161,9 @@ def _draw_branches(ax: Axes, layout: TreeLayout, groups: Sequence[int] | None) -
             ax.vlines(x[1], *ends, color="white", linewidth=3.5, zorder=2.5, label="bridge")
 
 
-def _set_limits(ax: Axes, layout: TreeLayout) -> None:
+def _set_limits(ax: Axes, layout: TreeLayout, cut: float | None) -> None:
     # Identical components merge at a distance of rounding: an axis of that length has no ticks.
-    right = max(float(layout.x.max()), 0.01)
+    right = max(float(layout.x.max()), 0.01, cut or 0.0)
     left = min(0.0, float(layout.x.min()))
     ax.set_xlim(left - 0.01 * (right - left), right + 0.05 * (right - left))
     ax.set_ylim(layout.number - 0.4, -0.6)

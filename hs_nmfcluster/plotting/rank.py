@@ -102,8 +102,9 @@ def plot_rank_curves(
     if below is not None and stable is not None:
         _draw_stability(below, numbers, stable)
         errors.tick_params(labelbottom=False)
-    errors.legend(fontsize=SMALL_FONT_SIZE, frameon=False)
-    errors.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    # On white: the key of the shaded range would not be seen on the range itself.
+    errors.legend(fontsize=SMALL_FONT_SIZE, framealpha=1.0, edgecolor="none")
+    errors.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     # Also a single number of components needs an axis of some length.
     errors.set_xlim(numbers.min() - 0.7, numbers.max() + 0.7)
     return figure
@@ -159,19 +160,23 @@ def plot_rank_patterns(
         -(-len(stacks) // columns), columns, most, width / (rows * pattern_pixel.aspect)
     )
     norm = intensity_norm(np.concatenate([stack.ravel() for stack in stacks]), scaling)
+    named = 0
     for index, (number, stack) in enumerate(zip(numbers, stacks, strict=True)):
         band, column = divmod(index, columns)
+        named = named if column else 0
         for component, image in enumerate(stack):
             ax = figure.add_subplot(
                 grid[band * (most + 2) + 1 + component, column],
                 label=f"{number} components, pattern {component}",
             )
-            first = index == component == 0
+            # Away from the labels, which on small panels leave no space for the bar.
+            corner = index == columns - 1 and component == 0
             draw_image(
-                ax, image, cmap=PATTERN_CMAP, norm=norm, pixel=pattern_pixel, scale_bar=first
+                ax, image, cmap=PATTERN_CMAP, norm=norm, pixel=pattern_pixel, scale_bar=corner
             )
-            if column == 0:
+            if component >= named:
                 annotate(ax, str(component))
+                named = component + 1
             if component == 0:
                 ax.set_title(str(number), fontsize=FONT_SIZE, pad=2.0)
     add_intensity_scales(figure, grid[:, -1], norm, None)
@@ -274,17 +279,13 @@ def _draw_errors(
         ax.set_yscale("log")
 
 
-def _draw_stability(
-    ax: Axes, ranks: NDArray[np.float64], stability: NDArray[np.float64]
-) -> None:
+def _draw_stability(ax: Axes, ranks: NDArray[np.float64], stability: NDArray[np.float64]) -> None:
     ax.plot(ranks, stability, color=_NMF_COLOR, linewidth=LINE_WIDTH, marker="o", markersize=3.0)
     tidy(ax, x="Number of components", y="Stability")
     ax.set_ylim(min(0.0, float(np.nanmin(stability))), 1.05)
 
 
-def _pattern_grid(
-    bands: int, columns: int, most: int, aspect: float
-) -> tuple[Figure, GridSpec]:
+def _pattern_grid(bands: int, columns: int, most: int, aspect: float) -> tuple[Figure, GridSpec]:
     """Grid of bands, each a row for headings, `most` rows of patterns and one for the gap."""
     scales = scale_width()
     height = min((PAGE_WIDTH - scales) / (columns * aspect), _HIGHEST)

@@ -1,0 +1,328 @@
+"""Candidate phases: tables of spacings, unit cells, CIF files.
+
+Space groups and structure factors come from gemmi, which the extra ``phases`` installs: one small
+compiled package without dependencies, maintained for the wwPDB and CCP4, which reads any CIF,
+knows every setting of every space group and computes structure factors with the scattering factors
+of atoms for electrons (International Tables C, 4.3.2.2). These are used here, not those for
+X-rays: light and heavy atoms, and the lowest reflections, weigh differently.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.checks import check_positive
+
+# Reflections of one spacing within this share of it are one.
+_SAME = 1e-6
+# A reflection weaker than this share of the strongest is as good as forbidden.
+_INVISIBLE = 1e-4
+
+
+@dataclass(frozen=True)
+class Reflections:
+    """Reflections of one phase, the largest spacing first.
+
+    Attributes
+    ----------
+    d
+        Lattice spacings in nm, ``(n,)``.
+    labels
+        Miller indices, one representative of each set of equivalent ones; empty in plain tables.
+    forbidden
+        ``(n,)`` of bool: extinguished by a glide plane or screw axis, or without structure factor.
+        Double diffraction may show them all the same.
+    intensity
+        Squared structure factors over the largest one, ``(n,)``; NaN where not known.
+    """
+
+    d: NDArray[np.float64]
+    labels: tuple[str, ...]
+    forbidden: NDArray[np.bool_]
+    intensity: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Candidate phase given by its unit cell.
+
+    Parameters
+    ----------
+    a, b, c
+        Edges in nm; b and c equal a if not given.
+    alpha, beta, gamma
+        Angles in degrees.
+    space_group
+        Symbol (``"P 21/m"``, ``"P2_1/m"``) or number as a string. Other groups than P1 need gemmi.
+    atoms
+        ``(element, x, y, z)`` of the asymmetric unit. With them, structure factors are computed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an edge or angle is not a positive number, or the angles make no cell.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.materials.crystals import Cell
+    >>> Cell(0.3262).reflections(0.2).d.round(4)
+    array([0.3262, 0.2307])
+    """
+
+    a: float
+    b: float | None = None
+    c: float | None = None
+    alpha: float = 90.0
+    beta: float = 90.0
+    gamma: float = 90.0
+    space_group: str = "P1"
+    atoms: Sequence[tuple[str, float, float, float]] = field(default=())
+
+    def __post_init__(self) -> None:
+        for name in ("a", "b", "c", "alpha", "beta", "gamma"):
+            value = getattr(self, name)
+            if value is not None:
+                check_positive(name, value)
+        if not np.linalg.det(self._metric) > 0:
+            raise ValueError(
+                f"The angles {self.alpha:g}, {self.beta:g}, {self.gamma:g}° make no unit cell."
+            )
+
+    @property
+    def _edges(self) -> NDArray[np.float64]:
+        b = self.a if self.b is None else self.b
+        return np.array([self.a, b, self.a if self.c is None else self.c])
+
+    @property
+    def _metric(self) -> NDArray[np.float64]:
+        """Metric tensor of the direct lattice."""
+        cos = np.cos(np.deg2rad([self.alpha, self.beta, self.gamma]))
+        cosines = np.array([[1, cos[2], cos[1]], [cos[2], 1, cos[0]], [cos[1], cos[0], 1]])
+        return np.outer(self._edges, self._edges) * cosines
+
+    def reflections(self, smallest: float) -> Reflections:
+        """Reflections down to a smallest spacing in nm.
+
+        Raises
+        ------
+        ImportError
+            If gemmi is needed and not installed.
+        ValueError
+            If the space group is not known.
+        """
+        indices, d = self._indices(smallest)
+        if self.space_group.replace(" ", "") in ("P1", "1") and not self.atoms:
+            unique = _one_a_spacing(d)
+            return Reflections(
+                d[unique],
+                tuple(_label(indices[k]) for k in unique),
+                np.zeros(unique.size, dtype=bool),
+                np.full(unique.size, np.nan),
+            )
+        return _with_symmetry(self._structure(), indices, d)
+
+    def _indices(self, smallest: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """One of each pair of opposite hkl, and their spacings, the largest first."""
+        reach = np.floor(self._edges / smallest + 1e-9).astype(int)
+        grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), -1)
+        hkl = grid.reshape(-1, 3)
+        # Ascending order puts each hkl after its opposite.
+        hkl = hkl[len(hkl) // 2 + 1 :]
+        inverse = np.linalg.inv(self._metric)
+        d = 1 / np.sqrt(np.einsum("ni,ij,nj->n", hkl, inverse, hkl))
+        kept = d >= smallest
+        hkl, d = hkl[kept], d[kept]
+        # Of equal spacings, the highest indices first: (110), not (1-10).
+        order = np.lexsort((*-hkl.T[::-1], -np.round(d, 9)))
+        return hkl[order], d[order]
+
+    def _structure(self) -> Any:
+        """Gemmi's structure of this cell."""
+        gemmi = _gemmi()
+        group = gemmi.find_spacegroup_by_name(self.space_group.replace("_", ""))
+        if group is None and self.space_group.strip().isdigit():
+            group = gemmi.find_spacegroup_by_number(int(self.space_group))
+        if group is None:
+            raise ValueError(f"`space_group` {self.space_group!r} is not known.")
+        structure = gemmi.SmallStructure()
+        angles = (self.alpha, self.beta, self.gamma)
+        structure.cell = gemmi.UnitCell(*(10 * self._edges), *angles)
+        structure.spacegroup = group
+        for element, *position in self.atoms:
+            site = gemmi.SmallStructure.Site()
+            site.label = site.type_symbol = element
+            site.element = gemmi.Element(element)
+            site.fract = gemmi.Fractional(*position)
+            structure.add_site(site)
+        structure.setup_cell_images()
+        return structure
+
+
+def from_table(name: str, spacings: Iterable[float]) -> Reflections:
+    """Reflections of a plain table of spacings in nm.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the table is empty or holds what is not a positive number.
+
+    Examples
+    --------
+    >>> from_table("gold", [0.2039, 0.2355]).d
+    array([0.2355, 0.2039])
+    """
+    if isinstance(spacings, str) or not isinstance(spacings, Iterable):
+        raise TypeError(f"The candidate {name!r} must be a list of spacings, got {spacings!r}.")
+    d = np.array([check_positive(f"spacings of {name}", value) for value in spacings])
+    if d.size == 0:
+        raise ValueError(f"The candidate {name!r} has no spacings.")
+    d = np.sort(d)[::-1]
+    return Reflections(d, ("",) * d.size, np.zeros(d.size, dtype=bool), np.full(d.size, np.nan))
+
+
+def from_cif(path: str | PathLike[str], smallest: float) -> Reflections:
+    """Reflections of the first structure in a CIF file.
+
+    Raises
+    ------
+    ImportError
+        If gemmi is not installed.
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it does not parse, or holds no unit cell.
+    """
+    gemmi = _gemmi()
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no CIF file {str(path)!r}.")
+    try:
+        blocks = list(gemmi.cif.read(str(path)))
+        structures = [gemmi.make_small_structure_from_block(block) for block in blocks]
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"The CIF file {str(path)!r} does not parse: {error}.") from None
+    found = [structure for structure in structures if structure.cell.is_crystal()]
+    if not found:
+        raise ValueError(f"The CIF file {str(path)!r} holds no unit cell (_cell_length_a …).")
+    structure = found[0]
+    if structure.spacegroup is None:
+        raise ValueError(
+            f"The CIF file {str(path)!r} holds no space group that is known "
+            f"({structure.spacegroup_hm!r})."
+        )
+    cell = structure.cell
+    plain = Cell(cell.a / 10, cell.b / 10, cell.c / 10, cell.alpha, cell.beta, cell.gamma)
+    return _with_symmetry(structure, *plain._indices(smallest))
+
+
+def candidates(given: object) -> dict[str, "Candidate"]:
+    """Named candidates from a mapping, or a list of CIF files and mappings.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none, two have one name, or one is nothing that is understood.
+
+    Examples
+    --------
+    >>> list(candidates([{"gold": [0.2355]}, "cells/B2.cif"]))
+    ['gold', 'B2']
+    """
+    if isinstance(given, str | PathLike | Mapping):
+        given = [given]
+    if not isinstance(given, Iterable):
+        raise TypeError(f"`candidates` must be a list or a mapping, got {given!r}.")
+    named: list[tuple[str, Candidate]] = []
+    for one in given:
+        if isinstance(one, Mapping):
+            named += [(str(name), value) for name, value in one.items()]
+        elif isinstance(one, str | PathLike):
+            named.append((Path(one).stem, Path(one)))
+        else:
+            raise TypeError(
+                "Each of `candidates` must be the path of a CIF file or a mapping {name: spacings "
+                f"or Cell or CIF file}}, got {one!r}."
+            )
+    if not named:
+        raise ValueError("`candidates` is empty: name at least one phase.")
+    names = [name for name, _ in named]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Two of `candidates` have the same name: {', '.join(names)}.")
+    return dict(named)
+
+
+Candidate = Cell | str | PathLike[str] | Iterable[float]
+
+
+def reflections_of(name: str, candidate: Candidate, smallest: float) -> Reflections:
+    """Reflections of a candidate down to a smallest spacing in nm.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the candidate, if it is nothing of which reflections can be made.
+    """
+    if isinstance(candidate, Cell):
+        return candidate.reflections(smallest)
+    if isinstance(candidate, str | PathLike):
+        return from_cif(candidate, smallest)
+    return from_table(name, candidate)
+
+
+def _one_a_spacing(d: NDArray[np.float64]) -> NDArray[np.intp]:
+    """First of each run of equal spacings."""
+    return np.flatnonzero(np.diff(d, prepend=np.inf) < -_SAME * d)
+
+
+def _with_symmetry(
+    structure: Any, indices: NDArray[np.int64], d: NDArray[np.float64]
+) -> Reflections:
+    """Reflections that the centring allows, one of each set of equivalent ones."""
+    operations = structure.spacegroup.operations()
+    centring = np.array(operations.cen_ops) / 24.0
+    allowed = (np.abs((indices @ centring.T + 0.5) % 1 - 0.5) < 1e-6).all(axis=1)
+    indices, d = indices[allowed], d[allowed]
+    kept, seen = [], set()
+    for k, hkl in enumerate(indices.tolist()):
+        if tuple(hkl) not in seen:
+            kept.append(k)
+            for op in operations.sym_ops:
+                image = op.apply_to_hkl(hkl)
+                seen |= {tuple(image), tuple(-i for i in image)}
+    indices, d = indices[kept], d[kept]
+    forbidden = np.array([operations.is_systematically_absent(h) for h in indices.tolist()], bool)
+    intensity = _intensities(structure, indices)
+    forbidden |= intensity < _INVISIBLE
+    return Reflections(d, tuple(_label(h) for h in indices), forbidden, intensity)
+
+
+def _intensities(structure: Any, indices: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Squared structure factors over the largest; NaN without atoms."""
+    if not len(structure.sites) or not len(indices):
+        return np.full(len(indices), np.nan)
+    calculator = _gemmi().StructureFactorCalculatorE(structure.cell)
+    factors = [calculator.calculate_sf_from_small_structure(structure, h) for h in indices.tolist()]
+    squared = np.abs(factors) ** 2
+    return np.asarray(squared / (squared.max() or 1.0))
+
+
+def _label(hkl: Iterable[int]) -> str:
+    """Write Miller indices: ``"(10-2)"``, with spaces where one has two digits."""
+    parts = [str(int(index)) for index in hkl]
+    apart = " " if any(len(part.lstrip("-")) > 1 for part in parts) else ""
+    return f"({apart.join(parts)})"
+
+
+def _gemmi() -> Any:
+    try:
+        import gemmi
+    except ImportError:
+        raise ImportError(
+            "CIF files, space groups and structure factors need gemmi: `pip install "
+            '"hs_nmfcluster[phases]"`. Plain tables {name: [d, …]} and cells in P1 do without.'
+        ) from None
+    return gemmi
