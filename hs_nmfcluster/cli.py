@@ -160,21 +160,25 @@ def _chosen(options: argparse.Namespace) -> "Options":
 
 def _compare(outcome: Any, truth: Any) -> None:
     """Print how much of what the simulation put in was found."""
+    import numpy as np
+
     from hs_nmfcluster import validation
 
-    found = validation.map_correlation(outcome.factorization.maps.data, truth.maps)
-    labels = validation.labels_of_found(found, truth.labels)
+    nmf = outcome.factorization
     match = validation.match_components(
-        outcome.factorization.patterns.data,
+        nmf.patterns.data,
         truth.patterns,
-        outcome.factorization.maps.data,
+        nmf.maps.data,
         truth.maps,
-        by="maps",
+        by="both",
+        mask=nmf.detector_mask,
+        background=truth.patterns[~truth.crystalline],
     )
     recall, _ = validation.recall_precision(match, truth.crystalline)
     print(f"Crystals found: {recall:.0%} of {int(truth.crystalline.sum())}")
     if outcome.groups is not None:
+        # What is nobody's counterpart is left of the matrix, between the crystals or on them.
+        labels = np.zeros(nmf.n_components, dtype=int)
+        labels[match.found] = np.where(match.scores > 0.5, truth.labels[match.true], 0)
         agreement = validation.adjusted_rand_index(outcome.groups.labels, labels)
-        print(
-            f"Agreement of the groups with the true families (adjusted Rand index): {agreement:.2f}"
-        )
+        print(f"Groups against true families (adjusted Rand index, at most 1): {agreement:.2f}")

@@ -16,6 +16,8 @@ _LEAST_KEPT, _MOST_KEPT = 2, 5
 # changes fall by half from pass to pass, so the error left is about as large as the last change.
 _SETTLED = 3e-5
 _MAX_BLOCKS = 12
+# A vector of which this share or less is outside a subspace lies in it up to rounding.
+_DEPENDENT = 1e-12
 _STREAM = 2**48
 
 
@@ -101,6 +103,8 @@ def compress(
     curve = np.full(rank, np.inf)
     for _ in range(_MAX_BLOCKS):
         fresh = _orthonormal(image, basis)[:, : limit - basis.shape[1]]
+        if not fresh.size:
+            break
         _, image = matrix.visit(_apply, _add, fresh)
         passes += 1
         report(progress, "compressing")
@@ -156,9 +160,17 @@ def _project(
 
 
 def _orthonormal(block: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Part of a block that the basis does not hold yet; twice, since once leaves rounding."""
+    """Part of a block that the basis does not hold yet; twice, since once leaves rounding.
+
+    Columns of which the basis holds all are dropped: made orthonormal to each other, what is
+    left of them would be anything, also parts of the basis.
+    """
+    if not basis.size:
+        return np.linalg.qr(block)[0]
     for _ in range(2):
-        block = np.linalg.qr(block - basis @ (basis.T @ block))[0]
+        norms = np.linalg.norm(block, axis=0)
+        block, triangle = np.linalg.qr(block - basis @ (basis.T @ block))
+        block = block[:, np.abs(np.diag(triangle)) > _DEPENDENT * norms]
     return block
 
 

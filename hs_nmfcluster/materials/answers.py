@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from hs_nmfcluster.clustering.groups import Groups
+    from hs_nmfcluster.materials.phases import PhaseMatch
     from hs_nmfcluster.materials.sizes import ParticleSizes
     from hs_nmfcluster.materials.spacings import LatticeSpacings
 
@@ -150,3 +151,68 @@ class GroupAnswers:
         return particle_sizes(
             self._groups, probe_size=probe_size, units=units, min_height=min_height
         )
+
+    def match_phases(
+        self,
+        candidates: object,
+        *,
+        spacings: "LatticeSpacings | None" = None,
+        tolerance: float = 0.015,
+    ) -> "PhaseMatch":
+        """Compare the lattice spacings with known phases (the paper's discussion of Fig. 7).
+
+        A spacing is explained by a reflection within two standard deviations, which hold the
+        measurement's and `tolerance`. Phases are ranked by a score that rewards a match the more,
+        the fewer reflections the phase has there (`hs_nmfcluster.materials.phases.explain`). Where
+        several candidates explain as many spacings, they are *not distinguishable*.
+
+        Parameters
+        ----------
+        candidates
+            A mapping of names to plain tables ``[d, …]`` in nm, to `Cell` (edges in nm, space
+            group) or to paths of CIF files; or a list of such mappings and paths. Tables and
+            cells in P1 need no library, the others need gemmi (extra ``phases``).
+        spacings
+            What `lattice_spacings` gave, for instance with a corrected calibration. By default
+            it is called without arguments.
+        tolerance
+            Relative uncertainty of the candidates' spacings (composition, strain) and of the
+            camera constant.
+
+        Returns
+        -------
+        PhaseMatch
+
+        Raises
+        ------
+        TypeError, ValueError
+            If there is no candidate, one is not understood, a CIF file does not parse, or the
+            pattern's axes are not calibrated.
+        ImportError
+            If gemmi is needed and not installed.
+
+        Examples
+        --------
+        >>> from hs_nmfcluster import ClusterTree
+        >>> from hs_nmfcluster.materials import Cell
+        >>> from hs_nmfcluster.simulation import linear_mixture
+        >>> signal, truth = linear_mixture((16, 16), (64, 64), n_particles=3, pixel_size=0.3)
+        >>> patterns = signal.inav[:4, 0]
+        >>> patterns.data = truth.patterns
+        >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
+        >>> match = groups.match_phases({"B2": Cell(0.3224), "other": [0.30, 0.24]})
+        >>> match.verdict(2)
+        'B2 (2 of 2 spacings)'
+        """
+        from hs_nmfcluster.materials.phases import match_phases
+
+        if spacings is None:
+            spacings = self.lattice_spacings()
+        if not spacings.calibrated:
+            raise ValueError(
+                f"Phases need spacings in nm, but the pattern's axes are in {spacings.units!r}. "
+                "Set their scale and units, or pass `spacings` that `LatticeSpacings.calibrate` "
+                "has calibrated by a known ring."
+            )
+        measured = [[(spacing.d, spacing.sigma) for spacing in group] for group in spacings]
+        return match_phases(measured, candidates, tolerance=tolerance)

@@ -163,7 +163,7 @@ class Cell:
         return structure
 
 
-def from_table(name: str, spacings: Iterable[float]) -> Reflections:
+def from_table(name: str, spacings: object) -> Reflections:
     """Reflections of a plain table of spacings in nm.
 
     Raises
