@@ -78,19 +78,16 @@ def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
            [0. ]])
     """
     rows = als_rows(target, gram).astype(target.dtype) if rows is None else rows.copy()
-    gram = gram.astype(target.dtype)
+    weights = np.diag(gram)
+    used = np.flatnonzero(weights > 0)
+    # With each equation divided by its weight, a step is one product and one maximum.
+    couplings = (gram / np.where(weights > 0, weights, 1.0)[:, None]).astype(target.dtype)
+    np.fill_diagonal(couplings, 0.0)
+    goals = target / np.where(weights > 0, weights, 1.0).astype(target.dtype)[:, None]
     for _ in range(_SWEEPS):
-        _sweep(rows, target, gram)
+        for j in used:
+            np.maximum(goals[j] - couplings[j] @ rows, 0.0, out=rows[j])
     return rows
-
-
-def _sweep(rows: Rows, target: Rows, gram: Rows) -> None:
-    for j, weight in enumerate(np.diag(gram)):
-        if weight > 0:
-            step = target[j] - gram[j] @ rows
-            step /= weight
-            step += rows[j]
-            np.maximum(step, 0.0, out=rows[j])
 
 
 class Solver(NamedTuple):

@@ -1,95 +1,17 @@
 """The methods of `Groups` that answer questions about the specimen."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Literal
+
+from hs_nmfcluster.materials.pattern_answers import PatternAnswers
 
 if TYPE_CHECKING:
-    from hs_nmfcluster.clustering.groups import Groups
-    from hs_nmfcluster.materials.phases import PhaseMatch
+    from hs_nmfcluster.materials.crystallinity import Crystallinity
+    from hs_nmfcluster.materials.orientation import OrientationMap
     from hs_nmfcluster.materials.sizes import ParticleSizes
-    from hs_nmfcluster.materials.spacings import LatticeSpacings
 
 
-class GroupAnswers:
-    """What `Groups` says about the specimen."""
-
-    @property
-    def _groups(self) -> "Groups":
-        return cast("Groups", self)
-
-    def lattice_spacings(
-        self,
-        *,
-        background: int | None = None,
-        radial_range: tuple[float, float] | None = None,
-        threshold: float = 6.0,
-        min_spots: int = 2,
-        min_intensity: float = 0.02,
-        camera_error: float = 0.0,
-        beam_energy: float | None = None,
-    ) -> "LatticeSpacings":
-        """Measure the lattice spacings that each group's pattern shows (the paper's Fig. 7b).
-
-        In the rotation-corrected pattern everything is looked for that stands out of its ring,
-        so that a halo, which lies all around it, is no spot. A Gaussian is fitted to each spot, and
-        spots at one radius make a ring. A group has spots only if most of its components carry
-        them; otherwise the answer is "no spots" with the position of its halo, which is no lattice
-        spacing.
-
-        Parameters
-        ----------
-        background
-            Number of an amorphous group whose radial profile, scaled, is subtracted. By default
-            each pattern's own median over the azimuth.
-        radial_range
-            ``(inner, outer)`` in the unit of the pattern's axes; by default what the tree compared,
-            without the direct beam.
-        threshold
-            Least height of a spot over the noise at its radius, in standard deviations.
-        min_spots
-            Least number of spots on a ring. A thin crystal shows each reflection and its opposite.
-        min_intensity
-            Rings weaker than this share of the strongest one are taken for what leaked from
-            other components.
-        camera_error
-            Relative uncertainty of the camera constant; it enters each sigma. See
-            `LatticeSpacings.calibrate` for a ring that is known.
-        beam_energy
-            In kV, for axes in mrad.
-
-        Returns
-        -------
-        LatticeSpacings
-            In nm; radii in the unit of the axes where that is not understood as a reciprocal
-            length, for instance pixels.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is out of its range.
-
-        Examples
-        --------
-        >>> from hs_nmfcluster import ClusterTree, NMFDiffraction2D
-        >>> from hs_nmfcluster.simulation import linear_mixture
-        >>> signal, truth = linear_mixture((16, 16), (64, 64), n_particles=3, pixel_size=0.3)
-        >>> patterns = signal.inav[: len(truth.patterns), 0]
-        >>> patterns.data = truth.patterns
-        >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
-        >>> [round(spacing.d, 3) for spacing in groups.lattice_spacings()[2]]
-        [0.228, 0.161]
-        """
-        from hs_nmfcluster.materials.measure import lattice_spacings
-
-        return lattice_spacings(
-            self._groups,
-            background=background,
-            radial_range=radial_range,
-            threshold=threshold,
-            min_spots=min_spots,
-            min_intensity=min_intensity,
-            camera_error=camera_error,
-            beam_energy=beam_energy,
-        )
+class GroupAnswers(PatternAnswers):
+    """What `Groups` says about the specimen; here what needs the maps."""
 
     def particle_sizes(
         self,
@@ -97,6 +19,7 @@ class GroupAnswers:
         *,
         units: str | None = None,
         min_height: float = 0.3,
+        shape: Literal["disc", "sphere"] = "disc",
     ) -> "ParticleSizes":
         """Measure how large the particles of each group are, and how many there are.
 
@@ -120,6 +43,11 @@ class GroupAnswers:
         min_height
             Least height of a particle in its map, as a share of the highest one there. What is
             lower is taken for what leaked from other components.
+        shape
+            ``"disc"`` takes the width at half height for the diameter, as the paper does.
+            ``"sphere"`` divides it by √½: the diffracted intensity of a thin crystal grows with
+            the square of its thickness, which in a sphere is down to half there (kinematic
+            scattering, a probe smaller than the sphere).
 
         Returns
         -------
@@ -146,73 +74,96 @@ class GroupAnswers:
         >>> [len(group.particles) for group in sizes]
         [0, 2, 1, 1]
         """
-        from hs_nmfcluster.materials.sizes import particle_sizes
+        from hs_nmfcluster.materials.measure_sizes import particle_sizes
 
         return particle_sizes(
-            self._groups, probe_size=probe_size, units=units, min_height=min_height
+            self._groups, probe_size=probe_size, units=units, min_height=min_height, shape=shape
         )
 
-    def match_phases(
-        self,
-        candidates: object,
-        *,
-        spacings: "LatticeSpacings | None" = None,
-        tolerance: float = 0.015,
-    ) -> "PhaseMatch":
-        """Compare the lattice spacings with known phases (the paper's discussion of Fig. 7).
+    def orientation_map(self) -> "OrientationMap":
+        """Map the in-plane angle of each group's crystals.
 
-        A spacing is explained by a reflection within two standard deviations, which hold the
-        measurement's and `tolerance`. Phases are ranked by a score that rewards a match the more,
-        the fewer reflections the phase has there (`hs_nmfcluster.materials.phases.explain`). Where
-        several candidates explain as many spacings, they are *not distinguishable*.
+        The rotation of each component recorded in the tree is refined against the average of its
+        group, and given modulo the symmetry of the pattern, which is found from the average's own
+        rotational autocorrelation. The zero is the first crystal of each group. Components without
+        spots, and groups most of which are such, have no angle.
 
-        Parameters
-        ----------
-        candidates
-            A mapping of names to plain tables ``[d, …]`` in nm, to `Cell` (edges in nm, space
-            group) or to paths of CIF files; or a list of such mappings and paths. Tables and
-            cells in P1 need no library, the others need gemmi (extra ``phases``).
-        spacings
-            What `lattice_spacings` gave, for instance with a corrected calibration. By default
-            it is called without arguments.
-        tolerance
-            Relative uncertainty of the candidates' spacings (composition, strain) and of the
-            camera constant.
+        A position shows the angle of the strongest component there whose map exceeds half of its
+        height.
 
         Returns
         -------
-        PhaseMatch
+        OrientationMap
+            With the angles, and as confidence the sharpness of each correlation peak.
 
         Raises
         ------
-        TypeError, ValueError
-            If there is no candidate, one is not understood, a CIF file does not parse, or the
-            pattern's axes are not calibrated.
-        ImportError
-            If gemmi is needed and not installed.
+        ValueError
+            If there are no maps.
 
         Examples
         --------
         >>> from hs_nmfcluster import ClusterTree
-        >>> from hs_nmfcluster.materials import Cell
         >>> from hs_nmfcluster.simulation import linear_mixture
-        >>> signal, truth = linear_mixture((16, 16), (64, 64), n_particles=3, pixel_size=0.3)
-        >>> patterns = signal.inav[:4, 0]
+        >>> signal, truth = linear_mixture((32, 32), (64, 64), n_particles=4, pixel_size=0.3)
+        >>> patterns = signal.inav[:5, 0]
         >>> patterns.data = truth.patterns
-        >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
-        >>> match = groups.match_phases({"B2": Cell(0.3224), "other": [0.30, 0.24]})
-        >>> match.verdict(2)
-        'B2 (2 of 2 spacings)'
+        >>> maps = signal.T.inav[:5, 0].__class__(truth.maps)
+        >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
+        >>> groups.orientation_map().symmetry
+        (0, 2, 4, 6)
         """
-        from hs_nmfcluster.materials.phases import match_phases
+        from hs_nmfcluster.materials.orientation import orientation_map
 
-        if spacings is None:
-            spacings = self.lattice_spacings()
-        if not spacings.calibrated:
-            raise ValueError(
-                f"Phases need spacings in nm, but the pattern's axes are in {spacings.units!r}. "
-                "Set their scale and units, or pass `spacings` that `LatticeSpacings.calibrate` "
-                "has calibrated by a known ring."
-            )
-        measured = [[(spacing.d, spacing.sigma) for spacing in group] for group in spacings]
-        return match_phases(measured, candidates, tolerance=tolerance)
+        return orientation_map(self._groups)
+
+    def crystallinity(self) -> "Crystallinity":
+        """Share the scattered intensity at each position between the groups.
+
+        What a component contributes is its map times the sum of its pattern beyond the direct
+        beam. A group's share holds all of that, the halo that a factorization leaves in the pattern
+        of a crystal included; the crystalline share only what lies in spots.
+
+        Returns
+        -------
+        Crystallinity
+            Shares per group and position, and that of all spots together.
+
+        Raises
+        ------
+        ValueError
+            If there are no maps.
+
+        Notes
+        -----
+        This looks like a volume fraction and **is none** (see the paper's Supplementary
+        Section 7). What it misses and what it mixes up:
+
+        * Crystals away from a low-index zone axis show no spots: they count as amorphous, and the
+          share is a lower bound in that respect. So are crystals below the detection limit, some
+          per cent of the intensity.
+        * Intensity is not volume. It depends on structure factors and excitation errors; in
+          dynamical scattering it is not even proportional to thickness.
+        * A factorization shares intensity only up to what it cannot tell apart: part of the halo
+          lies in the patterns of crystals, part of the spots in those of the matrix. The share of
+          a group depends on it strongly, that of the spots less.
+        * What is masked, or scattered beyond the detector, does not count. The background of the
+          camera does.
+
+        Compare positions and specimens measured in the same way, not absolute numbers.
+
+        Examples
+        --------
+        >>> from hs_nmfcluster import ClusterTree
+        >>> from hs_nmfcluster.simulation import linear_mixture
+        >>> signal, truth = linear_mixture((32, 32), (64, 64), n_particles=4, pixel_size=0.3)
+        >>> patterns = signal.inav[:5, 0]
+        >>> patterns.data = truth.patterns
+        >>> maps = signal.T.inav[:5, 0].__class__(truth.maps)
+        >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
+        >>> round(100 * groups.crystallinity().crystalline.max())
+        5
+        """
+        from hs_nmfcluster.materials.crystallinity import crystallinity
+
+        return crystallinity(self._groups)

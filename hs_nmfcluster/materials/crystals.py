@@ -7,10 +7,8 @@ of atoms for electrons (International Tables C, 4.3.2.2). These are used here, n
 X-rays: light and heavy atoms, and the lowest reflections, weigh differently.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -115,7 +113,7 @@ class Cell:
         ValueError
             If the space group is not known.
         """
-        indices, d = self._indices(smallest)
+        indices, d = self.indices(smallest)
         if self.space_group.replace(" ", "") in ("P1", "1") and not self.atoms:
             unique = _one_a_spacing(d)
             return Reflections(
@@ -124,10 +122,10 @@ class Cell:
                 np.zeros(unique.size, dtype=bool),
                 np.full(unique.size, np.nan),
             )
-        return _with_symmetry(self._structure(), indices, d)
+        return with_symmetry(self._structure(), indices, d)
 
-    def _indices(self, smallest: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """One of each pair of opposite hkl, and their spacings, the largest first."""
+    def indices(self, smallest: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Return one of each pair of opposite hkl, and their spacings, the largest first."""
         reach = np.floor(self._edges / smallest + 1e-9).astype(int)
         grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), -1)
         hkl = grid.reshape(-1, 3)
@@ -137,13 +135,13 @@ class Cell:
         d = 1 / np.sqrt(np.einsum("ni,ij,nj->n", hkl, inverse, hkl))
         kept = d >= smallest
         hkl, d = hkl[kept], d[kept]
-        # Of equal spacings, the highest indices first: (110), not (1-10).
-        order = np.lexsort((*-hkl.T[::-1], -np.round(d, 9)))
+        # Of equal spacings, the simplest indices first: (110), not (1-10) or (2-10).
+        order = np.lexsort((*-hkl.T[::-1], np.abs(hkl).sum(axis=1), -np.round(d, 9)))
         return hkl[order], d[order]
 
     def _structure(self) -> Any:
         """Gemmi's structure of this cell."""
-        gemmi = _gemmi()
+        gemmi = load_gemmi()
         group = gemmi.find_spacegroup_by_name(self.space_group.replace("_", ""))
         if group is None and self.space_group.strip().isdigit():
             group = gemmi.find_spacegroup_by_number(int(self.space_group))
@@ -163,122 +161,12 @@ class Cell:
         return structure
 
 
-def from_table(name: str, spacings: object) -> Reflections:
-    """Reflections of a plain table of spacings in nm.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the table is empty or holds what is not a positive number.
-
-    Examples
-    --------
-    >>> from_table("gold", [0.2039, 0.2355]).d
-    array([0.2355, 0.2039])
-    """
-    if isinstance(spacings, str) or not isinstance(spacings, Iterable):
-        raise TypeError(f"The candidate {name!r} must be a list of spacings, got {spacings!r}.")
-    d = np.array([check_positive(f"spacings of {name}", value) for value in spacings])
-    if d.size == 0:
-        raise ValueError(f"The candidate {name!r} has no spacings.")
-    d = np.sort(d)[::-1]
-    return Reflections(d, ("",) * d.size, np.zeros(d.size, dtype=bool), np.full(d.size, np.nan))
-
-
-def from_cif(path: str | PathLike[str], smallest: float) -> Reflections:
-    """Reflections of the first structure in a CIF file.
-
-    Raises
-    ------
-    ImportError
-        If gemmi is not installed.
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it does not parse, or holds no unit cell.
-    """
-    gemmi = _gemmi()
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"There is no CIF file {str(path)!r}.")
-    try:
-        blocks = list(gemmi.cif.read(str(path)))
-        structures = [gemmi.make_small_structure_from_block(block) for block in blocks]
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(f"The CIF file {str(path)!r} does not parse: {error}.") from None
-    found = [structure for structure in structures if structure.cell.is_crystal()]
-    if not found:
-        raise ValueError(f"The CIF file {str(path)!r} holds no unit cell (_cell_length_a …).")
-    structure = found[0]
-    if structure.spacegroup is None:
-        raise ValueError(
-            f"The CIF file {str(path)!r} holds no space group that is known "
-            f"({structure.spacegroup_hm!r})."
-        )
-    cell = structure.cell
-    plain = Cell(cell.a / 10, cell.b / 10, cell.c / 10, cell.alpha, cell.beta, cell.gamma)
-    return _with_symmetry(structure, *plain._indices(smallest))
-
-
-def candidates(given: object) -> dict[str, "Candidate"]:
-    """Named candidates from a mapping, or a list of CIF files and mappings.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is none, two have one name, or one is nothing that is understood.
-
-    Examples
-    --------
-    >>> list(candidates([{"gold": [0.2355]}, "cells/B2.cif"]))
-    ['gold', 'B2']
-    """
-    if isinstance(given, str | PathLike | Mapping):
-        given = [given]
-    if not isinstance(given, Iterable):
-        raise TypeError(f"`candidates` must be a list or a mapping, got {given!r}.")
-    named: list[tuple[str, Candidate]] = []
-    for one in given:
-        if isinstance(one, Mapping):
-            named += [(str(name), value) for name, value in one.items()]
-        elif isinstance(one, str | PathLike):
-            named.append((Path(one).stem, Path(one)))
-        else:
-            raise TypeError(
-                "Each of `candidates` must be the path of a CIF file or a mapping {name: spacings "
-                f"or Cell or CIF file}}, got {one!r}."
-            )
-    if not named:
-        raise ValueError("`candidates` is empty: name at least one phase.")
-    names = [name for name, _ in named]
-    if len(set(names)) < len(names):
-        raise ValueError(f"Two of `candidates` have the same name: {', '.join(names)}.")
-    return dict(named)
-
-
-Candidate = Cell | str | PathLike[str] | Iterable[float]
-
-
-def reflections_of(name: str, candidate: Candidate, smallest: float) -> Reflections:
-    """Reflections of a candidate down to a smallest spacing in nm.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the candidate, if it is nothing of which reflections can be made.
-    """
-    if isinstance(candidate, Cell):
-        return candidate.reflections(smallest)
-    if isinstance(candidate, str | PathLike):
-        return from_cif(candidate, smallest)
-    return from_table(name, candidate)
-
-
 def _one_a_spacing(d: NDArray[np.float64]) -> NDArray[np.intp]:
     """First of each run of equal spacings."""
     return np.flatnonzero(np.diff(d, prepend=np.inf) < -_SAME * d)
 
 
-def _with_symmetry(
+def with_symmetry(
     structure: Any, indices: NDArray[np.int64], d: NDArray[np.float64]
 ) -> Reflections:
     """Reflections that the centring allows, one of each set of equivalent ones."""
@@ -304,7 +192,7 @@ def _intensities(structure: Any, indices: NDArray[np.int64]) -> NDArray[np.float
     """Squared structure factors over the largest; NaN without atoms."""
     if not len(structure.sites) or not len(indices):
         return np.full(len(indices), np.nan)
-    calculator = _gemmi().StructureFactorCalculatorE(structure.cell)
+    calculator = load_gemmi().StructureFactorCalculatorE(structure.cell)
     factors = [calculator.calculate_sf_from_small_structure(structure, h) for h in indices.tolist()]
     squared = np.abs(factors) ** 2
     return np.asarray(squared / (squared.max() or 1.0))
@@ -317,7 +205,14 @@ def _label(hkl: Iterable[int]) -> str:
     return f"({apart.join(parts)})"
 
 
-def _gemmi() -> Any:
+def load_gemmi() -> Any:
+    """Import gemmi.
+
+    Raises
+    ------
+    ImportError
+        If it is not installed.
+    """
     try:
         import gemmi
     except ImportError:

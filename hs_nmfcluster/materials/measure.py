@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.checks import check_positive, check_ring, check_whole_number
 from hs_nmfcluster.detector import Detector, estimate_beam_radius
+from hs_nmfcluster.materials.checks import check_relative_error
 from hs_nmfcluster.materials.members import SMALLEST_SHARE, carried_by_most, shares_in_spots
 from hs_nmfcluster.materials.rings import Ring, find_halo, find_rings
 from hs_nmfcluster.materials.spacings import (
     GroupRings,
     LatticeSpacings,
     Profiles,
-    check_relative_error,
 )
 from hs_nmfcluster.materials.spots import Spots, find_spots, radial_median
 from hs_nmfcluster.materials.units import inverse_nm_per

@@ -62,10 +62,13 @@ def carried_by_most(shares: NDArray[np.floating]) -> bool:
     return bool((shares >= SMALLEST_SHARE).sum() > shares.size / 2)
 
 
-def crystalline(
+def own_spot_shares(
     patterns: NDArray[np.floating], detector: Detector, radial_range: tuple[float, float]
-) -> NDArray[np.bool_]:
-    """Which patterns show spots of their own, ``(n,)``.
+) -> NDArray[np.float64]:
+    """Share of each pattern's intensity that lies in spots of its own, ``(n,)``.
+
+    0 for a pattern with a single spot, or with less than 5 % of its intensity in spots: so much
+    noise and what leaks from other components may make up.
 
     Parameters
     ----------
@@ -76,10 +79,11 @@ def crystalline(
     radial_range
         ``(inner, outer)`` in the detector's units.
     """
-    found = np.zeros(len(patterns), dtype=bool)
+    shares = np.zeros(len(patterns))
+    ring = detector.ring(*radial_range)
     for k, pattern in enumerate(patterns):
         spots = find_spots(pattern, detector, radial_range=radial_range)
-        found[k] = len(spots) > 1 and spots.intensity.sum() >= 5 * SMALLEST_SHARE * np.nansum(
-            pattern
-        )
-    return found
+        total = np.nansum(pattern[ring])
+        if len(spots) > 1 and total > 0:
+            shares[k] = spots.intensity.sum() / total
+    return np.where(shares >= 5 * SMALLEST_SHARE, shares, 0.0)

@@ -237,21 +237,32 @@ def _width_of_blurred_disc(radius: float, blur: float) -> float:
     return float(2 * (radius + blur * special.erfcinv(half)))
 
 
-def without_probe(value: float, sigma: float, probe: float | None) -> tuple[float, float]:
-    """Diameter less the size of the probe in quadrature; 0 where the probe is the larger one.
+def corrected_diameter(
+    width: float, sigma: float, probe: float | None, factor: float = 1.0
+) -> tuple[float, float]:
+    """Diameter and its uncertainty from a width at half height.
+
+    Parameters
+    ----------
+    width, sigma
+        Width and its uncertainty.
+    probe
+        Full width of the probe, taken off in quadrature; where it is the larger one, 0 is left.
+    factor
+        Diameter over width, which depends on the particle's shape.
 
     Examples
     --------
-    >>> without_probe(5.0, 0.1, 3.0)
+    >>> corrected_diameter(5.0, 0.1, 3.0)
     (4.0, 0.125)
     """
-    if probe is None or np.isnan(value):
-        return value, sigma
-    rest = np.sqrt(max(value**2 - probe**2, 0.0))
-    return float(rest), float(sigma * value / rest) if rest > 0 else sigma
+    if probe is None or np.isnan(width):
+        return factor * width, factor * sigma
+    rest = float(np.sqrt(max(width**2 - probe**2, 0.0)))
+    return factor * rest, factor * (sigma * width / rest if rest > 0 else sigma)
 
 
-def shrink(particle: Particle, probe: float | None) -> Particle:
-    """Particle with the size of the probe removed."""
-    diameter, sigma = without_probe(particle.diameter, particle.sigma, probe)
+def corrected(particle: Particle, probe: float | None, factor: float) -> Particle:
+    """Particle with its diameter corrected, see `corrected_diameter`."""
+    diameter, sigma = corrected_diameter(particle.diameter, particle.sigma, probe, factor)
     return replace(particle, diameter=diameter, sigma=sigma)

@@ -8,21 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.axes import axis_units
-from hs_nmfcluster.checks import check_positive
-from hs_nmfcluster.materials.measure import radii_of_interest
-from hs_nmfcluster.materials.members import crystalline
 from hs_nmfcluster.materials.particles import (
     Particle,
-    find_particles,
-    once_each,
-    shrink,
-    width_of_mean_particle,
-    without_probe,
 )
-from hs_nmfcluster.materials.spacings import check_relative_error
 from hs_nmfcluster.materials.tables import data_frame
-from hs_nmfcluster.materials.units import nm_per
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from hs_nmfcluster.clustering.groups import Groups
     from hs_nmfcluster.plotting import PixelSize
 
 _COLUMNS = ("group", "component", "x", "y", "diameter", "sigma", "at_edge", "height", "units")
@@ -250,70 +238,3 @@ class ParticleSizes:
             [(p.x, p.y, p.diameter, p.at_edge) for p in group.particles] for group in self.groups
         ]
         return plot_particles(maps, circles, map_pixel=pixel, bins=bins, units=self.units)
-
-
-def particle_sizes(
-    groups: "Groups", *, probe_size: float | None, units: str | None, min_height: float
-) -> ParticleSizes:
-    """Measure the particles of each group; see `Groups.particle_sizes`."""
-    from hs_nmfcluster.plotting import PixelSize
-
-    min_height = check_relative_error("min_height", min_height)
-    if probe_size is not None:
-        probe_size = check_positive("probe_size", probe_size)
-    scale, unit = _scan_scale(groups, units, probe_size)
-    tree = groups.tree
-    assert tree.maps is not None
-    assert groups.maps is not None
-    assert groups.aligned_maps is not None
-    detector = tree.grid.detector
-    limits = radii_of_interest(groups)
-    crystals = crystalline(tree.patterns.data, detector, limits)
-    found = []
-    for number, members in enumerate(groups):
-        particles = [
-            shrink(Particle(**{**vars(particle), "component": int(k)}), probe_size)
-            for k in members[crystals[members]]
-            for particle in find_particles(tree.maps.data[k], scale=scale, min_height=min_height)
-        ]
-        width = nan, nan
-        if crystals[members].mean() > 0.5:
-            aligned = groups.aligned_maps.data[number]
-            width = without_probe(*width_of_mean_particle(aligned, scale=scale), probe_size)
-        found.append(GroupSizes(tuple(once_each(particles)), *width))
-    maps = np.asarray(groups.maps.data, dtype=np.float64)
-    area = maps[0].size * scale[0] * scale[1]
-    pixel = PixelSize(scale[0], scale[1], unit)
-    return ParticleSizes(tuple(found), unit, area, probe_size, (maps, pixel))
-
-
-def _scan_scale(
-    groups: "Groups", units: str | None, probe_size: float | None
-) -> tuple[tuple[float, float], str]:
-    """Step of the scan along x and y, and its unit: nm if the axes allow."""
-    maps = groups.tree.maps
-    if maps is None:
-        raise ValueError(
-            "Particle sizes need maps, which these groups have not: cluster the components of a "
-            "factorization."
-        )
-    if maps.data.ndim != 3:
-        raise ValueError(
-            f"Particle sizes need a scan along two axes; this one has {maps.data.ndim - 1}."
-        )
-    if units not in (None, "nm", "px"):
-        raise ValueError(f"`units` must be 'nm', 'px' or None, got {units!r}.")
-    x, y = maps.axes_manager._axes[:0:-1]
-    factors = [nm_per(axis_units(axis)) for axis in (x, y)]
-    if units == "px":
-        return (1.0, 1.0), "px"
-    if factors[0] is not None and factors[1] is not None:
-        return (abs(x.scale) * factors[0], abs(y.scale) * factors[1]), "nm"
-    if units == "nm" or probe_size is not None:
-        asked = '`units="nm"`' if units == "nm" else "`probe_size` in nm"
-        raise ValueError(
-            f"{asked} needs calibrated scan axes, but they are in {axis_units(x)!r} and "
-            f"{axis_units(y)!r}. Set `scale` and `units` of the navigation axes before the "
-            "decomposition."
-        )
-    return (1.0, 1.0), "px"

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.checks import check_positive
+from hs_nmfcluster.materials.checks import check_relative_error
 from hs_nmfcluster.materials.rings import Halo, Ring
 from hs_nmfcluster.materials.tables import data_frame
 
@@ -284,21 +285,6 @@ class LatticeSpacings:
             halos=[None if g.halo is None else g.halo.radius for g in self.groups],
             units=self.units,
         )
-
-
-def check_relative_error(name: str, value: object) -> float:
-    """Return an argument that must be a number from 0 to below 1.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what was given and what is allowed.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"`{name}` must be a number ≥ 0 and < 1, got {value!r}.")
-    if not 0 <= value < 1:
-        raise ValueError(f"`{name}` must be ≥ 0 and < 1, a relative error, got {value}.")
-    return float(value)
 
 
 def _written(spacing: Spacing, calibrated: bool) -> str:

@@ -1,5 +1,7 @@
 """Groups whose truth is known: true patterns and maps of a simulated specimen, with some noise."""
 
+from functools import cache
+
 import hyperspy.api as hs
 import numpy as np
 import pytest
@@ -53,5 +55,5 @@ def family(specimen, groups):
 
 @pytest.fixture(scope="session")
 def remade(specimen):
-    """Make groups of the same specimen in other units or with other noise."""
-    return lambda **options: groups_of(specimen, **options)[0]
+    """Make groups of the same specimen in other units or with other noise, once each."""
+    return cache(lambda **options: groups_of(specimen, **options)[0])

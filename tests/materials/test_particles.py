@@ -121,6 +121,17 @@ class TestGroupsOfParticles:
         assert less[number].mean_width == pytest.approx(np.sqrt(plain[number].mean_width ** 2 - 4))
         assert groups.particle_sizes(50.0)[number].mean[0] == 0
 
+    def test_sphere(self, groups, family):
+        """Half of the squared thickness of a sphere is left at its radius over √2."""
+        y, x = np.indices((60, 60))
+        intensity = np.maximum(1 - np.hypot(x - 30, y - 30) ** 2 / 20.0**2, 0)
+        (found,) = find_particles(intensity)
+        assert found.diameter * np.sqrt(2) == pytest.approx(40, rel=0.06)
+        number = family.index("A")
+        disc, sphere = (groups.particle_sizes(shape=s)[number] for s in ("disc", "sphere"))
+        np.testing.assert_allclose(sphere.diameters, np.sqrt(2) * disc.diameters)
+        assert sphere.mean_width == pytest.approx(np.sqrt(2) * disc.mean_width)
+
     def test_pixels_where_the_scan_is_not_calibrated(self, remade, family):
         sizes = remade(scan_units="").particle_sizes()
         assert sizes.units == "px"
@@ -158,6 +169,7 @@ class TestBadInput:
             ({"probe_size": "2 nm"}, TypeError),
             ({"min_height": 1.2}, ValueError),
             ({"units": "furlong"}, ValueError),
+            ({"shape": "cube"}, ValueError),
         ],
     )
     def test_arguments(self, groups, options, error):

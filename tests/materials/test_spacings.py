@@ -47,11 +47,14 @@ class TestSpacings:
 
     def test_spots_of_one_component_are_not_the_groups(self, remade):
         groups = remade()
-        patterns = groups.tree.patterns
+        patterns = groups.tree.patterns.deepcopy()
         patterns.data[2:] = patterns.data[0]
         spacings = ClusterTree.from_patterns(patterns).cut(n_groups=1).lattice_spacings()
         assert spacings[0] == ()
         assert spacings.groups[0].exceptions == (1,)
+
+    def test_which_components_have_spots(self, groups, specimen):
+        np.testing.assert_array_equal(groups.spot_shares > 0, specimen.crystalline)
 
     def test_radial_range(self, groups, family):
         (spacing,) = groups.lattice_spacings(radial_range=(3, 5))[family.index("A")]

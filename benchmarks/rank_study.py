@@ -1,0 +1,86 @@
+"""Many numbers of components, best of many starts each: this package, scikit-learn, HyperSpy.
+
+The demo specimen (float32, default detector mask) is factorized at every rank
+
+- by ``estimate_number_of_components``, in memory and lazily;
+- by scikit-learn's NMF (coordinate descent, tol 1e-4, at most 200 iterations, random starts),
+  which is what HyperSpy's ``decomposition("NMF")`` runs on data in memory;
+- by HyperSpy's lazy ``decomposition``: "NMF" (scikit-learn's MiniBatchNMF) and "ORNMF".
+
+    python benchmarks/rank_study.py [--ranks 5 10 15 20 25 30] [--restarts 10]
+        [--sklearn-starts N] [--hyperspy-starts 1] [--scan 58 58] [--detector 128 128]
+        [--seed 0] [--threads 2]
+
+Each method runs in a process of its own. Data are in memory before the clock starts, but for the
+lazy methods, which read them from a file.
+"""
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import _common
+from _common import Job, Measured
+
+
+def ours(job: Job) -> Measured:
+    """Time the study of data in memory."""
+    return _measured(job, lazy=False)
+
+
+def ours_lazy(job: Job) -> Measured:
+    """Time the study chunk by chunk."""
+    return _measured(job, lazy=True)
+
+
+def _measured(job: Job, *, lazy: bool) -> Measured:
+    from hyperspy.signals import Signal2D
+
+    def run(signal: Any, job: Job) -> tuple[list[float], int]:
+        study = signal.estimate_number_of_components(
+            job.ranks,
+            restarts=job.starts,
+            signal_mask=Signal2D(_common.read_mask(job.folder)),
+            random_state=job.seed,
+            print_info=False,
+            show_progressbar=False,
+        )
+        return list(study.nmf_mse.min(axis=1)), study.passes
+
+    return _common.measure(lambda folder: _common.read_signal(folder, lazy=lazy), run, job)
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--ranks", type=int, nargs="+", default=(5, 10, 15, 20, 25, 30))
+    _common.add_comparison_arguments(parser)
+    arguments = parser.parse_args()
+    _common.use_threads(arguments.threads)
+    ranks, restarts = tuple(sorted(arguments.ranks)), arguments.restarts
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        _common.alone(
+            _common.write_scan, folder, arguments.scan, arguments.detector, arguments.seed
+        )
+        job = Job(folder, ranks, restarts, arguments.seed)
+        few = job._replace(starts=min(arguments.sklearn_starts or restarts, restarts))
+        lazy = job._replace(starts=min(arguments.hyperspy_starts, restarts))
+        results = {
+            "estimate_number_of_components": _common.alone(ours, job),
+            "  lazy": _common.alone(ours_lazy, job),
+            "scikit-learn NMF": _common.alone(_common.scikit_learn, few),
+            'HyperSpy lazy "NMF"': _common.alone(_common.hyperspy_mini_batch, lazy),
+            'HyperSpy lazy "ORNMF"': _common.alone(_common.hyperspy_online, lazy),
+        }
+        gigabytes = _common.alone(_common.read_matrix, folder).nbytes / 2**30
+    print(
+        f"{arguments.scan} × {arguments.detector}, {len(ranks)} ranks, best of {restarts} starts "
+        f"each, {arguments.threads} threads"
+    )
+    _common.print_comparison(results, ranks, restarts, gigabytes)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,146 @@
+"""How weak a crystal may be to be found: recall against signal fraction, dose and n_k.
+
+Crystals of one signal fraction each scan (share of the scattered electrons in a particle's middle)
+lie in one amorphous matrix. Recall is the share of the true crystals (kind and in-plane angle)
+whose pattern, freed of the halo, and map are matched by a component. As a control, the same
+components are matched with the crystals of another seed, which are not there.
+
+    python benchmarks/validation/detection.py [--seeds N] [--size small|full] [-o DIR]
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from _common import (
+    FOUND,
+    FULL,
+    SMALL,
+    Geometry,
+    Table,
+    dose_for,
+    factorize,
+    main,
+    matched,
+    mean_and_spread,
+)
+
+from hs_nmfcluster.simulation import Truth, linear_mixture
+from hs_nmfcluster.validation import recall_precision
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hs_nmfcluster.factorization.result import Factorization
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is scanned."""
+
+    geometry: Geometry = SMALL
+    fractions: Sequence[float] = (0.0025, 0.005, 0.01, 0.02, 0.05, 0.2)
+    electrons_per_pixel: Sequence[float] = (30, 300)
+    numbers: Sequence[int] = (10, 20, 30)
+    restarts: int = 5
+    seeds: int = 2
+
+
+FULL_SETTINGS = Settings(
+    FULL,
+    (0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2),
+    (10, 30, 100, 300, 1000),
+    restarts=10,
+    seeds=5,
+)
+
+
+def study(settings: Settings) -> Table:
+    """Recall for every combination, mean and spread over seeds."""
+    columns = ("e/pixel", "signal %", "n_k", "recall", "recall ±", "score", "control")
+    rows: list[tuple[float, ...]] = []
+    for electrons in settings.electrons_per_pixel:
+        for fraction in settings.fractions:
+            scores = list(_scores(settings, electrons, fraction))
+            for position, number in enumerate(settings.numbers):
+                recalls, similarities, controls = zip(
+                    *(of_seed[position] for of_seed in scores), strict=True
+                )
+                recall, spread = mean_and_spread(recalls)
+                score, control = mean_and_spread(similarities)[0], mean_and_spread(controls)[0]
+                rows.append((electrons, 100 * fraction, number, recall, spread, score, control))
+    return Table(columns, rows)
+
+
+def _scores(
+    settings: Settings, electrons: float, fraction: float
+) -> Iterator[list[tuple[float, float, float]]]:
+    """Recall, mean score and recall of absent crystals at each n_k, for every seed."""
+    dose = dose_for(settings.geometry, electrons)
+    arguments = settings.geometry.arguments | {"signal_fraction": fraction, "dose": dose}
+    for seed in range(settings.seeds):
+        signal, truth = linear_mixture(**arguments, seed=seed)
+        _, absent = linear_mixture(**arguments, seed=seed + 1000, lazy=True)
+        results = []
+        for number in settings.numbers:
+            found = factorize(signal, number, settings.restarts, seed)
+            match = matched(found, truth)
+            crystals = truth.crystalline[match.true]
+            score = match.scores[crystals].sum() / truth.crystalline.sum()
+            results.append((_recall(found, truth), float(score), _recall(found, absent)))
+        yield results
+
+
+def _recall(found: "Factorization", truth: Truth) -> float:
+    return recall_precision(matched(found, truth), truth.crystalline, threshold=FOUND)[0]
+
+
+def figure(table: Table) -> "Figure":
+    """Recall against signal fraction, one panel a dose."""
+    from hs_nmfcluster.plotting.style import (
+        FONT_SIZE,
+        PAGE_WIDTH,
+        SMALL_FONT_SIZE,
+        group_color,
+        new_figure,
+        tidy,
+    )
+
+    doses = list(dict.fromkeys(table.column("e/pixel").tolist()))
+    drawn = new_figure(PAGE_WIDTH, 2.4)
+    panels = drawn.subplots(1, len(doses), sharey=True, squeeze=False)[0]
+    for ax, dose in zip(panels, doses, strict=True):
+        of_dose = table.where(**{"e/pixel": dose})
+        for index, number in enumerate(dict.fromkeys(of_dose.column("n_k").tolist())):
+            curve = of_dose.where(n_k=number)
+            ax.errorbar(
+                curve.column("signal %"),
+                curve.column("recall"),
+                curve.column("recall ±"),
+                marker="o",
+                markersize=3,
+                linewidth=1,
+                capsize=2,
+                color=group_color(index),
+                label=f"$n_k$ = {number}",
+            )
+        ax.plot(
+            of_dose.column("signal %"), of_dose.column("control"), ".", color="0.6", label="control"
+        )
+        ax.axvline(1, color="0.7", linewidth=0.8, linestyle=":")
+        ax.set_xscale("log")
+        ax.set_ylim(-0.05, 1.05)
+        ax.set_title(f"{dose:g} electrons per pixel", fontsize=FONT_SIZE)
+        tidy(ax, x="signal fraction (%)", y="recall" if ax is panels[0] else "")
+    panels[-1].legend(fontsize=SMALL_FONT_SIZE, frameon=False)
+    return drawn
+
+
+if __name__ == "__main__":
+    main(
+        "detection",
+        __doc__.splitlines()[0],
+        {"small": Settings(), "full": FULL_SETTINGS},
+        study,
+        figure,
+    )

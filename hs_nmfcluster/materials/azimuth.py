@@ -1,0 +1,164 @@
+"""Rotations of patterns: the symmetry of a pattern, and how sure an in-plane angle is."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+#: Orders of rotation axes that a plane of a crystal can have, the highest first.
+ORDERS = (6, 4, 3, 2)
+# A pattern has an axis if what its rotations have in common reaches this share of what its best
+# rotation has. Noise takes the same off all rotations.
+_LIKE_THE_BEST = 0.7
+# The best rotation itself must reach this share of the pattern's own norm, and stand so many
+# standard deviations above what all rotations have by chance.
+_ANY_SYMMETRY = 0.15
+_SIGNIFICANT = 6.0
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """Result of comparing a pattern with its group's average over all rotations.
+
+    Attributes
+    ----------
+    angle
+        Degrees by which the pattern is rotated against the average.
+    correlation
+        Correlation coefficient there.
+    confidence
+        How far the peak of the correlation stands above everything that is not the peak, as a
+        share of its height: 0 is arbitrary, 1 unmistakable.
+    """
+
+    angle: float
+    correlation: float
+    confidence: float
+
+
+def correlation_over_rotations(
+    polar: NDArray[np.floating], reference: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Correlation of a pattern with a reference that is rotated bin by bin, ``(n_azimuthal,)``.
+
+    Parameters
+    ----------
+    polar, reference
+        ``(n_radial, n_azimuthal)``; NaN counts as the mean of its radius. The mean of each radius
+        is left out: a halo says nothing about rotation.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> square = np.tile([1.0, 0, 0, 0, 0, 0], 4)[None]
+    >>> correlation_over_rotations(np.roll(square, 2), square).argmax()
+    np.int64(2)
+    """
+    one, other = (_without_halo(p) for p in (polar, reference))
+    norm = np.linalg.norm(one) * np.linalg.norm(other)
+    if norm == 0:
+        return np.zeros(polar.shape[1])
+    spectrum = (fft.rfft(one, axis=1) * fft.rfft(other, axis=1).conj()).sum(axis=0)
+    return np.asarray(fft.irfft(spectrum, n=polar.shape[1]) / norm, dtype=np.float64)
+
+
+def rotational_symmetry(polar: NDArray[np.floating]) -> int:
+    """Order of the rotation axis of a pattern, from its own rotational autocorrelation.
+
+    Parameters
+    ----------
+    polar
+        ``(n_radial, n_azimuthal)`` over the full circle.
+
+    Returns
+    -------
+    int
+        6, 4, 3, 2 or 1. Patterns of thin crystals are symmetric to their centre, so that a
+        threefold axis shows as a sixfold one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spot = np.eye(1, 360, 7)
+    >>> shifts = [360 // n * np.arange(n) for n in (6, 4, 3, 2, 1)]
+    >>> [rotational_symmetry(sum(np.roll(spot, k) for k in ks)) for ks in shifts]
+    [6, 4, 3, 2, 1]
+    """
+    autocorrelation = correlation_over_rotations(polar, polar)
+    heights = {order: _lowest_of_axis(autocorrelation, order) for order in ORDERS}
+    best = max(heights.values())
+    chance = 1.4826 * float(np.median(np.abs(autocorrelation - np.median(autocorrelation))))
+    if best < max(_ANY_SYMMETRY, _SIGNIFICANT * chance):
+        return 1
+    return next(order for order in ORDERS if heights[order] >= _LIKE_THE_BEST * best)
+
+
+def compare(
+    polar: NDArray[np.floating], reference: NDArray[np.floating], order: int, near: float
+) -> Rotation:
+    """Angle of a pattern against a reference, refined around a known one.
+
+    Parameters
+    ----------
+    polar, reference
+        ``(n_radial, n_azimuthal)``.
+    order
+        Order of the reference's rotation axis.
+    near
+        Angle in degrees that was recorded before; of the equivalent ones the nearest to it is
+        returned.
+    """
+    curve = correlation_over_rotations(polar, reference)
+    period = 360.0 / order
+    step = 360.0 / curve.size
+    # Equivalent rotations are averaged, which halves the noise of a fourfold pattern.
+    angles = np.arange(max(2, round(period / step))) * step
+    folded = np.mean([_at(curve, angles + k * period) for k in range(order)], axis=0)
+    peak = int(folded.argmax())
+    offset = _parabola(*folded[np.array([peak - 1, peak, peak + 1]) % folded.size])
+    angle = (peak + offset) * step
+    angle = near + (angle - near + period / 2) % period - period / 2
+    return Rotation(float(angle), float(folded[peak]), _sharpness(folded, peak))
+
+
+def _lowest_of_axis(autocorrelation: NDArray[np.float64], order: int) -> float:
+    """Lowest value at the rotations of an axis, each at its best within a degree."""
+    places = np.arange(1, order) * (360.0 / order)
+    around = np.linspace(-1.0, 1.0, 5)
+    return float(_at(autocorrelation, places[:, None] + around).max(axis=1).min())
+
+
+def _at(curve: NDArray[np.float64], angles: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Values of a periodic curve at angles in degrees."""
+    samples = np.arange(curve.size + 1) * (360.0 / curve.size)
+    values = np.interp(np.ravel(angles) % 360, samples, np.append(curve, curve[0]))
+    return np.reshape(values, np.shape(angles))
+
+
+def _sharpness(folded: NDArray[np.float64], peak: int) -> float:
+    """Height of a peak over the highest value beyond its own flanks, as a share of its height."""
+    height = folded[peak]
+    if height <= 0:
+        return 0.0
+    rolled = np.roll(folded, -peak)
+    rise = np.flatnonzero(np.diff(rolled) > 0)
+    fall = np.flatnonzero(np.diff(rolled[::-1]) > 0)
+    first, last = (int(flank[0]) if flank.size else 0 for flank in (rise, fall))
+    beyond = rolled[max(first, 1) : rolled.size - max(last, 0)]
+    if beyond.size == 0:
+        return 0.0
+    return float(np.clip((height - max(beyond.max(), 0.0)) / height, 0.0, 1.0))
+
+
+def _parabola(before: float, top: float, after: float) -> float:
+    """Place of the top of a parabola through three points, in steps from the middle one."""
+    curvature = before - 2 * top + after
+    return 0.0 if curvature >= 0 else float(0.5 * (before - after) / curvature)
+
+
+def _without_halo(polar: NDArray[np.floating]) -> NDArray[np.float64]:
+    measured = np.isfinite(polar)
+    counts = np.maximum(measured.sum(axis=1, keepdims=True), 1)
+    values = np.where(measured, polar, 0.0)
+    return np.where(measured, values - values.sum(axis=1, keepdims=True) / counts, 0.0)

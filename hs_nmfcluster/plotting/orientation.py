@@ -1,0 +1,142 @@
+"""In-plane angles in cyclic colours."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.projections.polar import PolarAxes
+from numpy.typing import ArrayLike, NDArray
+
+from .panels import annotate, draw_image, draw_profile, drawable_maps
+from .style import (
+    PAGE_WIDTH,
+    SMALL_FONT_SIZE,
+    UNCALIBRATED,
+    PixelSize,
+    frame,
+    group_color,
+    group_name,
+    new_figure,
+    tidy,
+)
+
+ANGLE_CMAP = "hsv"
+_EMPTY = "#1a1a1a"
+
+
+def plot_orientation(
+    angle_maps: ArrayLike, symmetry: Sequence[int], *, map_pixel: PixelSize = UNCALIBRATED
+) -> Figure:
+    """Draw the in-plane angles of each group, with a colour wheel.
+
+    The wheel is read like a direction in the pattern: to the right is 0°, angles grow clockwise as
+    they do in an image whose rows run downwards. An m-fold pattern repeats its colours m times.
+
+    Parameters
+    ----------
+    angle_maps
+        Shape ``(n_groups, *scan_shape)`` in degrees; NaN where there is no crystal.
+    symmetry
+        Order of the rotation axis of each group; groups with 0 have no angle and are not drawn.
+    map_pixel
+        Pixel size of the scan.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Panels "angles 1", "wheel 1", ... for each group with an angle.
+
+    Raises
+    ------
+    ValueError
+        If lengths do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.plotting.orientation import plot_orientation
+    >>> fig = plot_orientation(np.full((1, 5, 6), 30.0), [4])
+    """
+    values = np.asarray(angle_maps, dtype=float)
+    if len(values) != len(symmetry):
+        raise ValueError(f"symmetry: {len(symmetry)} given for {len(values)} groups.")
+    # Angles of frames cannot be added: the first frame of each position with an angle is shown.
+    while values.ndim > 3:
+        values = _first_frame(values)
+    drawn = [group for group, order in enumerate(symmetry) if order]
+    maps = drawable_maps(values, map_pixel, "angle_maps")
+    columns = max(len(drawn), 1)
+    width = PAGE_WIDTH / max(columns, 2)
+    height = min(width / max(maps.width, 0.5), 4.0) if maps.are_images else 2.0
+    figure = new_figure(width * columns, height + 1.4)
+    if not drawn:
+        ax = figure.add_subplot(label="no angles")
+        ax.text(0.5, 0.5, "no group has spots", ha="center", transform=ax.transAxes)
+        ax.set_axis_off()
+        return figure
+    grid = figure.add_gridspec(2, columns, height_ratios=[height, 1.3])
+    for column, group in enumerate(drawn):
+        ax = figure.add_subplot(grid[0, column], label=f"angles {group}")
+        period = 360.0 / symmetry[group]
+        if maps.are_images:
+            _draw_angles(ax, maps.values[group], period, maps.pixel, scale_bar=column == 0)
+            annotate(ax, group_name(group))
+            frame(ax, group_color(group))
+        else:
+            draw_profile(ax, maps.values[group], maps.pixel, color=group_color(group))
+            tidy(ax, x=ax.get_xlabel(), y="Angle (°)")
+        wheel = figure.add_subplot(grid[1, column], projection="polar", label=f"wheel {group}")
+        if isinstance(wheel, PolarAxes):
+            _draw_wheel(wheel, period)
+    return figure
+
+
+def _first_frame(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    first = values[:, 0]
+    for index in range(1, values.shape[1]):
+        first = np.where(np.isnan(first), values[:, index], first)
+    return first
+
+
+def _draw_angles(
+    ax: Axes, angles: NDArray[np.float64], period: float, pixel: PixelSize, *, scale_bar: bool
+) -> None:
+    image = draw_image(
+        ax, angles, cmap=ANGLE_CMAP, norm=Normalize(0, period), pixel=pixel, scale_bar=scale_bar
+    )
+    image.set_cmap(mpl.colormaps[ANGLE_CMAP].with_extremes(bad=_EMPTY))
+
+
+def _draw_wheel(ax: PolarAxes, period: float) -> None:
+    angles = np.linspace(0, 360, 721)
+    middles = (angles[:-1] + angles[1:]) / 2
+    ax.pcolormesh(
+        np.deg2rad(angles),
+        [0.55, 1.0],
+        (middles % period)[np.newaxis],
+        cmap=ANGLE_CMAP,
+        norm=Normalize(0, period),
+        rasterized=True,
+    )
+    ax.set_theta_zero_location("E")
+    ax.set_theta_direction(-1)
+    ax.set_ylim(0, 1)
+    ax.set_yticks([])
+    ax.grid(False)
+    ax.spines["polar"].set_visible(False)
+    ticks = np.arange(0, 360, 45 if period in (180, 90, 360) else 30)
+    shown = ticks[ticks < period]
+    ax.set_xticks(np.deg2rad(shown), [f"{tick:g}°" for tick in shown])
+    ax.tick_params(labelsize=SMALL_FONT_SIZE, pad=-2)
+    ax.text(
+        0.5,
+        0.5,
+        f"mod\n{period:g}°",
+        transform=ax.transAxes,
+        ha="center",
+        va="center",
+        fontsize=SMALL_FONT_SIZE,
+    )

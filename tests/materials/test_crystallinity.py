@@ -1,0 +1,79 @@
+import hyperspy.api as hs
+import numpy as np
+import pytest
+
+from hs_nmfcluster import ClusterTree
+
+
+@pytest.fixture(scope="module")
+def shares(groups):
+    return groups.crystallinity()
+
+
+class TestShares:
+    def test_add_up(self, shares):
+        np.testing.assert_allclose(shares.shares.sum(axis=0), 1)
+        assert shares.mean_shares.sum() == pytest.approx(1)
+        assert (shares.crystalline >= 0).all()
+
+    def test_spots_in_the_middle_of_particles(self, groups, specimen, shares):
+        """Against the spots of the true patterns, drawn without halo."""
+        ring = ~specimen.detector_mask
+        halo = specimen.patterns[0] * ring
+        maps = groups.tree.maps.data
+        spots = np.where(ring, specimen.patterns, 0) / halo.max()
+        halos = 0.3 * halo.sum() / halo.max() * (np.arange(len(spots)) > 0)
+        intensity = spots.sum(axis=(1, 2))
+        total = np.tensordot(intensity + halos, maps, axes=1)
+        true = np.tensordot(intensity[1:], maps[1:], axes=1) / total
+        for x, y in specimen.particle_positions.round().astype(int):
+            assert shares.crystalline[y, x] == pytest.approx(true[y, x], rel=0.15)
+
+    def test_amorphous_matrix(self, shares, family):
+        number = family.index("amorphous")
+        assert shares.crystalline_members[number] == 0
+        assert shares.mean_shares[number] > 0.9
+
+    def test_repr(self, shares, family):
+        assert "no volume fractions" in repr(shares)
+        assert "no spots" in repr(shares).splitlines()[1 + family.index("amorphous")]
+
+
+class TestViews:
+    def test_signals(self, shares, tmp_path):
+        for what in ("groups", "crystalline"):
+            shares.to_signal(what).save(tmp_path / f"{what}.hspy")
+        groups = hs.load(tmp_path / "groups.hspy")
+        crystalline = hs.load(tmp_path / "crystalline.hspy")
+        np.testing.assert_allclose(groups.data, shares.shares)
+        np.testing.assert_allclose(crystalline.data, shares.crystalline)
+        assert crystalline.axes_manager.signal_axes[0].units == "nm"
+        with pytest.raises(ValueError, match="what"):
+            shares.to_signal("volume")
+
+    def test_dataframe(self, shares):
+        pytest.importorskip("pandas")
+        assert len(shares.to_dataframe()) == 4
+
+    def test_figure(self, shares):
+        assert shares.plot().axes[0].get_label() == "crystallinity"
+
+    def test_line_scan(self, groups):
+        line = hs.signals.Signal1D(groups.tree.maps.data[:, 20])
+        shares = ClusterTree.from_patterns(groups.tree.patterns, line).cut(n_groups=4)
+        assert shares.crystallinity().to_signal("crystalline").data.shape == (52,)
+        assert shares.crystallinity().plot().axes
+
+    def test_frames(self, groups):
+        maps = groups.tree.maps.data
+        frames = hs.signals.Signal2D(np.stack([maps, 2 * maps], axis=1))
+        found = ClusterTree.from_patterns(groups.tree.patterns, frames).cut(n_groups=4)
+        shares = found.crystallinity()
+        np.testing.assert_allclose(shares.shares[:, 0], shares.shares[:, 1])
+        assert shares.to_signal("crystalline").data.shape == (2, 48, 52)
+        assert found.orientation_map().plot().axes
+
+    def test_no_maps(self, groups):
+        tree = ClusterTree.from_patterns(groups.tree.patterns)
+        with pytest.raises(ValueError, match="needs maps"):
+            tree.cut(n_groups=2).crystallinity()

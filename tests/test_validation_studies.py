@@ -1,0 +1,100 @@
+"""Every validation study runs, at a tiny size, and makes the table and figure that it promises."""
+
+import importlib
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+STUDIES = ("detection", "clustering", "rank", "linearity", "restarts")
+SHARED = "_common"
+
+
+@pytest.fixture(scope="module")
+def studies(project_root) -> Iterator[dict[str, ModuleType]]:
+    """The scripts as modules; their names are forgotten again, as others may use them."""
+    names = (*STUDIES, SHARED)
+    kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    sys.path.insert(0, str(project_root / "benchmarks" / "validation"))
+    try:
+        yield {name: importlib.import_module(name) for name in names}
+    finally:
+        sys.path.pop(0)
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(kept)
+
+
+@pytest.fixture(scope="module")
+def geometry(studies) -> Any:
+    return studies[SHARED].Geometry(scan=16, detector=32, n_particles=3, angles_per_family=1)
+
+
+class TestStudies:
+    def check(self, study: ModuleType, settings: Any, tmp_path) -> Any:
+        table = study.study(settings)
+        name = study.__name__
+        sys.modules[SHARED].save(name, table, study.figure(table), tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == {f"{name}.csv", f"{name}.png"}
+        header, *lines = (tmp_path / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+        assert header.split(",") == list(table.columns)
+        assert len(lines) == len(table.rows)
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        assert len(str(table).splitlines()) == 1 + len(table.rows)
+        return table
+
+    def test_detection(self, studies, geometry, tmp_path):
+        study = studies["detection"]
+        settings = study.Settings(geometry, (0.001, 0.2), (300,), (4,), 2, 1)
+        table = self.check(study, settings, tmp_path)
+        assert table.column("signal %").tolist() == [0.1, 20]
+        assert table.where(**{"signal %": 20.0}).column("recall") == [1.0]
+        assert ((table.column("recall") >= 0) & (table.column("recall") <= 1)).all()
+
+    def test_clustering(self, studies, geometry, tmp_path, monkeypatch):
+        study = studies["clustering"]
+        linear = study.SPECIMENS["linear_mixture"]
+        monkeypatch.setattr(study, "SPECIMENS", {"linear_mixture": linear})
+        settings = study.Settings(replace(geometry, n_particles=6, angles_per_family=2), 8, 2, 1)
+        table = self.check(study, settings, tmp_path)
+        assert len(set(table.column("method"))) == len(table.rows) == 9
+        assert (table.column("best number") >= table.column("true number")).all()
+
+    def test_rank(self, studies, geometry, tmp_path):
+        study = studies["rank"]
+        settings = study.Settings(geometry, (1,), (0.1,), 300, (2, 3, 4, 5, 6), 2, 1)
+        table = self.check(study, settings, tmp_path)
+        assert table.column("K").tolist() == [4]
+        assert table.column("low") <= table.column("high")
+        curves = np.array([[table.column(f"{kind} {k}")[0] for k in settings.ranks]
+                           for kind in ("NMF", "PCA")])
+        assert (curves[0] >= curves[1] * (1 - 1e-6)).all()
+
+    def test_linearity(self, studies, geometry, tmp_path):
+        study = studies["linearity"]
+        settings = study.Settings(geometry, (0.05, 0.1, 0.2), (1000,), 5, 3, 1)
+        table = self.check(study, settings, tmp_path)
+        assert table.column("true %").tolist() == [5, 10, 20]
+        strongest = table.rows[-1]
+        assert strongest[table.columns.index("spots %")] == pytest.approx(20, rel=0.1)
+
+    def test_restarts(self, studies, geometry, tmp_path):
+        study = studies["restarts"]
+        settings = study.Settings(geometry, (1, 3), ("linear_mixture",), 5, 0.1, 300, 1)
+        table = self.check(study, settings, tmp_path)
+        assert table.column("restarts").tolist() == [1, 3]
+        assert table.column("excess %").min() == pytest.approx(0)
+
+
+class TestTable:
+    def test_text_to_the_left_and_numbers_to_the_right(self, studies):
+        table = studies[SHARED].Table(("name", "x"), [("a", 1.0), ("long", np.nan)])
+        assert str(table).splitlines() == ["name  x", "a     1", "long  –"]
+
+    def test_spread_of_known_numbers(self, studies):
+        assert studies[SHARED].mean_and_spread([1.0, np.nan, 3.0]) == (2.0, 1.0)
+        assert np.isnan(studies[SHARED].mean_and_spread([np.nan])).all()
