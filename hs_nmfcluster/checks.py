@@ -90,7 +90,7 @@ def check_choice(name: str, value: object, allowed: Sequence[object]) -> None:
         Naming the argument, what was given and what is allowed.
     """
     if not any(value is choice or value == choice for choice in allowed):
-        raise ValueError(f"`{name}` must be one of {list(allowed)}, got {value!r}.")
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
 
 
 def check_not_negative(name: str, value: object) -> float:

@@ -114,10 +114,11 @@ def figure(table: Table) -> "Figure":
         for index, number in enumerate(dict.fromkeys(of_dose.column("n_k").tolist())):
             curve = of_dose.where(n_k=number)
             ax.errorbar(
-                curve.column("signal %"),
+                # Beside each other where they would hide each other.
+                curve.column("signal %") * 1.06 ** (index - 1),
                 curve.column("recall"),
                 curve.column("recall ±"),
-                marker="o",
+                marker="os^"[index % 3],
                 markersize=3,
                 linewidth=1,
                 capsize=2,
@@ -129,10 +130,13 @@ def figure(table: Table) -> "Figure":
         )
         ax.axvline(1, color="0.7", linewidth=0.8, linestyle=":")
         ax.set_xscale("log")
+        ticks = list(dict.fromkeys(of_dose.column("signal %").tolist()))
+        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.minorticks_off()
         ax.set_ylim(-0.05, 1.05)
         ax.set_title(f"{dose:g} electrons per pixel", fontsize=FONT_SIZE)
         tidy(ax, x="signal fraction (%)", y="recall" if ax is panels[0] else "")
-    panels[-1].legend(fontsize=SMALL_FONT_SIZE, frameon=False)
+    panels[-1].legend(fontsize=SMALL_FONT_SIZE, frameon=False, loc="center right")
     return drawn
 
 

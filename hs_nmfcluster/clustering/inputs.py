@@ -23,12 +23,6 @@ if TYPE_CHECKING:
 By = Literal["patterns", "maps"]
 
 
-def check_choice(name: str, value: object, allowed: Sequence[str]) -> None:
-    """Refuse an argument that is not among the allowed words."""
-    if value not in allowed:
-        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, allowed))}, got {value!r}.")
-
-
 def checked_patterns(signal: "BaseSignal") -> "BaseSignal":
     """Return patterns in memory along one navigation axis, named ``component`` if it has no name.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster import storage
 from hs_nmfcluster.axes import detector_of, polar_stack
-from hs_nmfcluster.checks import check_positive, check_whole_number
+from hs_nmfcluster.checks import check_choice, check_positive, check_whole_number
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
 from hs_nmfcluster.clustering.groups import Groups
@@ -17,7 +17,6 @@ from hs_nmfcluster.clustering.inputs import (
     By,
     Metric,
     center_of,
-    check_choice,
     checked_maps,
     checked_patterns,
     items_to_cluster,

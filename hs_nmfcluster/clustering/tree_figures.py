@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.checks import check_choice
 from hs_nmfcluster.clustering import cuts
-from hs_nmfcluster.clustering.inputs import By, Metric, check_choice, items_to_cluster
+from hs_nmfcluster.clustering.inputs import By, Metric, items_to_cluster
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.similarity import pairwise
 

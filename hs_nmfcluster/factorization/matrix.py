@@ -6,7 +6,7 @@ data are visited block by block, dask data become one graph that the user's sche
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import dask
@@ -134,14 +134,6 @@ class ScanMatrix:
         pairs = self.visit(_KeepPositions(task), lambda a, b: a + b, *shared)
         positions = np.concatenate([p for p, _ in pairs])
         return np.concatenate([values for _, values in pairs])[np.argsort(positions)]
-
-    def in_memory(self) -> "ScanMatrix":
-        """Read a lazy matrix once and keep its rows, in their own dtype."""
-        if not self._is_lazy:
-            return self
-        rows = dask.compute(*[block.rows for block in self.blocks])
-        blocks = (replace(b, rows=r) for b, r in zip(self.blocks, rows, strict=True))
-        return replace(self, blocks=tuple(blocks))
 
     @property
     def _is_lazy(self) -> bool:

@@ -9,7 +9,7 @@ from hs_nmfcluster.checks import check_positive, check_ring, check_whole_number
 from hs_nmfcluster.detector import Detector, estimate_beam_radius
 from hs_nmfcluster.materials.checks import check_relative_error
 from hs_nmfcluster.materials.members import SMALLEST_SHARE, carried_by_most, shares_in_spots
-from hs_nmfcluster.materials.rings import Ring, find_halo, find_rings
+from hs_nmfcluster.materials.rings import Ring, centered, find_halo, find_rings
 from hs_nmfcluster.materials.spacings import (
     GroupRings,
     LatticeSpacings,
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 # Pixels between neighbours in radius from which on they are on different rings.
 _GAP = 0.5
+# Pixels by which the beam centre may be wrong.
+_OFF_CENTER = 1.5
 
 
 def lattice_spacings(
@@ -59,15 +61,9 @@ def lattice_spacings(
             radial_range=limits,
             threshold=threshold,
         )
-        rings = find_rings(spots, _GAP * detector.pixel, min_spots)
-        strongest = max((ring.intensity for ring in rings), default=0.0)
-        rings = tuple(ring for ring in rings if ring.intensity >= min_intensity * strongest)
-        shares = shares_in_spots(
-            groups.tree.patterns.data[members],
-            groups.rotations[members],
-            _on_rings(spots, rings, detector),
-            detector,
-        )
+        rings, spots = _rings(spots, detector, min_spots, min_intensity)
+        components, rotations = groups.tree.patterns.data[members], groups.rotations[members]
+        shares = shares_in_spots(components, rotations, spots, detector)
         if rings and carried_by_most(shares):
             found.append(GroupRings(_relative(rings, patterns[number])))
             continue
@@ -138,11 +134,18 @@ def radial_profiles(
     return Profiles(grid.radii, mean, maximum, np.where(empty, np.nan, np.nanmean(level, axis=-1)))
 
 
-def _on_rings(spots: Spots, rings: tuple[Ring, ...], detector: Detector) -> Spots:
+def _rings(
+    spots: Spots, detector: Detector, min_spots: int, min_intensity: float
+) -> tuple[tuple[Ring, ...], Spots]:
+    """Rings that are not too weak, and the spots on them."""
+    middle = centered(spots, _OFF_CENTER * detector.pixel)
+    rings = find_rings(middle, _GAP * detector.pixel, min_spots)
+    strongest = max((ring.intensity for ring in rings), default=0.0)
+    rings = tuple(ring for ring in rings if ring.intensity >= min_intensity * strongest)
     if not rings:
-        return spots
-    distances = np.abs(spots.radius[:, None] - [ring.radius for ring in rings])
-    return spots[distances.min(axis=1) <= 2 * _GAP * detector.pixel]
+        return (), spots
+    distances = np.abs(middle.radius[:, None] - [ring.radius for ring in rings])
+    return rings, spots[distances.min(axis=1) <= 2 * _GAP * detector.pixel]
 
 
 def _relative(rings: tuple[Ring, ...], pattern: NDArray[np.floating]) -> tuple[Ring, ...]:

@@ -1,6 +1,6 @@
 """Rings that spots lie on, and the halo of what has no spots."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot
 
 import numpy as np
@@ -61,7 +61,7 @@ def find_rings(spots: Spots, gap: float, min_spots: int = 2) -> tuple[Ring, ...]
     Parameters
     ----------
     spots
-        In order of radius.
+        The spots.
     gap
         Neighbours in radius that lie farther apart belong to different rings.
     min_spots
@@ -81,9 +81,40 @@ def find_rings(spots: Spots, gap: float, min_spots: int = 2) -> tuple[Ring, ...]
     >>> find_rings(spots, gap=0.5)
     (Ring(radius=4.0, sigma=0.1, n_spots=2, intensity=2.0),)
     """
+    spots = spots[np.argsort(spots.radius, kind="stable")]
     ends = np.flatnonzero(np.diff(spots.radius) > gap) + 1
     parts = np.split(np.arange(len(spots)), ends)
     return tuple(_ring(spots[part]) for part in parts if part.size >= min_spots)
+
+
+def centered(spots: Spots, reach: float) -> Spots:
+    """Spots around the middle of their opposite pairs, which the beam centre may have missed.
+
+    Parameters
+    ----------
+    spots
+        The spots.
+    reach
+        Largest distance of the middle of a pair from the centre. Larger ones are no pairs.
+
+    Returns
+    -------
+    Spots
+        In the same order; unmoved where there is no pair.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spots = Spots(np.array([-3.9, 4.1]), np.zeros(2), *np.ones((3, 2)))
+    >>> centered(spots, reach=0.2).x
+    array([-4.,  4.])
+    """
+    first, second = np.triu_indices(len(spots), 1)
+    x, y = ((v[first] + v[second]) / 2 for v in (spots.x, spots.y))
+    near = np.hypot(x, y) <= reach
+    if not near.any():
+        return spots
+    return replace(spots, x=spots.x - np.median(x[near]), y=spots.y - np.median(y[near]))
 
 
 def _ring(spots: Spots) -> Ring:

@@ -12,8 +12,13 @@ from hs_nmfcluster.simulation import linear_mixture
 SCAN = {"name": "x", "scale": 1.5, "units": "nm"}
 
 
-def groups_of(truth, *, noise=0.0, pixel_size=0.2, units="1/nm", scan_units="nm", seed=0):
-    """Groups as a good factorization finds them; noise in shares of the halo's maximum."""
+def groups_of(
+    truth, *, noise=0.0, pixel_size=0.2, units="1/nm", scan_units="nm", off=(0.0, 0.0), seed=0
+):
+    """Groups as a good factorization finds them.
+
+    Noise is a share of the halo's maximum, `off` the error of the beam centre in pixels.
+    """
     rng = np.random.default_rng(seed)
     n = truth.n_components
     data = np.where(truth.detector_mask, np.nan, truth.patterns)
@@ -22,7 +27,8 @@ def groups_of(truth, *, noise=0.0, pixel_size=0.2, units="1/nm", scan_units="nm"
     data[1:] += 0.3 * data[0]
     data = np.maximum(data + noise * rng.normal(size=data.shape), 0.0)
     patterns = NMFDiffraction2D(data)
-    for axis, position in zip(patterns.axes_manager.signal_axes, truth.center, strict=True):
+    center = np.add(truth.center, off)
+    for axis, position in zip(patterns.axes_manager.signal_axes, center, strict=True):
         axis.scale, axis.offset, axis.units = pixel_size, -position * pixel_size, units
     maps = truth.maps / truth.maps.max()
     grain = 0.02 * rng.normal(size=maps.shape) * maps.max((1, 2))[:, None, None]

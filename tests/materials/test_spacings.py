@@ -27,6 +27,13 @@ class TestSpacings:
         assert errors.max() < 1e-3
         assert (deviations < 2).all()
 
+    @pytest.mark.parametrize("off", [(0.3, 0.2), (-0.6, 0.7)])
+    def test_wrong_beam_center(self, specimen, remade, off):
+        errors, deviations = pulls(remade(off=off), specimen)
+        assert errors.size == 8
+        assert errors.max() < 5e-3
+        assert (deviations < 2).mean() >= 0.9
+
     def test_amorphous_group_has_no_spots_but_a_halo(self, groups, family):
         spacings = groups.lattice_spacings()
         number = family.index("amorphous")
