@@ -52,12 +52,6 @@ class TestVisit:
         found = ScanMatrix.from_array(source).visit(add_up, np.add, 2.0)
         np.testing.assert_allclose(found, 2.0 * data.reshape(30, 63).sum(axis=0))
 
-    def test_in_memory(self):
-        data = counts()
-        matrix = ScanMatrix.from_array(da.from_array(data, chunks=(2, 2, 3, 3))).in_memory()
-        assert all(isinstance(block.rows, np.ndarray) for block in matrix.blocks)
-        np.testing.assert_array_equal(matrix.collect(take_rows), data.reshape(30, 63))
-
 
 class TestPieces:
     def test_small_pieces_cover_all_rows(self, monkeypatch):
