@@ -10,6 +10,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -59,7 +60,12 @@ class Measured:
     starts: int
 
 
-Method = Callable[[Job], tuple[Sequence[float], int]]
+class Outcome(NamedTuple):
+    """What a method returns: best MSE of each rank, passes, and seconds that do not count."""
+
+    mse: Sequence[float]
+    passes: int
+    aside: float = 0.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,6 +90,11 @@ def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         help="starts of each rank that HyperSpy's lazy methods are timed with, likewise scaled",
+    )
+    parser.add_argument(
+        "--ornmf",
+        action="store_true",
+        help="also time HyperSpy's ORNMF, which takes more than minutes even on small scans",
     )
 
 
@@ -143,14 +154,33 @@ def read_signal(folder: Path, *, lazy: bool) -> Any:
     return LazyNMFDiffraction2D(da.from_array(data, chunks=(rows, -1, -1, -1)))
 
 
-def measure(read: Callable[[Path], T], method: Callable[[T, Job], Any], job: Job) -> Measured:
+def others(job: Job, arguments: argparse.Namespace) -> dict[str, Measured]:
+    """Time the methods that this package is compared with."""
+    few = job._replace(starts=min(arguments.sklearn_starts or job.starts, job.starts))
+    lazy = job._replace(starts=min(arguments.hyperspy_starts, job.starts))
+    results = {
+        "scikit-learn NMF": alone(scikit_learn, few),
+        'HyperSpy lazy "NMF"': alone(hyperspy_mini_batch, lazy),
+    }
+    if arguments.ornmf:
+        results['HyperSpy lazy "ORNMF"'] = alone(hyperspy_online, lazy)
+    return results
+
+
+def load_libraries() -> None:
+    """Import what the methods import, so that neither its time nor its memory is theirs."""
+    for name in ("hyperspy.api", "sklearn.decomposition", "hs_nmfcluster.decomposition"):
+        import_module(name)
+
+
+def measure(read: Callable[[Path], T], method: Callable[[T, Job], Outcome], job: Job) -> Measured:
     """Read the data, run a method on them and say what it took."""
     before = memory("VmRSS")
     data = read(job.folder)
     start = time.perf_counter()
     with quiet():
-        mse, passes = method(data, job)
-    seconds = time.perf_counter() - start
+        mse, passes, aside = method(data, job)
+    seconds = time.perf_counter() - start - aside
     return Measured(
         seconds, memory("VmHWM") - before, tuple(float(m) for m in mse), passes, job.starts
     )
@@ -187,9 +217,7 @@ def alone(function: Callable[..., T], *arguments: object) -> T:
         return pool.apply(function, arguments)
 
 
-def mean_square_error(
-    X: NDArray[np.float32], maps: NDArray[Any], patterns: NDArray[Any]
-) -> float:
+def mean_square_error(X: NDArray[np.float32], maps: NDArray[Any], patterns: NDArray[Any]) -> float:
     """‖X − C S‖² / size in float64, some rows at a time."""
     total = 0.0
     for start in range(0, len(X), 256):
@@ -201,15 +229,14 @@ def mean_square_error(
 
 def scikit_learn(job: Job) -> Measured:
     """Coordinate descent from random starts, what HyperSpy's ``decomposition("NMF")`` runs."""
-    import sklearn.decomposition  # noqa: F401  (its memory is not the method's)
-
+    load_libraries()
     return measure(read_matrix, _scikit_learn, job)
 
 
-def _scikit_learn(X: NDArray[np.float32], job: Job) -> tuple[list[float], int]:
+def _scikit_learn(X: NDArray[np.float32], job: Job) -> Outcome:
     from sklearn.decomposition import NMF
 
-    errors, passes = [], 0
+    errors, passes, aside = [], 0, 0.0
     for rank in job.ranks:
         of_rank = []
         for start in range(job.starts):
@@ -217,9 +244,11 @@ def _scikit_learn(X: NDArray[np.float32], job: Job) -> tuple[list[float], int]:
             maps = nmf.fit_transform(X)
             # An iteration looks at X for the maps and again for the patterns.
             passes += 2 * nmf.n_iter_
+            clock = time.perf_counter()
             of_rank.append(mean_square_error(X, maps, nmf.components_))
+            aside += time.perf_counter() - clock
         errors.append(min(of_rank))
-    return errors, passes
+    return Outcome(errors, passes, aside)
 
 
 def hyperspy_mini_batch(job: Job) -> Measured:
@@ -233,20 +262,19 @@ def hyperspy_online(job: Job) -> Measured:
 
 
 def _hyperspy(job: Job, algorithm: str) -> Measured:
-    def run(signal: Any, job: Job) -> tuple[list[float], int]:
+    def run(signal: Any, job: Job) -> Outcome:
         return _lazy_decomposition(signal, job, algorithm)
 
-    import hyperspy.api  # noqa: F401
-
+    load_libraries()
     return measure(lambda folder: read_signal(folder, lazy=True), run, job)
 
 
-def _lazy_decomposition(signal: Any, job: Job, algorithm: str) -> tuple[list[float], int]:
+def _lazy_decomposition(signal: Any, job: Job, algorithm: str) -> Outcome:
     from hyperspy.signals import Signal2D
 
     mask = read_mask(job.folder)
     rows = np.load(job.folder / "scan.npy", mmap_mode="r").reshape(-1, mask.size)
-    errors = []
+    errors, aside = [], 0.0
     for rank in job.ranks:
         of_rank = []
         for start in range(job.starts):
@@ -259,10 +287,12 @@ def _lazy_decomposition(signal: Any, job: Job, algorithm: str) -> tuple[list[flo
             )
             result = signal.learning_results
             patterns = np.asarray(result.factors).T[:, ~mask.ravel()]
+            clock = time.perf_counter()
             of_rank.append(_lazy_error(rows, mask, np.asarray(result.loadings), patterns))
+            aside += time.perf_counter() - clock
         errors.append(min(of_rank))
     # One to learn, one to project.
-    return errors, 2 * len(job.ranks) * job.starts
+    return Outcome(errors, 2 * len(job.ranks) * job.starts, aside)
 
 
 def _lazy_error(
@@ -286,10 +316,12 @@ def print_comparison(
     print("MSE of the first method: ", end="")
     print(", ".join(f"k = {k}: {mse:.6g}" for k, mse in zip(ranks, reference.mse, strict=True)))
     print("Below: MSE relative to it in %. Seconds are for all starts; where fewer were timed,")
-    print("scaled to their number. Memory: peak resident above what the imports take, with the")
-    print(f"data; these are {data_gigabytes:.3f} GB as float32 without masked pixels.")
+    print("scaled to their number. Memory: peak resident (VmHWM) above what the imports take, with")
+    print(f"the data; these are {data_gigabytes:.3f} GB as float32 without masked pixels.")
     header = "".join(f"{f'k={k}':>9}" for k in ranks)
-    print(f"{'method':<34}{'timed':>6}{'seconds':>10}{'ratio':>8}{header}{'peak GB':>9}{'passes':>8}")
+    print(
+        f"{'method':<34}{'timed':>6}{'seconds':>10}{'ratio':>8}{header}{'peak GB':>9}{'passes':>8}"
+    )
     for name, found in results.items():
         factor = restarts / found.starts
         seconds = found.seconds * factor

@@ -5,10 +5,12 @@ The demo specimen (float32, default detector mask) is factorized
 - by ``decompose_als_nmf``: in memory, lazily, and by the paper's procedure;
 - by scikit-learn's NMF (coordinate descent, tol 1e-4, at most 200 iterations, random starts),
   which is what HyperSpy's ``decomposition("NMF")`` runs on data in memory;
-- by HyperSpy's lazy ``decomposition``: "NMF" (scikit-learn's MiniBatchNMF) and "ORNMF".
+- by HyperSpy's lazy ``decomposition("NMF")`` (scikit-learn's MiniBatchNMF) and, if asked for,
+  ``decomposition("ORNMF")``.
 
     python benchmarks/single_fit.py [--components 20] [--restarts 10] [--sklearn-starts N]
         [--hyperspy-starts 1] [--scan 58 58] [--detector 128 128] [--seed 0] [--threads 2]
+        [--ornmf]
 
 Each method runs in a process of its own. Data are in memory before the clock starts, but for the
 lazy methods, which read them from a file.
@@ -20,7 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import _common
-from _common import Job, Measured
+from _common import Job, Measured, Outcome
 
 
 def ours(job: Job) -> Measured:
@@ -39,9 +41,10 @@ def ours_as_in_the_paper(job: Job) -> Measured:
 
 
 def _measured(job: Job, *, lazy: bool, **settings: Any) -> Measured:
+    _common.load_libraries()
     from hyperspy.signals import Signal2D
 
-    def run(signal: Any, job: Job) -> tuple[list[float], int]:
+    def run(signal: Any, job: Job) -> Outcome:
         nmf = signal.decompose_als_nmf(
             job.ranks[0],
             restarts=job.starts,
@@ -51,7 +54,7 @@ def _measured(job: Job, *, lazy: bool, **settings: Any) -> Measured:
             show_progressbar=False,
             **settings,
         )
-        return [nmf.mse], nmf.passes
+        return Outcome([nmf.mse], nmf.passes)
 
     return _common.measure(lambda folder: _common.read_signal(folder, lazy=lazy), run, job)
 
@@ -70,15 +73,11 @@ def main() -> None:
             _common.write_scan, folder, arguments.scan, arguments.detector, arguments.seed
         )
         job = Job(folder, ranks, restarts, arguments.seed)
-        few = job._replace(starts=min(arguments.sklearn_starts or restarts, restarts))
-        lazy = job._replace(starts=min(arguments.hyperspy_starts, restarts))
         results = {
             "decompose_als_nmf": _common.alone(ours, job),
             "  lazy": _common.alone(ours_lazy, job),
             "  compression=None (the paper's)": _common.alone(ours_as_in_the_paper, job),
-            "scikit-learn NMF": _common.alone(_common.scikit_learn, few),
-            'HyperSpy lazy "NMF"': _common.alone(_common.hyperspy_mini_batch, lazy),
-            'HyperSpy lazy "ORNMF"': _common.alone(_common.hyperspy_online, lazy),
+            **_common.others(job, arguments),
         }
         gigabytes = _common.alone(_common.read_matrix, folder).nbytes / 2**30
     print(

@@ -399,6 +399,8 @@ class TestInterrupt:
             stderr=subprocess.PIPE,
             text=True,
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            # A shell that runs the tests in the background has made their children deaf to it.
+            preexec_fn=lambda: signals.signal(signals.SIGINT, signals.SIG_DFL),
         )
 
     def stop(self, process):

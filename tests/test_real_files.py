@@ -70,6 +70,7 @@ class TestScans:
         arguments = ["run", str(path), "-o", str(tmp_path), "-q", "-k", "2", "--restarts", "2"]
         with warnings.catch_warnings():
             warnings.filterwarnings("error", module=r"hs_nmfcluster|numpy|scipy|matplotlib")
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module="matplotlib")
             assert main([*arguments, *extra]) == 0
         captured = capsys.readouterr()
         # Only that counts are negative may be reported.

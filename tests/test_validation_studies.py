@@ -55,11 +55,10 @@ class TestStudies:
         assert table.where(**{"signal %": 20.0}).column("recall") == [1.0]
         assert ((table.column("recall") >= 0) & (table.column("recall") <= 1)).all()
 
-    def test_clustering(self, studies, geometry, tmp_path, monkeypatch):
+    def test_clustering(self, studies, geometry, tmp_path):
         study = studies["clustering"]
-        linear = study.SPECIMENS["linear_mixture"]
-        monkeypatch.setattr(study, "SPECIMENS", {"linear_mixture": linear})
-        settings = study.Settings(replace(geometry, n_particles=6, angles_per_family=2), 8, 2, 1)
+        larger = replace(geometry, scan=24, n_particles=6, angles_per_family=2)
+        settings = study.Settings(larger, ("linear_mixture",), 8, 2, 1)
         table = self.check(study, settings, tmp_path)
         assert len(set(table.column("method"))) == len(table.rows) == 9
         assert (table.column("best number") >= table.column("true number")).all()
@@ -70,8 +69,9 @@ class TestStudies:
         table = self.check(study, settings, tmp_path)
         assert table.column("K").tolist() == [4]
         assert table.column("low") <= table.column("high")
-        curves = np.array([[table.column(f"{kind} {k}")[0] for k in settings.ranks]
-                           for kind in ("NMF", "PCA")])
+        curves = np.array(
+            [[table.column(f"{kind} {k}")[0] for k in settings.ranks] for kind in ("NMF", "PCA")]
+        )
         assert (curves[0] >= curves[1] * (1 - 1e-6)).all()
 
     def test_linearity(self, studies, geometry, tmp_path):

@@ -5,13 +5,22 @@ lie in one amorphous matrix. Recall is the share of the true crystals (kind and 
 whose pattern, freed of the halo, and map are matched by a component. As a control, the same
 components are matched with the crystals of another seed, which are not there.
 
+*Limit* is the norm of a crystal's part of the data (its map times the difference of its pattern
+from the halo) over the smallest that singular vectors can tell from white noise of the same mean
+variance, ``sigma (n m)^(1/4)`` for n positions and m pixels [1]_; the mean over the crystals is
+given. Below 1 no singular vector of the data points to the crystal.
+
     python benchmarks/validation/detection.py [--seeds N] [--size small|full] [-o DIR]
+
+.. [1] F. Benaych-Georges, R. R. Nadakuditi, "The singular values and vectors of low rank
+   perturbations of large rectangular random matrices", J. Multivar. Anal. 111, 120 (2012).
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 from _common import (
     FOUND,
     FULL,
@@ -24,6 +33,7 @@ from _common import (
     matched,
     mean_and_spread,
 )
+from numpy.typing import NDArray
 
 from hs_nmfcluster.simulation import Truth, linear_mixture
 from hs_nmfcluster.validation import recall_precision
@@ -57,38 +67,47 @@ FULL_SETTINGS = Settings(
 
 def study(settings: Settings) -> Table:
     """Recall for every combination, mean and spread over seeds."""
-    columns = ("e/pixel", "signal %", "n_k", "recall", "recall ±", "score", "control")
+    columns = ("e/pixel", "signal %", "n_k", "recall", "recall ±", "score", "control", "limit")
     rows: list[tuple[float, ...]] = []
     for electrons in settings.electrons_per_pixel:
         for fraction in settings.fractions:
             scores = list(_scores(settings, electrons, fraction))
             for position, number in enumerate(settings.numbers):
-                recalls, similarities, controls = zip(
-                    *(of_seed[position] for of_seed in scores), strict=True
-                )
-                recall, spread = mean_and_spread(recalls)
-                score, control = mean_and_spread(similarities)[0], mean_and_spread(controls)[0]
-                rows.append((electrons, 100 * fraction, number, recall, spread, score, control))
+                recalls, *others = zip(*(of_seed[position] for of_seed in scores), strict=True)
+                means = (mean_and_spread(values)[0] for values in others)
+                rows.append((electrons, 100 * fraction, number, *mean_and_spread(recalls), *means))
     return Table(columns, rows)
 
 
 def _scores(
     settings: Settings, electrons: float, fraction: float
-) -> Iterator[list[tuple[float, float, float]]]:
-    """Recall, mean score and recall of absent crystals at each n_k, for every seed."""
+) -> Iterator[list[tuple[float, ...]]]:
+    """Recall, mean score, recall of absent crystals and limit at each n_k, for every seed."""
     dose = dose_for(settings.geometry, electrons)
     arguments = settings.geometry.arguments | {"signal_fraction": fraction, "dose": dose}
     for seed in range(settings.seeds):
         signal, truth = linear_mixture(**arguments, seed=seed)
         _, absent = linear_mixture(**arguments, seed=seed + 1000, lazy=True)
-        results = []
+        limit = float(np.mean(over_limit(truth)))
+        results: list[tuple[float, ...]] = []
         for number in settings.numbers:
             found = factorize(signal, number, settings.restarts, seed)
             match = matched(found, truth)
             crystals = truth.crystalline[match.true]
             score = match.scores[crystals].sum() / truth.crystalline.sum()
-            results.append((_recall(found, truth), float(score), _recall(found, absent)))
+            results.append((_recall(found, truth), float(score), _recall(found, absent), limit))
         yield results
+
+
+def over_limit(truth: Truth) -> NDArray[np.float64]:
+    """Strength of each crystal in units of the weakest that stands out of the noise."""
+    kept = ~truth.detector_mask
+    halo, electrons = truth.patterns[0][kept], truth.maps.sum(axis=0)
+    contrast = truth.patterns[truth.crystalline][:, kept] - halo
+    maps = truth.maps[truth.crystalline].reshape(len(contrast), -1)
+    noise = np.sqrt(electrons.mean() * halo.mean())
+    strength = np.linalg.norm(maps, axis=1) * np.linalg.norm(contrast, axis=1)
+    return np.asarray(strength / noise / (electrons.size * halo.size) ** 0.25)
 
 
 def _recall(found: "Factorization", truth: Truth) -> float:

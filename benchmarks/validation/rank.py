@@ -1,9 +1,11 @@
 """How many components: where NMF leaves PCA when the true number is known.
 
 Scans of K components (one matrix, K - 1 crystals) are factorized at many numbers of components.
-*Crossing* is the last number at which the error of NMF lies on that of PCA, *noise* the first at
-which it is not above that of a perfect model of counted data, *low* and *high* are what the study
-suggests. No NMF has a smaller error than PCA of the same rank.
+*Crossing* is the last number at which the error of NMF lies on that of PCA (within 2 % of what the
+errors span), *noise* the first at which it is not above that of a perfect model of counted data,
+*elbow* the last whose step of the error stands out of the steps beyond, *low* and *high* are what
+the study suggests, and *gap* is the largest of (NMF - PCA) / PCA in per cent. No NMF has a smaller
+error than PCA of the same rank.
 
     python benchmarks/validation/rank.py [--seeds N] [--size small|full] [-o DIR]
 """
@@ -22,9 +24,11 @@ if TYPE_CHECKING:
 
     from hs_nmfcluster.factorization.rank import RankStudy
 
-#: NMF has left PCA where its error exceeds PCA's by this share of the error of counting.
-LEFT = 1e-3
-QUANTITIES = ("crossing", "noise", "low", "high")
+#: NMF has left PCA where its error exceeds PCA's by this share of what the errors span.
+LEFT = 0.02
+#: A step stands out that is so many times the median of the last few, which are of noise.
+STANDS_OUT, LAST = 1.5, 5
+QUANTITIES = ("crossing", "noise", "elbow", "low", "high", "gap %")
 
 
 @dataclass(frozen=True)
@@ -96,15 +100,18 @@ def _result(settings: Settings, fraction: float, angles: int, seed: int) -> "Ran
     return result
 
 
-def _numbers(result: "RankStudy") -> tuple[float, float, float, float]:
-    """Crossing, noise, low and high; NaN where the ranks do not reach it."""
-    nmf = result.nmf_mse.min(axis=1)
-    left = np.flatnonzero(nmf - result.pca_mse > LEFT * result.noise_mse)
-    crossing = float(result.ranks[left[0] - 1]) if left.size and left[0] > 0 else np.nan
+def _numbers(result: "RankStudy") -> tuple[float, ...]:
+    """Give the quantities, in their order; NaN where the ranks do not reach one."""
+    nmf, pca, ranks = result.nmf_mse.min(axis=1), result.pca_mse, result.ranks
+    left = np.flatnonzero(nmf - pca > LEFT * (nmf.max() - pca.min()))
+    crossing = float(ranks[left[0] - 1]) if left.size and left[0] > 0 else np.nan
     below = np.flatnonzero(nmf <= result.noise_mse)
-    noise = float(result.ranks[below[0]]) if below.size else np.nan
+    noise = float(ranks[below[0]]) if below.size else np.nan
+    steps = -np.diff(nmf)
+    out = np.flatnonzero(steps > STANDS_OUT * np.median(steps[-LAST:]))
+    elbow = float(ranks[out[-1] + 1]) if out.size else np.nan
     low, high = result.suggested
-    return crossing, noise, float(low), float(high)
+    return crossing, noise, elbow, float(low), float(high), 100 * float((nmf / pca - 1).max())
 
 
 def figure(table: Table) -> "Figure":

@@ -65,7 +65,7 @@ def from_cif(path: str | PathLike[str], smallest: float) -> Reflections:
         )
     cell = structure.cell
     plain = Cell(cell.a / 10, cell.b / 10, cell.c / 10, cell.alpha, cell.beta, cell.gamma)
-    return with_symmetry(structure, *plain.indices(smallest))
+    return with_symmetry(structure, structure.spacegroup, *plain.indices(smallest))
 
 
 def candidates(given: object) -> dict[str, Candidate]:

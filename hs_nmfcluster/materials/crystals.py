@@ -122,7 +122,8 @@ class Cell:
                 np.zeros(unique.size, dtype=bool),
                 np.full(unique.size, np.nan),
             )
-        return with_symmetry(self._structure(), indices, d)
+        group = self._space_group()
+        return with_symmetry(self._structure(group), group, indices, d)
 
     def indices(self, smallest: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Return one of each pair of opposite hkl, and their spacings, the largest first."""
@@ -139,26 +140,43 @@ class Cell:
         order = np.lexsort((*-hkl.T[::-1], np.abs(hkl).sum(axis=1), -np.round(d, 9)))
         return hkl[order], d[order]
 
-    def _structure(self) -> Any:
-        """Gemmi's structure of this cell."""
+    def _space_group(self) -> Any:
+        """Gemmi's space group."""
         gemmi = load_gemmi()
-        group = gemmi.find_spacegroup_by_name(self.space_group.replace("_", ""))
-        if group is None and self.space_group.strip().isdigit():
-            group = gemmi.find_spacegroup_by_number(int(self.space_group))
+        name = self.space_group.strip()
+        if name.isdigit():
+            group = gemmi.find_spacegroup_by_number(int(name))
+        else:
+            group = gemmi.find_spacegroup_by_name(name.replace("_", ""))
         if group is None:
             raise ValueError(f"`space_group` {self.space_group!r} is not known.")
+        return group
+
+    def _structure(self, group: Any) -> Any:
+        """Gemmi's structure with all atoms of this cell, as of space group P1."""
+        gemmi = load_gemmi()
         structure = gemmi.SmallStructure()
         angles = (self.alpha, self.beta, self.gamma)
         structure.cell = gemmi.UnitCell(*(10 * self._edges), *angles)
-        structure.spacegroup = group
         for element, *position in self.atoms:
-            site = gemmi.SmallStructure.Site()
-            site.label = site.type_symbol = element
-            site.element = gemmi.Element(element)
-            site.fract = gemmi.Fractional(*position)
-            structure.add_site(site)
-        structure.setup_cell_images()
+            images = [op.apply_to_xyz(position) for op in group.operations()]
+            for image in _different(np.array(images) % 1.0):
+                site = gemmi.SmallStructure.Site()
+                site.label = site.type_symbol = element
+                site.element = gemmi.Element(element)
+                site.fract = gemmi.Fractional(*image)
+                structure.add_site(site)
         return structure
+
+
+def _different(positions: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    """Positions in a cell, each once."""
+    kept: list[NDArray[np.float64]] = []
+    for position in positions:
+        apart = [np.abs((position - other + 0.5) % 1.0 - 0.5).max() for other in kept]
+        if all(distance > 1e-4 for distance in apart):
+            kept.append(position)
+    return kept
 
 
 def _one_a_spacing(d: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -167,10 +185,10 @@ def _one_a_spacing(d: NDArray[np.float64]) -> NDArray[np.intp]:
 
 
 def with_symmetry(
-    structure: Any, indices: NDArray[np.int64], d: NDArray[np.float64]
+    structure: Any, group: Any, indices: NDArray[np.int64], d: NDArray[np.float64]
 ) -> Reflections:
     """Reflections that the centring allows, one of each set of equivalent ones."""
-    operations = structure.spacegroup.operations()
+    operations = group.operations()
     centring = np.array(operations.cen_ops) / 24.0
     allowed = (np.abs((indices @ centring.T + 0.5) % 1 - 0.5) < 1e-6).all(axis=1)
     indices, d = indices[allowed], d[allowed]

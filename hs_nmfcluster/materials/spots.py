@@ -13,6 +13,8 @@ from hs_nmfcluster.materials.peaks import Peak, find_peaks
 _SMOOTHING = 1.0
 # Standard deviation of the normal distribution over its median absolute deviation.
 _MAD_TO_SIGMA = 1.4826
+# Fewer pixels on a ring do not tell its variance.
+_RING_PIXELS = 8
 # A spot's position is not known better than this share of a pixel: what pixels, interpolation and
 # the overlap with neighbours leave.
 _BEST_POSITION = 0.03
@@ -164,15 +166,53 @@ def find_spots(
         return _as_spots([], detector)
     excess = np.where(usable, pattern - background, np.nan)
     smooth = smoothed(excess)
-    noise = _MAD_TO_SIGMA * radial_median(np.abs(smooth), detector)
     brightest = float(np.nanmax(smooth))
     if brightest <= 0:
         return _as_spots([], detector)
-    peaks = find_peaks(smooth, np.maximum(threshold * noise, _WEAKEST * brightest))
+    lowest = _lowest_peak(np.where(usable, pattern, np.nan), smooth, detector, threshold)
+    peaks = find_peaks(smooth, np.maximum(lowest, _WEAKEST * brightest))
     interior = ndimage.binary_erosion(usable, np.ones((3, 3)))
     whole = [peak for peak in peaks if interior[peak.rows, peak.columns].all()]
     fits = [_fit(excess, peak) for peak in whole]
     return _as_spots([fit for fit in fits if fit is not None], detector)
+
+
+def _lowest_peak(
+    pattern: NDArray[np.floating],
+    smooth: NDArray[np.float64],
+    detector: Detector,
+    threshold: float,
+) -> NDArray[np.float64]:
+    """Height that noise does not reach at the radius of each pixel.
+
+    Where few electrons arrive, most pixels have none and the median deviation says nothing: the
+    noise is then at least that of counts, and its skewness takes Bernstein's second term.
+    """
+    noise = _MAD_TO_SIGMA * radial_median(np.abs(smooth), detector)
+    unit, mean = _counting_noise(pattern, detector)
+    # Smoothing takes the variance of uncorrelated pixels down by the area it averages over.
+    counting = np.sqrt(unit * mean / (4 * np.pi * _SMOOTHING**2))
+    highest_of_one = unit / (2 * np.pi * _SMOOTHING**2)
+    return threshold * np.fmax(noise, counting) + threshold**2 / 3 * highest_of_one
+
+
+def _counting_noise(
+    pattern: NDArray[np.floating], detector: Detector
+) -> tuple[float, NDArray[np.float64]]:
+    """Variance over mean around rings, for counts their unit, and the mean at each pixel's radius.
+
+    Of all rings the lower quartile is taken, as spots raise the variance of some.
+    """
+    measured = np.isfinite(pattern)
+    bins = np.round(detector.radius() / detector.pixel).astype(np.intp)
+    values, places = pattern[measured], bins[measured]
+    counts = np.bincount(places, minlength=bins.max() + 1)
+    divisor = np.maximum(counts, 1)
+    mean = np.bincount(places, values, bins.max() + 1) / divisor
+    variance = np.bincount(places, (values - mean[places]) ** 2, bins.max() + 1) / divisor
+    known = (counts >= _RING_PIXELS) & (mean > 0)
+    unit = float(np.percentile(variance[known] / mean[known], 25)) if known.any() else 0.0
+    return unit, np.maximum(mean, 0.0)[bins]
 
 
 def smoothed(excess: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -100,8 +100,8 @@ class TestExplore:
         ]
         assert (np.diff(errors) <= 1e-9 * errors[0]).all()
 
-    def test_as_hals_on_the_reconstructed_data(self, compression):
-        """The same sweeps on B Q itself, written out."""
+    def test_not_behind_hals_on_the_reconstructed_data(self, compression):
+        """Plain sweeps on B Q itself, written out; extrapolation must not do worse."""
         X = compression.scores @ compression.basis
         S, C = svd_start(compression, 4), None
         for _ in range(6):
@@ -112,7 +112,7 @@ class TestExplore:
         (found,) = explore(
             compression, [lambda: svd_start(compression, 4)], tolerance=0.0, max_iterations=6
         )
-        np.testing.assert_allclose(found, S, atol=1e-8)
+        assert error(X, found) <= error(X, S) * (1 + 1e-9)
 
     def test_limit_is_a_stationary_point(self, compression):
         """There the patterns are the non-negative least-squares solution for their maps."""
