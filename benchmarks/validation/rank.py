@@ -147,7 +147,7 @@ def figure(table: Table) -> "Figure":
         ax.axvspan(
             values["low"] - 0.3, values["high"] + 0.3, color="0.9", zorder=0, label="suggested"
         )
-        # Far left of the true number the error is that of whole crystals and hides the rest.
+        # With far too few components the error is that of whole crystals and hides the rest.
         lowest = min(values[f"PCA {rank}"] for rank in ranks)
         inner = values[f"PCA {min(ranks, key=lambda rank: abs(rank - values['K'] + 3))}"]
         ax.set_ylim(2 * lowest - max(inner, 1), max(inner, 1) + 2 * (max(inner, 1) - lowest))

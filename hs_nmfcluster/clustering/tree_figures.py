@@ -149,6 +149,36 @@ class TreeFigures:
             matrices[name] = 1.0 - matrices[name]
         return plot_similarity(matrices, distances=distances)
 
+    def plot_polar(self, component: int = 0) -> "Figure":
+        """Draw one pattern beside what is compared of it, its polar form (Fig. 6c).
+
+        Parameters
+        ----------
+        component
+            Index of the pattern.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Raises
+        ------
+        IndexError
+            If there is no such component.
+        """
+        from hs_nmfcluster.axes import pixel_size
+        from hs_nmfcluster.plotting import plot_polar
+
+        pattern = self.patterns.data[component]
+        return plot_polar(
+            self.grid.transform(pattern),
+            self.grid.radii,
+            self.grid.angles,
+            units=self.grid.detector.units,
+            pattern=pattern,
+            pattern_pixel=pixel_size(self.patterns.axes_manager.signal_axes),
+        )
+
     def plot_scatter_tableau(self, by: By | None = None) -> "Figure":
         """Draw every component against every other, pixel by pixel (the paper's Fig. S1).
 

@@ -15,7 +15,7 @@ _LEAST_KEPT, _MOST_KEPT = 2, 5
 # Passes stop when the last one changed no value of the PCA curve by more than this share. The
 # changes fall by half from pass to pass, so the error left is about as large as the last change.
 _SETTLED = 3e-5
-_MAX_BLOCKS = 12
+_MAX_BLOCKS = 11
 # A vector of which this share or less is outside a subspace lies in it up to rounding.
 _DEPENDENT = 1e-12
 _STREAM = 2**48

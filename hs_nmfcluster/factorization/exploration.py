@@ -15,6 +15,8 @@ Matrix = NDArray[np.float64]
 
 # Pixels that no electron hit have singular vectors of rounding, whose sign depends on the chunks.
 _ROUNDING = 1e-10
+# Vectors that a random start is turned among at the least, where there are as many.
+_LEAST_ROTATED = 6
 # Extrapolation: share of the last step to begin with, its growth, its decay after a step too far.
 _SHARE, _SHARE_GROWTH, _SHARE_DECAY = 0.5, 1.05, 1.5
 
@@ -86,9 +88,10 @@ def turned_start(compression: Compression, n_components: int, seed: int, stream:
     seed, stream
         Choose the rotation; one stream a restart.
     """
-    left, right = _singular_vectors(compression, n_components)
-    draws = np.random.default_rng([seed, stream]).standard_normal((n_components - 1,) * 2)
-    rotation = np.linalg.qr(draws)[0]
+    # Of two vectors a rotation could only change the sign of one: it is among a few at least.
+    left, right = _singular_vectors(compression, max(n_components, _LEAST_ROTATED))
+    draws = np.random.default_rng([seed, stream]).standard_normal((len(right) - 1,) * 2)
+    rotation = np.linalg.qr(draws)[0][: n_components - 1]
     return _nonnegative_parts(
         np.concatenate([left[:1], rotation @ left[1:]]),
         np.concatenate([right[:1], rotation @ right[1:]]),

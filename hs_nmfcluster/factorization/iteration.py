@@ -14,8 +14,8 @@ from hs_nmfcluster.factorization.updates import Solver, normalise
 # The change of MSE can pass through zero where a clipped run turns from rising to falling; a
 # run has converged when the change is small twice in succession.
 _CALM_ITERATIONS = 2
-# MSE relative to the mean square below which only rounding is left.
-_ROUNDING = 1e-13
+# Change of the MSE relative to the mean square that no data are exact enough to show.
+_ROUNDING = 1e-11
 
 Patterns = NDArray[np.floating[Any]]
 

@@ -157,7 +157,8 @@ def suggest(
     left = np.flatnonzero((nmf_mse - pca_mse) / span > _LEFT_PCA)
     if left.size:
         candidates.append(max(int(left[0]) - 1, 0))
-        reasons.append(f"NMF leaves PCA beyond {ranks[candidates[-1]]} components")
+        where = "beyond" if left[0] else "at or before"
+        reasons.append(f"NMF leaves PCA {where} {ranks[candidates[-1]]} components")
     below = np.flatnonzero(nmf_mse <= noise_mse)
     if below.size:
         candidates.append(int(below[0]))
@@ -168,6 +169,9 @@ def suggest(
             "try more"
         )
     low = min(candidates, default=len(ranks) - 1)
+    if np.isnan(stability).all():
+        reasons.append("with a single restart nothing is known of stability")
+        return Suggestion(int(ranks[low]), int(ranks[-1]), tuple(reasons))
     stable = np.flatnonzero(stability[low:] >= _STABLE)
     high = low + int(stable[-1]) if stable.size else low
     if stable.size and high < len(ranks) - 1:

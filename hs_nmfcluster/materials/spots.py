@@ -169,7 +169,7 @@ def find_spots(
     brightest = float(np.nanmax(smooth))
     if brightest <= 0:
         return _as_spots([], detector)
-    lowest = _lowest_peak(np.where(usable, pattern, np.nan), smooth, detector, threshold)
+    lowest = _lowest_peak(pattern, excess, smooth, detector, threshold)
     peaks = find_peaks(smooth, np.maximum(lowest, _WEAKEST * brightest))
     interior = ndimage.binary_erosion(usable, np.ones((3, 3)))
     whole = [peak for peak in peaks if interior[peak.rows, peak.columns].all()]
@@ -179,6 +179,7 @@ def find_spots(
 
 def _lowest_peak(
     pattern: NDArray[np.floating],
+    excess: NDArray[np.float64],
     smooth: NDArray[np.float64],
     detector: Detector,
     threshold: float,
@@ -189,7 +190,7 @@ def _lowest_peak(
     noise is then at least that of counts, and its skewness takes Bernstein's second term.
     """
     noise = _MAD_TO_SIGMA * radial_median(np.abs(smooth), detector)
-    unit, mean = _counting_noise(pattern, detector)
+    unit, mean = _counting_noise(pattern, excess, detector)
     # Smoothing takes the variance of uncorrelated pixels down by the area it averages over.
     counting = np.sqrt(unit * mean / (4 * np.pi * _SMOOTHING**2))
     highest_of_one = unit / (2 * np.pi * _SMOOTHING**2)
@@ -197,19 +198,21 @@ def _lowest_peak(
 
 
 def _counting_noise(
-    pattern: NDArray[np.floating], detector: Detector
+    pattern: NDArray[np.floating], excess: NDArray[np.float64], detector: Detector
 ) -> tuple[float, NDArray[np.float64]]:
     """Variance over mean around rings, for counts their unit, and the mean at each pixel's radius.
 
     Of all rings the lower quartile is taken, as spots raise the variance of some.
     """
-    measured = np.isfinite(pattern)
+    measured = np.isfinite(excess)
     bins = np.round(detector.radius() / detector.pixel).astype(np.intp)
     values, places = pattern[measured], bins[measured]
     counts = np.bincount(places, minlength=bins.max() + 1)
     divisor = np.maximum(counts, 1)
     mean = np.bincount(places, values, bins.max() + 1) / divisor
-    variance = np.bincount(places, (values - mean[places]) ** 2, bins.max() + 1) / divisor
+    above = np.bincount(places, excess[measured], bins.max() + 1) / divisor
+    square = np.bincount(places, excess[measured] ** 2, bins.max() + 1) / divisor
+    variance = square - above**2
     known = (counts >= _RING_PIXELS) & (mean > 0)
     unit = float(np.percentile(variance[known] / mean[known], 25)) if known.any() else 0.0
     return unit, np.maximum(mean, 0.0)[bins]

@@ -82,16 +82,16 @@ def plot_similarity(
     figure = new_figure(width, rows * (3.05 if columns == 2 else 3.0), compress=True)
     grid = figure.add_gridspec(rows, columns)
     similarity_norm = Normalize(-1.0, 1.0)
-    shared = []
+    panels = []
     for index, (name, matrix) in enumerate(checked.items()):
         ax = figure.add_subplot(grid[divmod(index, columns)], label=name)
+        panels.append(ax)
         if name in distances:
             top = float(np.nanmax(matrix, initial=0.0))
             norm, cmap = Normalize(0.0, top or 1.0), DISTANCE_CMAP
             _color_bar(figure, [ax], norm, cmap, "Distance")
         else:
             norm, cmap = similarity_norm, SIMILARITY_CMAP
-            shared.append(ax)
         ax.imshow(
             np.ma.masked_invalid(matrix),
             cmap=colormap(cmap),
@@ -102,8 +102,10 @@ def plot_similarity(
         tidy(ax, x="Component", y="Component", spines=_ALL_SIDES)
         ax.set_title(escape(name), fontsize=FONT_SIZE, loc="left")
         _label_components(ax, names, group_of)
-    if shared:
-        _color_bar(figure, shared, similarity_norm, SIMILARITY_CMAP, "Similarity")
+    if len(distances) < len(checked):
+        # At the side it would lie on the bar of a distance, which stands there beside its panel.
+        location = "bottom" if distances else "right"
+        _color_bar(figure, panels, similarity_norm, SIMILARITY_CMAP, "Similarity", location)
     return figure
 
 
@@ -130,9 +132,21 @@ def _checked_matrices(
     return checked
 
 
-def _color_bar(figure: Figure, axes: list[Axes], norm: Normalize, cmap: str, label: str) -> None:
+def _color_bar(
+    figure: Figure,
+    axes: list[Axes],
+    norm: Normalize,
+    cmap: str,
+    label: str,
+    location: str = "right",
+) -> None:
     bar = figure.colorbar(
-        ScalarMappable(norm, colormap(cmap)), ax=axes, aspect=30, pad=0.02, fraction=0.06
+        ScalarMappable(norm, colormap(cmap)),
+        ax=axes,
+        aspect=30,
+        pad=0.02,
+        fraction=0.06,
+        location=location,
     )
     tidy(bar.ax)
     bar.outline.set_linewidth(0.6)

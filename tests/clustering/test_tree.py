@@ -288,3 +288,13 @@ class TestFigures:
     def test_repr(self, tree):
         assert repr(tree).startswith("<ClusterTree of 10 patterns by cross_correlation")
         assert "into 3 group" in repr(tree)
+
+
+class TestPlotPolar:
+    def test_pattern_and_polar_form(self, tree):
+        figure = tree.plot_polar(1)
+        images = [image for ax in figure.axes for image in ax.get_images()]
+        shapes = {image.get_array().shape for image in images}
+        assert tree.polar_patterns.data.shape[1:] in shapes
+        with pytest.raises(IndexError):
+            tree.plot_polar(99)

@@ -59,6 +59,13 @@ class TestSpots:
     def test_noise_holds_none(self, seed):
         assert len(find_spots(drawn([], noise=0.3, seed=seed), DETECTOR)) == 0
 
+    @pytest.mark.parametrize("dose", [0.3, 5, 1000])
+    def test_few_counts_make_no_rings(self, dose):
+        rng = np.random.default_rng(0)
+        for _ in range(5):
+            pattern = rng.poisson(dose * drawn([], noise=0)).astype(float)
+            assert find_rings(find_spots(pattern, DETECTOR), gap=0.05) == ()
+
     @pytest.mark.parametrize("value", [0.0, 1.0, np.nan])
     def test_flat_patterns_hold_none(self, value):
         assert len(find_spots(np.full(DETECTOR.shape, value), DETECTOR)) == 0

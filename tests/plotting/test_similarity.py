@@ -36,7 +36,7 @@ class TestPlotSimilarity:
         cosine, euclidean = figure.axes[:2]
         assert cosine.images[0].get_clim() == (-1, 1)
         assert euclidean.images[0].get_clim() == (0, pytest.approx(7 * (1 - matrix.min())))
-        labels = {ax.get_ylabel() for ax in figure.axes[2:]}
+        labels = {ax.get_ylabel() or ax.get_xlabel() for ax in figure.axes[2:]}
         assert labels == {"Distance", "Similarity"}
         render(figure)
 
