@@ -10,7 +10,8 @@ Patterns of a few kinds, each rotated by a random angle and with Poisson noise, 
                                     [--subset 40] [--kinds 12] [--counts 2] [--seed 0]
 
 Each method runs in a process of its own, so that its peak memory is its own; that of ClusterTree
-includes the patterns. The adjusted Rand index compares the groups, as many as kinds, with the kinds.
+includes the patterns. The adjusted Rand index compares the groups, as many as there are kinds, with
+the kinds.
 """
 
 import argparse

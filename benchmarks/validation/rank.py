@@ -136,9 +136,10 @@ def figure(table: Table) -> "Figure":
             ax.plot(
                 ranks,
                 [values[f"{kind} {rank}"] for rank in ranks],
-                marker="os"[index],
-                markersize=2.5,
-                linewidth=1,
+                marker="o."[index],
+                markersize=(5, 3)[index],
+                markerfacecolor="none" if index == 0 else None,
+                linewidth=0.8,
                 color=group_color(index),
                 label=kind,
             )
@@ -149,8 +150,9 @@ def figure(table: Table) -> "Figure":
         )
         # With far too few components the error is that of whole crystals and hides the rest.
         lowest = min(values[f"PCA {rank}"] for rank in ranks)
-        inner = values[f"PCA {min(ranks, key=lambda rank: abs(rank - values['K'] + 3))}"]
-        ax.set_ylim(2 * lowest - max(inner, 1), max(inner, 1) + 2 * (max(inner, 1) - lowest))
+        nearby = values[f"PCA {max(values['K'] - 4, min(ranks))}"]
+        room = 0.05 * (nearby - lowest)
+        ax.set_ylim(lowest - room, nearby + room)
         ax.set_title(f"K = {values['K']}, {values['signal %']:g} %", fontsize=FONT_SIZE)
         tidy(
             ax,
