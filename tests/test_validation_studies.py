@@ -65,7 +65,7 @@ class TestStudies:
 
     def test_rank(self, studies, geometry, tmp_path):
         study = studies["rank"]
-        settings = study.Settings(geometry, (1,), (0.1,), 300, (2, 3, 4, 5, 6), 2, 1)
+        settings = study.Settings(geometry, (1,), (), (0.1,), 300, (2, 3, 4, 5, 6), 2, 1)
         table = self.check(study, settings, tmp_path)
         assert table.column("K").tolist() == [4]
         assert table.column("low") <= table.column("high")

@@ -5,7 +5,7 @@ Scans of K components (one matrix, K - 1 crystals) are factorized at many number
 errors span), *noise* the first at which it is not above that of a perfect model of counted data,
 *elbow* the last whose step of the error stands out of the steps beyond, *low* and *high* are what
 the study suggests, and *gap* is the largest of (NMF - PCA) / PCA in per cent. No NMF has a smaller
-error than PCA of the same rank.
+error than PCA of the same rank. In the physical specimen, K leaves out that speckle is no mixture.
 
     python benchmarks/validation/rank.py [--seeds N] [--size small|full] [-o DIR]
 """
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from _common import FULL, SMALL, Geometry, Table, dose_for, main, mean_and_spread
 
-from hs_nmfcluster.simulation import linear_mixture
+from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 LEFT = 0.02
 #: A step stands out that is so many times the median of the last few, which are of noise.
 STANDS_OUT, LAST = 1.5, 5
+PHYSICAL = "nanocrystals_in_glass"
 QUANTITIES = ("crossing", "noise", "elbow", "low", "high", "gap %")
 
 
@@ -39,10 +40,13 @@ class Settings:
     ----------
     angles
         In-plane angles of each of the three families: K = 1 + 3 angles.
+    physical_angles
+        Likewise of the physical specimens, which have their default signal and dose.
     """
 
     geometry: Geometry = SMALL
     angles: Sequence[int] = (1, 3, 5)
+    physical_angles: Sequence[int] = (3,)
     fractions: Sequence[float] = (0.01, 0.05)
     electrons_per_pixel: float = 300
     ranks: Sequence[int] = tuple(range(2, 25))
@@ -50,28 +54,35 @@ class Settings:
     seeds: int = 2
 
 
-FULL_SETTINGS = Settings(FULL, (1, 3, 5, 7), ranks=tuple(range(2, 31)), restarts=10, seeds=5)
+FULL_SETTINGS = Settings(
+    FULL, (1, 3, 5, 7), (3, 5), ranks=tuple(range(2, 31)), restarts=10, seeds=5
+)
 
 
 def study(settings: Settings) -> Table:
     """Errors at every rank relative to counting noise, and what is suggested."""
     found = [name for kind in QUANTITIES for name in (kind, f"{kind} ±")]
-    columns = ("signal %", "K", *found, "passes")
+    columns = ("specimen", "signal %", "K", *found, "passes")
     rank_columns = tuple(f"{kind} {r}" for kind in ("NMF", "PCA") for r in settings.ranks)
-    rows: list[tuple[float, ...]] = []
-    for fraction in settings.fractions:
-        for angles in settings.angles:
-            results = [_result(settings, fraction, angles, n) for n in range(settings.seeds)]
-            summary = [
-                number
-                for values in zip(*(_numbers(result) for result in results), strict=True)
-                for number in mean_and_spread(values)
-            ]
-            passes = mean_and_spread(result.passes for result in results)[0]
-            nmf = np.mean([r.nmf_mse.min(axis=1) / r.noise_mse for r in results], axis=0)
-            pca = np.mean([r.pca_mse / r.noise_mse for r in results], axis=0)
-            curves = (*nmf.tolist(), *pca.tolist())
-            rows.append((100 * fraction, 1 + 3 * angles, *summary, passes, *curves))
+    cases: list[tuple[str, float, int]] = [
+        ("linear_mixture", fraction, angles)
+        for fraction in settings.fractions
+        for angles in settings.angles
+    ]
+    cases += [(PHYSICAL, np.nan, angles) for angles in settings.physical_angles]
+    rows: list[tuple[Any, ...]] = []
+    for specimen, fraction, angles in cases:
+        results = [_result(settings, fraction, angles, n) for n in range(settings.seeds)]
+        summary = [
+            number
+            for values in zip(*(_numbers(result) for result in results), strict=True)
+            for number in mean_and_spread(values)
+        ]
+        passes = mean_and_spread(result.passes for result in results)[0]
+        nmf = np.mean([r.nmf_mse.min(axis=1) / r.noise_mse for r in results], axis=0)
+        pca = np.mean([r.pca_mse / r.noise_mse for r in results], axis=0)
+        first = (specimen, 100 * fraction, 1 + 3 * angles)
+        rows.append((*first, *summary, passes, *nmf.tolist(), *pca.tolist()))
     return Curves(columns + rank_columns, rows, len(columns))
 
 
@@ -88,8 +99,12 @@ class Curves(Table):
 
 def _result(settings: Settings, fraction: float, angles: int, seed: int) -> "RankStudy":
     geometry = replace(settings.geometry, n_particles=3 * angles, angles_per_family=angles)
-    dose = dose_for(geometry, settings.electrons_per_pixel)
-    signal, _ = linear_mixture(**geometry.arguments, signal_fraction=fraction, dose=dose, seed=seed)
+    arguments = geometry.arguments | {"seed": seed}
+    if np.isnan(fraction):
+        signal, _ = nanocrystals_in_glass(**arguments)
+    else:
+        dose = dose_for(geometry, settings.electrons_per_pixel)
+        signal, _ = linear_mixture(**arguments, signal_fraction=fraction, dose=dose)
     result: RankStudy = signal.estimate_number_of_components(
         settings.ranks,
         restarts=settings.restarts,
@@ -115,7 +130,7 @@ def _numbers(result: "RankStudy") -> tuple[float, ...]:
 
 
 def figure(table: Table) -> "Figure":
-    """Errors against the number of components, one panel for each K and signal fraction."""
+    """Errors against the number of components, one panel a row of the table."""
     from hs_nmfcluster.plotting.style import (
         FONT_SIZE,
         PAGE_WIDTH,
@@ -126,11 +141,13 @@ def figure(table: Table) -> "Figure":
     )
 
     ranks = [int(name.split()[1]) for name in table.columns if name.startswith("NMF ")]
-    fractions = list(dict.fromkeys(table.column("signal %").tolist()))
-    numbers = list(dict.fromkeys(table.column("K").tolist()))
-    drawn = new_figure(PAGE_WIDTH, 0.4 + 1.9 * len(fractions))
-    panels = drawn.subplots(len(fractions), len(numbers), sharex=True, squeeze=False)
-    for ax, row in zip(panels.flat, table.rows, strict=True):
+    n_columns = 4 if len(table.rows) > 4 else len(table.rows)
+    n_lines = -(-len(table.rows) // n_columns)
+    drawn = new_figure(PAGE_WIDTH, 0.4 + 1.9 * n_lines)
+    panels = drawn.subplots(n_lines, n_columns, squeeze=False)
+    for ax in panels.flat[len(table.rows) :]:
+        ax.set_axis_off()
+    for ax, row in zip(panels.flat, table.rows, strict=False):
         values: dict[str, Any] = dict(zip(reversed(table.columns), reversed(row), strict=True))
         for index, kind in enumerate(("NMF", "PCA")):
             ax.plot(
@@ -153,12 +170,9 @@ def figure(table: Table) -> "Figure":
         nearby = values[f"PCA {max(values['K'] - 4, min(ranks))}"]
         room = 0.05 * (nearby - lowest)
         ax.set_ylim(lowest - room, nearby + room)
-        ax.set_title(f"K = {values['K']}, {values['signal %']:g} %", fontsize=FONT_SIZE)
-        tidy(
-            ax,
-            x="number of components" if ax in panels[-1] else "",
-            y="MSE / mean count" if ax in panels[:, 0] else "",
-        )
+        kind = "glass" if values["specimen"] == PHYSICAL else f"{values['signal %']:g} %"
+        ax.set_title(f"K = {values['K']}, {kind}", fontsize=FONT_SIZE)
+        tidy(ax, x="number of components", y="MSE / mean count" if ax in panels[:, 0] else "")
     drawn.legend(
         *panels[0, 0].get_legend_handles_labels(),
         loc="outside lower center",

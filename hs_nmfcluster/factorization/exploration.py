@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from os import cpu_count
 
 import numpy as np
+from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
@@ -53,7 +53,7 @@ def explore(
         return _converge(compression, start(), tolerance, max_iterations)
 
     # Each run is a chain of small products: one thread a run is faster than many on each.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(cpu_count()) as pool:
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(CPU_COUNT) as pool:
         return list(pool.map(converge, starts))
 
 
