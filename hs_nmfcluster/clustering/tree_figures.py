@@ -1,7 +1,7 @@
 """Figures of a tree of components."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hs_nmfcluster.clustering.groups import Groups
+    from hs_nmfcluster.plotting.explorer import CutExplorer
     from hs_nmfcluster.plotting.style import Scaling
     from hs_nmfcluster.plotting.tree_layout import Kind
 
@@ -88,6 +89,55 @@ class TreeFigures:
             scaling=scaling,
             ax=ax,
             **images,
+        )
+
+    def explore(
+        self, kind: "Kind" = "distance", *, scaling: "Scaling" = "weak"
+    ) -> "CutExplorer[Groups]":
+        """Choose the cut by hand: drag it in the dendrogram and see the groups change.
+
+        A click or drag in the dendrogram moves the cut, the left and right keys take it to the
+        next cut that leaves other groups. In a notebook this needs ``%matplotlib widget`` (or
+        ``qt``); without such a backend the figure shows the suggested cut.
+
+        Parameters
+        ----------
+        kind
+            As in `plot_dendrogram`.
+        scaling
+            Of the images: ``"weak"`` enhances low intensities, ``"linear"`` does not.
+
+        Returns
+        -------
+        CutExplorer
+            Its ``groups`` are those of the present cut, as from `cut`; ``distance`` is where it
+            lies (None with ``kind="sequence"``), ``figure`` the figure.
+
+        Raises
+        ------
+        ValueError
+            If an argument is not among the allowed ones.
+        """
+        from hs_nmfcluster.plotting.explorer import CutExplorer
+
+        n, suggested = len(self.linkage) + 1, cuts.suggest(self.linkage)
+        along: dict[str, Any] = {
+            "thresholds": cuts.effective_distances(self.linkage),
+            "cut_at": lambda place: self.cut(distance=place),
+            "start": suggested.distance,
+        }
+        if kind == "sequence":
+            along = {
+                "thresholds": np.arange(1, n),
+                "cut_at": lambda place: self.cut(n_groups=max(n - int(place), 1)),
+                "start": n - suggested.n_groups + 0.5,
+            }
+        return CutExplorer(
+            self.linkage,
+            kind=kind,
+            distance_label=_distance_label(self.metric),
+            scaling=scaling,
+            **along,
         )
 
     def compare(self, metric: Metric, by: By | None = None) -> NDArray[np.floating]:

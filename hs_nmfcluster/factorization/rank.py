@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 _POLISHING_PASSES = 10
 # NMF has left PCA where its error exceeds PCA's by this share of what the ranks span.
 _LEFT_PCA = 0.02
+# A component that describes something lowers the error by this much more than one of the last
+# few, which describe noise.
+_STANDS_OUT, _LAST = 1.5, 5
 # Components returning with less than this correlation are not reproducible.
 _STABLE = 0.8
 
@@ -127,9 +130,10 @@ def suggest(
     """Say from where on there are enough components, and up to where they are reproducible.
 
     The paper takes *sufficiently many* and leaves the rest to clustering, so there is no one
-    number: the lower end is where the data are described down to the noise, or where NMF leaves
-    PCA because it begins to fit noise; the upper end is the last rank at which components still
-    return in other restarts.
+    number. The lower end is where the error levels off: beyond it a component lowers it no more
+    than the last few do, which describe noise. Where that cannot be told, it is where the data
+    are described down to the noise, or where NMF leaves PCA because it begins to fit noise. The
+    upper end is the last rank at which components still return in other restarts.
 
     Parameters
     ----------
@@ -153,6 +157,9 @@ def suggest(
     """
     reasons = []
     candidates = []
+    elbow = _levels_off(ranks, nmf_mse)
+    if elbow is not None:
+        reasons.append(f"beyond {ranks[elbow]} the error falls no faster than by fitting noise")
     span = max(float(nmf_mse.max() - pca_mse.min()), np.finfo(float).tiny)
     left = np.flatnonzero((nmf_mse - pca_mse) / span > _LEFT_PCA)
     if left.size:
@@ -163,12 +170,12 @@ def suggest(
     if below.size:
         candidates.append(int(below[0]))
         reasons.append(f"with {ranks[below[0]]} the error is down to counting noise")
-    if not candidates:
+    if not candidates and elbow is None:
         reasons.append(
             f"up to {ranks[-1]} components the error neither leaves PCA nor reaches the noise: "
             "try more"
         )
-    low = min(candidates, default=len(ranks) - 1)
+    low = min(candidates, default=len(ranks) - 1) if elbow is None else elbow
     if np.isnan(stability).all():
         reasons.append("with a single restart nothing is known of stability")
         return Suggestion(int(ranks[low]), int(ranks[-1]), tuple(reasons))
@@ -179,6 +186,18 @@ def suggest(
     elif not stable.size:
         reasons.append("components hardly return in other restarts from there on")
     return Suggestion(int(ranks[low]), int(ranks[high]), tuple(reasons))
+
+
+def _levels_off(ranks: NDArray[np.int64], nmf_mse: NDArray[np.float64]) -> int | None:
+    """Index of the last rank whose component stands out, None if that cannot be told."""
+    gains = -np.diff(nmf_mse) / np.diff(ranks)
+    if len(gains) <= _LAST:
+        return None
+    usual = float(np.median(gains[-_LAST:]))
+    outstanding = np.flatnonzero(gains > max(_STANDS_OUT * usual, 0.0))
+    if not outstanding.size or outstanding[-1] >= len(gains) - _LAST:
+        return None
+    return int(outstanding[-1]) + 1
 
 
 @dataclass(eq=False, repr=False)

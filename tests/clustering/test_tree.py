@@ -4,10 +4,12 @@ import hyperspy.api as hs
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.backend_bases import KeyEvent, MouseEvent
 from scipy.cluster.hierarchy import is_valid_linkage
 
 import hs_nmfcluster
 from hs_nmfcluster import ClusterTree, NMFDiffraction2D
+from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.similarity import map_similarity, pattern_similarity
 
 CENTER = (30.3, 31.1)
@@ -298,3 +300,68 @@ class TestPlotPolar:
         assert tree.polar_patterns.data.shape[1:] in shapes
         with pytest.raises(IndexError):
             tree.plot_polar(99)
+
+
+class TestExplore:
+    @staticmethod
+    def click(figure, x):
+        place = figure.axes[0].transData.transform((x, 4.0))
+        for name in ("button_press_event", "button_release_event"):
+            figure.canvas.callbacks.process(name, MouseEvent(name, figure.canvas, *place, 1))
+
+    @staticmethod
+    def press_key(figure, key):
+        name = "key_press_event"
+        figure.canvas.callbacks.process(name, KeyEvent(name, figure.canvas, key))
+
+    def test_starts_at_the_suggested_cut(self, tree):
+        explorer = tree.explore()
+        assert explorer.distance == tree.suggest_cut().distance
+        np.testing.assert_array_equal(explorer.groups.labels, tree.cut().labels)
+        assert "into 3 groups of 10 components" in repr(explorer)
+
+    @pytest.mark.parametrize("share", [0.0, 0.02, 0.3, 0.6, 1.0])
+    def test_click_is_a_cut(self, tree, share):
+        explorer = tree.explore()
+        self.click(explorer.figure, share * 1.02 * tree.linkage[:, 2].max())
+        groups = tree.cut(distance=explorer.distance)
+        assert explorer.groups.distance == explorer.distance
+        np.testing.assert_array_equal(explorer.groups.labels, groups.labels)
+        np.testing.assert_array_equal(explorer.groups.patterns.data, groups.patterns.data)
+        shown = [ax for ax in explorer.figure.axes if ax.get_label().startswith("shift-corrected")]
+        assert len(shown) == min(len(groups), 10)
+
+    def test_keys_visit_every_cut(self, tree):
+        explorer = tree.explore()
+        found = set()
+        for key in ["right"] * 10 + ["left"] * 10:
+            self.press_key(explorer.figure, key)
+            found.add(len(explorer.groups))
+        distances = np.sort(cuts.effective_distances(tree.linkage))
+        assert found == {1 + int((distances > h).sum()) for h in [0.0, *distances]}
+
+    def test_sequence(self, tree):
+        explorer = tree.explore("sequence")
+        assert explorer.distance is None
+        assert len(explorer.groups) == 3
+        self.click(explorer.figure, 5.2)
+        np.testing.assert_array_equal(explorer.groups.labels, tree.cut(n_groups=5).labels)
+        for key in ["right"] * 10:
+            self.press_key(explorer.figure, key)
+        assert len(explorer.groups) == 1
+
+    def test_averages_are_made_once(self, tree):
+        explorer = tree.explore()
+        patterns = explorer.groups.patterns
+        self.click(explorer.figure, 0.98 * explorer.distance)
+        assert explorer.groups.patterns is patterns
+
+    def test_without_maps(self, specimen):
+        figure = ClusterTree.from_patterns(specimen[0]).explore().figure
+        labels = [ax.get_label() for ax in figure.axes]
+        assert labels[1:] == ["pattern 0", "pattern 1", "pattern 2", "pattern scale"]
+
+    @pytest.mark.parametrize("given", [{"kind": "angle"}, {"scaling": "log"}])
+    def test_bad_word(self, tree, given):
+        with pytest.raises(ValueError, match=next(iter(given))):
+            tree.explore(**given)

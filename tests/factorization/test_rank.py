@@ -109,8 +109,14 @@ class TestSuggest:
         assert (found.low, found.high) == (8, 12)
         assert any("noise" in reason for reason in found.reasons)
 
+    def test_starts_where_the_error_levels_off(self):
+        nmf = np.where(RANKS < 9, 100.0 - 5 * RANKS, 60.0 - 0.5 * RANKS)
+        found = suggest(RANKS, nmf, nmf - 1e-9, 50.0, stable_to(15))
+        assert (found.low, found.high) == (9, 15)
+        assert "beyond 9" in found.reasons[0]
+
     def test_nothing_reached(self):
-        nmf, _ = curves(30)
+        nmf = 100.0 - RANKS
         found = suggest(RANKS, nmf, nmf - 1e-9, 0.0, stable_to(30))
         assert found.low == found.high == 20
         assert any("try more" in reason for reason in found.reasons)
