@@ -30,8 +30,6 @@ _SHOWN = 10
 _LABELLED = 60
 # Cuts whose averages are kept in memory.
 _REMEMBERED = 32
-# Left end of the title, over the images.
-_TITLE = (_TREE_WIDTH + 0.4) / _WIDTH
 _CUT_COLOR = "#b00020"
 _LAYOUT = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
 
@@ -70,18 +68,14 @@ class CutExplorer(Generic[G]):
         Where the first cut lies.
     thresholds
         ``(k - 1,)``: a cut beyond i of these places keeps i merges.
-    kind
-        Axis of the dendrogram, see `plot_dendrogram`.
-    distance_label
-        Label of the axis of ``kind="distance"``.
-    scaling
-        Intensity scale of the images, see `plot_components`.
+    kind, distance_label, scaling
+        See `plot_dendrogram`.
 
     Attributes
     ----------
     figure : matplotlib.figure.Figure
-        Panel "dendrogram", then for each group, at most ten, "pattern 0", "sum of maps 0",
-        "shift-corrected 0" as far as there are any, then the colour bars.
+        Panel "dendrogram", then for at most ten groups (linear scan: five) "pattern 0", "sum of
+        maps 0", "shift-corrected 0" as far as there are any, then the colour bars.
     groups : Groups
         What the present cut leaves.
     """
@@ -102,6 +96,7 @@ class CutExplorer(Generic[G]):
         self._order = tree_layout(linkage, kind).order
         self._cut_at = cut_at
         self._thresholds = np.sort(np.asarray(thresholds, dtype=float))
+        self._number = len(self._thresholds) + 1
         self._scaling = scaling
         self._known: dict[int, G] = {}
         self._position = start
@@ -136,10 +131,6 @@ class CutExplorer(Generic[G]):
             f"<CutExplorer: cut{where} into {self._count(self._position)} of {self._number} "
             "components; drag the cut or press ← →, then go on with .groups>"
         )
-
-    @property
-    def _number(self) -> int:
-        return len(self._thresholds) + 1
 
     def _kept(self, position: float) -> int:
         """Count the merges that a cut keeps."""
@@ -212,21 +203,21 @@ class CutExplorer(Generic[G]):
 
     def _draw_images(self, in_order: list[int]) -> None:
         """Draw the groups as they follow each other in the tree, in one or two stacks."""
-        found = list(dict.fromkeys(in_order))
-        shown = found[:_SHOWN]
-        note = f", the first {len(shown)} from the top" if len(shown) < len(found) else ""
-        self.figure.suptitle(
-            self._count(self._position) + note, x=_TITLE, ha="left", fontsize=FONT_SIZE
-        )
         no_maps = {"maps": None, "aligned_maps": None, "map_pixel": UNCALIBRATED}
         arrays = no_maps | self.groups.images()
         images = GroupImages.from_arrays(**arrays, scaling=self._scaling)
+        found = list(dict.fromkeys(in_order))
+        # Profiles have labels, for which ten groups leave no room.
+        shown = found[: _ROWS if images.has_profiles else _SHOWN]
+        note = f", the first {len(shown)} from the top" if len(shown) < len(found) else ""
+        title = self._count(self._position) + note
+        self.figure.suptitle(title, x=(_TREE_WIDTH + 0.4) / _WIDTH, ha="left", fontsize=FONT_SIZE)
         stacks = 1 if len(shown) <= _ROWS else 2
         rows = -(-len(shown) // stacks)
         scales = scale_width(images.note)
         space = _WIDTH - _TREE_WIDTH - scales
-        height = (self.figure.get_figheight() - 0.5) / rows
-        height = min(height, space / (stacks * sum(images.widths)))
+        high = (self.figure.get_figheight() - 0.5) / rows
+        height = min(high, space / (stacks * sum(images.widths)))
         widths = [height * width for width in images.widths] * stacks
         rest = space - sum(widths) + 0.01
         grid = self._place.subgridspec(rows, len(widths) + 2, width_ratios=[*widths, scales, rest])
@@ -266,7 +257,8 @@ class CutExplorer(Generic[G]):
             return
         self._dragged = place
         if canvas.supports_blit:
-            self._set_animated(True)
+            self._line.set_animated(True)
+            self._text.set_animated(True)
             canvas.draw()
             self._background = canvas.copy_from_bbox(self.figure.bbox)
         self._show_dragged(place)
@@ -284,21 +276,17 @@ class CutExplorer(Generic[G]):
             canvas.draw_idle()
             return
         canvas.restore_region(self._background)
-        for artist in (self._line, self._text):
-            self._ax.draw_artist(artist)
+        self._ax.draw_artist(self._line)
+        self._ax.draw_artist(self._text)
         canvas.blit(self.figure.bbox)
 
     def _release(self, event: MouseEvent) -> None:
         if self._dragged is None or event.button != MouseButton.LEFT:
             return
         place, self._dragged, self._background = self._dragged, None, None
-        self._set_animated(False)
+        self._line.set_animated(False)
+        self._text.set_animated(False)
         self._move_to(place)
-
-    def _set_animated(self, animated: bool) -> None:
-        """Leave the cut out when the figure is drawn, or not."""
-        for artist in (self._line, self._text):
-            artist.set_animated(animated)
 
     def _step(self, event: KeyEvent) -> None:
         if event.key not in ("left", "right") or self._dragged is not None:

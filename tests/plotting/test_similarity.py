@@ -1,4 +1,3 @@
-import time
 
 import numpy as np
 import pytest
@@ -96,12 +95,10 @@ class TestPlotScatterTableau:
         assert np.isnan(figure.axes[0].images[0].get_array().data[0, 1])
         render(figure)
 
-    def test_twenty_patterns_are_quick_and_thinned(self, render) -> None:
+    def test_twenty_patterns_are_thinned(self, render) -> None:
         vectors = np.random.default_rng(0).random((20, 128, 128))
-        start = time.perf_counter()
         figure = plot_scatter_tableau(vectors, max_points=1000)
         render(figure)
-        assert time.perf_counter() - start < 10
         line = figure.axes[0].lines[0]
         assert len(line.get_xdata()) == 190 * 1000
         assert line.get_rasterized()
