@@ -1,4 +1,3 @@
-
 import hyperspy.api as hs
 import matplotlib.pyplot as plt
 import numpy as np
