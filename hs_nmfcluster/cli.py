@@ -86,6 +86,13 @@ def _parser() -> argparse.ArgumentParser:
         "and compare with what was put in.",
     )
     demo.set_defaults(command=_demo)
+    demo.add_argument(
+        "--specimen",
+        choices=("mixture", "atoms"),
+        default="mixture",
+        help="an exact mixture of known patterns (default), or scattering by the atoms of "
+        "nanocrystals in glass, which takes some times longer to simulate",
+    )
     for command in (run, demo):
         _add_options(command)
     return parser
@@ -121,10 +128,11 @@ def _run(options: argparse.Namespace) -> None:
 
 
 def _demo(options: argparse.Namespace) -> None:
-    from hs_nmfcluster.simulation import linear_mixture
+    from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
 
     print("Simulating a metallic glass with crystallites ...")
-    signal, truth = linear_mixture()
+    simulate = linear_mixture if options.specimen == "mixture" else nanocrystals_in_glass
+    signal, truth = simulate()
     outcome = _analyse(signal, options, options.output or "hs_nmfcluster_demo")
     _compare(outcome, truth)
 
