@@ -163,7 +163,7 @@ def finish(
     restart_mse = np.array([run.best_mse for run in runs])
     best = int(np.argmin(restart_mse))
     patterns = runs[best].best_patterns.astype(np.float64)
-    rows = matrix.collect(_maps_and_residual, patterns, solver._replace(dtype=np.float64))
+    rows = matrix.collect(_maps_and_residual, patterns, solver)
     maps, residual = rows[:, :-1], rows[:, -1]
     order = np.argsort(-np.linalg.norm(maps, axis=0), kind="stable")
     maps, patterns = maps[:, order], patterns[order]

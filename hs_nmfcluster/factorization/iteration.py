@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -80,8 +81,7 @@ class RunSums:
 
     def mse(self, patterns: Patterns, square: float, size: int) -> float:
         """Compute ‖X − C S‖² / size without another look at X."""
-        S = patterns.astype(np.float64)
-        model_square = float(np.sum((S @ S.T) * self.map_gram))
+        model_square = float(np.sum((patterns @ patterns.T) * self.map_gram))
         return max(square - 2 * self.overlap + model_square, 0.0) / size
 
 
@@ -172,9 +172,8 @@ def evaluate(matrix: ScanMatrix, runs: Sequence[Run], square: float, solver: Sol
 
 def _advance(run: Run, sums: RunSums, solver: Solver, seed: int) -> None:
     """Take the next S from the sums, and see to components that have died."""
-    dtype = run.patterns.dtype
     # The maps scale as they please: least squares for S is from where S stands, unscaled.
-    S = solver.solve(sums.projections.astype(dtype), sums.map_gram, run.patterns)
+    S = solver.solve(sums.projections, sums.map_gram, run.patterns)
     run.patterns = normalise(S)
     _reseed(run, seed)
 
@@ -191,38 +190,28 @@ def _reseed(run: Run, seed: int) -> None:
 def _start_sums(
     rows: NDArray, positions: NDArray[np.int64], seed: int, restarts: int, k: int
 ) -> tuple[float, list[RunSums]]:
-    square, totals = 0.0, None
-    for x, where in pieces(rows, positions):
+    def of_piece(x: NDArray, where: NDArray[np.int64]) -> tuple[float, list[RunSums]]:
         maps = [uniform(seed, stream, where, k).T for stream in range(restarts)]
-        part = _sums_of(x, maps, [0.0] * restarts)
-        square += float(np.einsum("ij,ij->", x, x))
-        totals = part if totals is None else _add_all(totals, part)
-    assert totals is not None
-    return square, totals
+        return float(np.einsum("ij,ij->", x, x)), _sums_of(x, maps, [0.0] * restarts)
+
+    return reduce(_add_starts, (of_piece(*piece) for piece in pieces(rows, positions)))
 
 
 def _iteration_sums(
     rows: NDArray, positions: NDArray[np.int64], patterns: list[Patterns], solver: Solver
 ) -> list[RunSums]:
-    totals = None
-    for x, _ in pieces(rows, positions, solver.dtype):
-        maps, overlaps = solve_maps(x, patterns, solver)
-        part = _sums_of(x, maps, overlaps)
-        totals = part if totals is None else _add_all(totals, part)
-    assert totals is not None
-    return totals
+    parts = (_sums_of(x, *solve_maps(x, patterns, solver)) for x, _ in pieces(rows, positions))
+    return reduce(_add_all, parts)
 
 
 def _evaluation_sums(
     rows: NDArray, positions: NDArray[np.int64], patterns: list[Patterns], solver: Solver
 ) -> list[tuple[float, NDArray[np.float64]]]:
-    totals = [(0.0, np.zeros((len(S), len(S)))) for S in patterns]
-    for x, _ in pieces(rows, positions, solver.dtype):
+    def of_piece(x: NDArray) -> list[tuple[float, NDArray[np.float64]]]:
         maps, overlaps = solve_maps(x, patterns, solver)
-        grams = [c.astype(np.float64, copy=False) for c in maps]
-        part = [(overlap, c @ c.T) for overlap, c in zip(overlaps, grams, strict=True)]
-        totals = _add_evaluations(totals, part)
-    return totals
+        return [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
+
+    return reduce(_add_evaluations, (of_piece(x) for x, _ in pieces(rows, positions)))
 
 
 def _add_evaluations(
@@ -241,28 +230,21 @@ def solve_maps(
     list of numpy.ndarray, list of float
         Cᵀ ``(k, n)`` and ⟨X Sᵀ, C⟩ of every run.
     """
-    wide = np.concatenate(patterns).astype(solver.dtype, copy=False) @ x.T
-    products = np.split(wide, np.cumsum([len(S) for S in patterns])[:-1])
-    maps = []
-    for product, S in zip(products, patterns, strict=True):
-        S = S.astype(np.float64, copy=False)
-        maps.append(solver.solve(product, S @ S.T))
-    overlaps = [
-        float(np.einsum("kn,kn->", p, c, dtype=np.float64))
-        for p, c in zip(products, maps, strict=True)
-    ]
+    edges = np.cumsum([len(S) for S in patterns])[:-1]
+    products = np.split(np.concatenate(patterns) @ x.T, edges)
+    maps = [solver.solve(p, S @ S.T) for p, S in zip(products, patterns, strict=True)]
+    overlaps = [float(np.einsum("kn,kn->", p, c)) for p, c in zip(products, maps, strict=True)]
     return maps, overlaps
 
 
 def _sums_of(
     x: NDArray[Any], maps: Sequence[NDArray[Any]], overlaps: Sequence[float]
 ) -> list[RunSums]:
-    wide = (np.concatenate(maps).astype(x.dtype, copy=False) @ x).astype(np.float64, copy=False)
-    projections = np.split(wide, np.cumsum([len(c) for c in maps])[:-1])
-    grams = [c.astype(np.float64, copy=False) for c in maps]
+    edges = np.cumsum([len(c) for c in maps])[:-1]
+    projections = np.split(np.concatenate(maps) @ x, edges)
     return [
         RunSums(p, c @ c.T, overlap)
-        for p, c, overlap in zip(projections, grams, overlaps, strict=True)
+        for p, c, overlap in zip(projections, maps, overlaps, strict=True)
     ]
 
 

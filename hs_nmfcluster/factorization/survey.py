@@ -1,16 +1,17 @@
 """The first look at a scan, in one pass: its mean pattern and what would spoil a factorization."""
 
 from dataclasses import dataclass
+from functools import reduce
+from operator import add
 
 import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.matrix import ScanMatrix
+from hs_nmfcluster.factorization.matrix import ScanMatrix, split_rows
 
 # Position of what does not occur.
 NOWHERE = np.iinfo(np.int64).max
-_PIECE_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def survey(data: NDArray | da.Array, navigation_mask: NDArray[np.bool_] | None =
     [[0, 1], [0, 0]]
     """
     matrix = ScanMatrix.from_array(data, navigation_mask)
-    flat = matrix.visit(_survey_rows, Survey.__add__)
+    flat = matrix.visit(_survey_rows, add)
     shape = data.shape[-2:]
     arrays = ("total", "invalid", "negative", "minimum", "maximum", "first_invalid")
     grids = {name: getattr(flat, name).reshape(shape) for name in arrays}
@@ -88,13 +89,7 @@ def survey(data: NDArray | da.Array, navigation_mask: NDArray[np.bool_] | None =
 
 
 def _survey_rows(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
-    step = max(1, _PIECE_BYTES // (8 * rows.shape[1]))
-    parts = (slice(start, start + step) for start in range(0, len(rows), step))
-    pieces = (_survey_piece(rows[part], positions[part]) for part in parts)
-    result = next(pieces)
-    for piece in pieces:
-        result = result + piece
-    return result
+    return reduce(add, (_survey_piece(*piece) for piece in split_rows(rows, positions)))
 
 
 def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:

@@ -91,22 +91,17 @@ def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
 
 
 class Solver(NamedTuple):
-    """An update rule and the precision that it needs of the products with the data.
+    """An update rule and its regularisation.
 
     Parameters
     ----------
     update
         ``update(target, gram, rows)``, :func:`als_rows` or :func:`hals_rows`.
-    dtype
-        Of the products. Clipped least squares passes through systems with condition numbers of
-        1e5, where float32 leaves errors of per cents; and in float32 neither rule would give the
-        same result for every chunking, as rounding differs with the shape of a product.
     ridge
         Tikhonov term in units of the Gram matrix's mean diagonal.
     """
 
     update: Callable[[Rows, Rows, Rows | None], Rows]
-    dtype: type[np.floating[Any]]
     ridge: float = 0.0
 
     def solve(self, target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
@@ -116,7 +111,7 @@ class Solver(NamedTuple):
         return self.update(target, gram, rows)
 
 
-SOLVERS = {"als": Solver(als_rows, np.float64), "hals": Solver(hals_rows, np.float64)}
+SOLVERS = {"als": Solver(als_rows), "hals": Solver(hals_rows)}
 
 
 def normalise(patterns: Rows) -> Rows:
