@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hs_nmfcluster import checks, storage
+from hs_nmfcluster.files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -208,13 +209,13 @@ def _plain(value: Any) -> Any:
 def _write_figure(figure: "Figure", path: Path) -> None:
     from matplotlib import pyplot
 
-    with storage.written_whole(path) as temporary:
+    with written_whole(path) as temporary:
         figure.savefig(temporary, dpi=200)
     pyplot.close(figure)
 
 
 def _write_text(path: Path, text: str) -> None:
-    with storage.written_whole(path) as temporary:
+    with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 

@@ -2,16 +2,64 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from hs_nmfcluster.factorization.matrix import Progress
+_FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+
+
+class PassBar:
+    """One bar for a whole job, over passes and the chunks within them.
+
+    Parameters
+    ----------
+    bar
+        A tqdm bar.
+    """
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._bytes, self._seconds = 0, 0.0
+        self._message = ""
+        self._bar.total = 1.0
+
+    def expect(self, passes: int) -> None:
+        """Set the end of the bar so many passes ahead."""
+        self._bar.total = self._bar.n + passes
+        self._show()
+
+    def advance(self, share: float, n_bytes: int, seconds: float) -> None:
+        """Move on by a share of a pass."""
+        self._bytes, self._seconds = self._bytes + n_bytes, self._seconds + seconds
+        self._bar.total = max(self._bar.total, self._bar.n + share)
+        self._bar.update(share)
+        self._show()
+
+    def say(self, message: str) -> None:
+        """Show a message beside the bar."""
+        self._message = message
+        self._show()
+
+    def write(self, line: str) -> None:
+        """Print a line above the bar."""
+        self._bar.write(line)
+
+    def finish(self) -> None:
+        """Fill the bar: fewer passes may have been needed than expected."""
+        self._bar.total = self._bar.n
+        self._show()
+
+    def _show(self) -> None:
+        passes = f"pass {self._bar.n:.1f} of about {self._bar.total:.0f}"
+        rate = f"{self._bytes / self._seconds / 1e9:.2f} GB/s" if self._seconds else ""
+        parts = [part for part in (passes, rate, self._message) if part]
+        self._bar.set_postfix_str(", ".join(parts))
 
 
 @contextmanager
-def pass_progress(show: bool | None, description: str) -> Iterator[Progress | None]:
-    """Count the passes over the data in a bar.
+def pass_progress(show: bool | None, description: str) -> Iterator[PassBar | None]:
+    """Show how far a job is: passes, throughput, the time left if it takes all it may.
 
-    A bar over passes works under every scheduler; how many there will be is known only when the
-    last run has converged.
+    A bar over parts of passes works under every scheduler.
 
     Parameters
     ----------
@@ -22,8 +70,8 @@ def pass_progress(show: bool | None, description: str) -> Iterator[Progress | No
 
     Yields
     ------
-    callable or None
-        To be called after each pass with a few words on how things stand.
+    PassBar or None
+        To be told of what is done.
     """
     from hyperspy.defaults_parser import preferences
 
@@ -32,10 +80,7 @@ def pass_progress(show: bool | None, description: str) -> Iterator[Progress | No
         return
     from hyperspy.external.progressbar import progressbar
 
-    with progressbar(desc=description, unit=" passes") as bar:
-
-        def update(message: str) -> None:
-            bar.set_postfix_str(message, refresh=False)
-            bar.update()
-
-        yield update
+    with progressbar(desc=description, total=1.0, bar_format=_FORMAT) as bar:
+        watched = PassBar(bar)
+        yield watched
+        watched.finish()

@@ -5,6 +5,7 @@ arrays into signals again.
 """
 
 import logging
+import os
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,9 +15,10 @@ from hyperspy.signals import LazySignal2D, Signal2D
 from hs_nmfcluster import axes, checks, decomposition, masks
 from hs_nmfcluster.detector import estimate_beam_center
 from hs_nmfcluster.factorization import learning_results
-from hs_nmfcluster.factorization.matrix import map_patterns
-from hs_nmfcluster.factorization.start import draw_seed
+from hs_nmfcluster.factorization.chunks import map_patterns
 from hs_nmfcluster.factorization.survey import survey
+from hs_nmfcluster.preparation import Selection
+from hs_nmfcluster.running import Conduct
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -233,6 +235,9 @@ class NMFDiffraction2D(Signal2D):
         signal_mask: "Mask | Literal['auto'] | None" = "auto",
         center: Sequence[float] | None = None,
         random_state: int | np.random.Generator | None = None,
+        max_memory: int | str | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        on_interrupt: Literal["raise", "return"] = "raise",
         print_info: bool = True,
         show_progressbar: bool | None = None,
     ) -> "Factorization":
@@ -276,8 +281,18 @@ class NMFDiffraction2D(Signal2D):
         random_state
             An integer makes the run repeatable; ``settings["random_state"]`` of the result
             holds the one that was used.
+        max_memory
+            Bytes, or text like ``"4 GB"``, that this may take; by default half of what is free.
+            Lazy data that fit beside the computation are read once and kept, others are read in
+            every pass; ``settings["data_in_memory"]`` says which it was.
+        checkpoint
+            Folder to keep the state in, after every pass and every minute of a long one. The
+            same call goes on from there after whatever stopped it.
+        on_interrupt
+            What Ctrl-C does once there are patterns: ``"raise"`` KeyboardInterrupt, or
+            ``"return"`` a result of what there is, which takes one more pass.
         print_info
-            Whether to print which centre and mask were taken.
+            Whether to print which centre and mask were taken, and the memory for lazy data.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -291,7 +306,10 @@ class NMFDiffraction2D(Signal2D):
         TypeError, ValueError
             Before any long work, if an argument or the data cannot be used: not a scan of real
             patterns, NaN or infinite values, no positive value, nothing left by the masks, more
-            components than positions or pixels.
+            components than positions or pixels, more memory needed than `max_memory`, a
+            checkpoint of another job.
+        OSError
+            If a chunk of the data cannot be read, naming it.
 
         Examples
         --------
@@ -306,6 +324,13 @@ class NMFDiffraction2D(Signal2D):
         >>> nmf.maps
         <Signal2D, title: NMF maps of scan, dimensions: (2|6, 5)>
         """
+        conduct = Conduct.checked(
+            max_memory=max_memory,
+            checkpoint=checkpoint,
+            on_interrupt=on_interrupt,
+            print_info=print_info,
+            show_progressbar=show_progressbar,
+        )
         arguments = decomposition.check_arguments(
             n_components=n_components,
             restarts=restarts,
@@ -314,17 +339,16 @@ class NMFDiffraction2D(Signal2D):
             tolerance=tolerance,
             max_iterations=max_iterations,
             ridge=ridge,
-            random_state=random_state,
+            seed=conduct.seed(random_state),
         )
-        prepared = decomposition.prepare(
+        selection = Selection.checked(
             self,
             arguments.n_components,
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
             center=center,
-            print_info=print_info,
         )
-        return decomposition.decompose(self, arguments, prepared, show_progressbar)
+        return decomposition.decompose(self, arguments, selection, conduct)
 
     def estimate_number_of_components(
         self,
@@ -336,6 +360,9 @@ class NMFDiffraction2D(Signal2D):
         signal_mask: "Mask | Literal['auto'] | None" = "auto",
         center: Sequence[float] | None = None,
         random_state: int | np.random.Generator | None = None,
+        max_memory: int | str | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        on_interrupt: Literal["raise", "return"] = "raise",
         print_info: bool = True,
         show_progressbar: bool | None = None,
     ) -> "RankStudy":
@@ -349,7 +376,9 @@ class NMFDiffraction2D(Signal2D):
             Numbers of components to try.
         restarts
             Starts of each: one from the singular vectors of the data, the others random.
-        tolerance, navigation_mask, signal_mask, center, random_state, print_info
+        tolerance, navigation_mask, signal_mask, center, random_state
+            As in :meth:`decompose_als_nmf`.
+        max_memory, checkpoint, on_interrupt, print_info
             As in :meth:`decompose_als_nmf`.
         show_progressbar
             None takes HyperSpy's preference.
@@ -375,22 +404,27 @@ class NMFDiffraction2D(Signal2D):
         >>> bool((study.nmf_mse.min(axis=1) > 0.999999 * study.pca_mse).all())
         True
         """
-        checked = decomposition.check_ranks(ranks)
-        arguments = {
-            "ranks": checked.tolist(),
+        conduct = Conduct.checked(
+            max_memory=max_memory,
+            checkpoint=checkpoint,
+            on_interrupt=on_interrupt,
+            print_info=print_info,
+            show_progressbar=show_progressbar,
+        )
+        arguments: dict[str, Any] = {
+            "ranks": decomposition.check_ranks(ranks),
             "restarts": checks.check_whole_number("restarts", restarts),
             "tolerance": checks.check_positive("tolerance", tolerance),
-            "random_state": draw_seed(random_state),
+            "random_state": conduct.seed(random_state),
         }
-        prepared = decomposition.prepare(
+        selection = Selection.checked(
             self,
-            int(checked[-1]),
+            max(arguments["ranks"]),
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
             center=center,
-            print_info=print_info,
         )
-        return decomposition.study_ranks(self, checked, arguments, prepared, show_progressbar)
+        return decomposition.study_ranks(self, arguments, selection, conduct)
 
     def hierarchical_cluster(
         self,

@@ -5,13 +5,11 @@ file without this package, :func:`load` gives the result back.
 """
 
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+
+from hs_nmfcluster.files import written_whole
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -142,53 +140,6 @@ def save_whole(signal: "BaseSignal", path: Path) -> None:
     """Save a signal so that the file is complete whenever it exists."""
     with written_whole(path) as temporary:
         signal.save(temporary, overwrite=True)
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a path to write to, which takes the place of `path` only when all went well.
-
-    Whatever ends the writing, an interrupt too, leaves nothing behind but the old file.
-
-    Parameters
-    ----------
-    path
-        File, or folder of a ``.zspy`` store, to write or replace.
-
-    Yields
-    ------
-    pathlib.Path
-        Of the same name, in a temporary folder beside it.
-    """
-    folder = path.parent / f".writing-{uuid4().hex[:8]}"
-    # Not `tempfile`, whose folder stays if an interrupt comes just after it was made.
-    try:
-        folder.mkdir()
-        temporary = folder / path.name
-        yield temporary
-        if path.is_dir():
-            _replace_folder(path, temporary, folder / "old")
-        else:
-            temporary.replace(path)
-    finally:
-        _remove(folder)
-
-
-def _replace_folder(path: Path, new: Path, old: Path) -> None:
-    path.rename(old)
-    try:
-        new.rename(path)
-    except BaseException:
-        old.rename(path)
-        raise
-
-
-def _remove(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-    except KeyboardInterrupt:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
 
 
 def _may_overwrite(path: Path, overwrite: bool | None) -> bool:

@@ -66,3 +66,21 @@ def assert_same(a: Factorization, b: Factorization, rtol: float = 1e-9) -> None:
         np.testing.assert_allclose(x, y, rtol=rtol, atol=rtol * np.nanmax(np.abs(y), initial=0))
     np.testing.assert_array_equal(a.detector_mask, b.detector_mask)
     assert (a.best_restart, a.passes, a.center) == (b.best_restart, b.passes, b.center)
+
+
+class Watcher:
+    """Progress that takes down what it is told."""
+
+    def __init__(self):
+        self.passes, self.n_bytes, self.said, self.expected = 0.0, 0, [], []
+
+    def expect(self, passes):
+        self.expected.append(self.passes + passes)
+
+    def advance(self, share, n_bytes, seconds):
+        assert seconds >= 0
+        self.passes += share
+        self.n_bytes += n_bytes
+
+    def say(self, message):
+        self.said.append(message)

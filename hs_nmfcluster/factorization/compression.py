@@ -1,11 +1,12 @@
 """X ≈ B Q: the leading singular vectors of a scan, in a few passes over it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.matrix import Progress, ScanMatrix, pieces, report
+from hs_nmfcluster.factorization.job import Job
+from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.start import uniform
 
 # Beyond the vectors kept, none could lower the MSE by more than this share of itself ...
@@ -18,7 +19,10 @@ _SETTLED = 3e-5
 _MAX_BLOCKS = 11
 # A vector of which this share or less is outside a subspace lies in it up to rounding.
 _DEPENDENT = 1e-12
-_STREAM = 2**48
+# Positions whose scores are kept. More would say nothing new of the patterns.
+_MOST_POSITIONS = 2**15
+# Streams of random numbers, beyond those of the restarts.
+_STREAM, _DRAW_STREAM = 2**48, 2**48 + 1
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,8 @@ class Compression:
     Parameters
     ----------
     scores
-        B = U Σ, ``(n_positions, q)`` float64, strongest first.
+        B = U Σ, ``(n, q)`` float64, strongest first: of all positions or, of a scan that has very
+        many, of a sample, weighted so that sums over it estimate those over all.
     basis
         Q = Vᵀ, orthonormal rows, ``(q, n_pixels)`` float64, signs so that each row's cubes add up
         to more than zero: the same whatever the rounding.
@@ -38,8 +43,8 @@ class Compression:
         ‖X‖².
     size
         Number of elements of X.
-    passes
-        Passes over the data that it took.
+    complete
+        Whether the scores are those of all positions, in their order.
     """
 
     scores: NDArray[np.float64]
@@ -47,7 +52,7 @@ class Compression:
     squared_singular_values: NDArray[np.float64]
     square: float
     size: int
-    passes: int
+    complete: bool
 
     def pca_mse(self, n_components: int) -> float:
         """MSE of the best approximation of that rank, below which no factorization can come.
@@ -59,8 +64,39 @@ class Compression:
         return max(float(left), 0.0) / self.size
 
 
+@dataclass(frozen=True)
+class _Krylov:
+    """A growing subspace in which the leading singular vectors are looked for.
+
+    Parameters
+    ----------
+    square
+        ‖X‖².
+    image
+        XᵀX applied to the newest block of vectors, ``(n_pixels, width)``.
+    basis
+        Orthonormal columns V of all blocks, ``(n_pixels, n)``.
+    gram
+        Vᵀ XᵀX V.
+    curve
+        Square that a PCA leaves, of each rank up to the one asked for, as seen in the subspace.
+    blocks
+        How many blocks there are.
+    done
+        Whether the curve has settled.
+    """
+
+    square: float
+    image: NDArray[np.float64]
+    basis: NDArray[np.float64]
+    gram: NDArray[np.float64]
+    curve: NDArray[np.float64]
+    blocks: int = 0
+    done: bool = False
+
+
 def compress(
-    matrix: ScanMatrix, rank: int, *, seed: int = 0, progress: Progress | None = None
+    matrix: ScanMatrix, rank: int, *, seed: int = 0, job: Job | None = None
 ) -> Compression:
     """Find the leading singular vectors of a scan by randomized block Krylov iteration.
 
@@ -76,8 +112,8 @@ def compress(
         The PCA curve is made to settle up to this number of components.
     seed
         Of the random start.
-    progress
-        Called after each pass with a word on it.
+    job
+        Makes the passes; by default one that nobody watches and that keeps nothing.
 
     Returns
     -------
@@ -92,43 +128,86 @@ def compress(
     >>> bool(np.allclose(found.scores @ found.basis, X, atol=1e-5))
     True
     """
+    job = Job() if job is None else job
+    return job.once("compression", lambda: _compress(matrix, rank, seed, job))
+
+
+def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression:
     limit = min(matrix.n_positions, matrix.n_pixels)
     rank = min(rank, limit)
-    width = min(max(2 * rank, 20), limit)
-    start = uniform(seed, _STREAM, np.arange(matrix.n_pixels), width) - 0.5
-    square, image = matrix.visit(_apply, _add, np.linalg.qr(start)[0])
-    report(progress, "compressing")
-    passes = 1
-    basis, images = np.empty((matrix.n_pixels, 0)), np.empty((matrix.n_pixels, 0))
-    curve = np.full(rank, np.inf)
-    for _ in range(_MAX_BLOCKS):
-        fresh = _orthonormal(image, basis)[:, : limit - basis.shape[1]]
-        if not fresh.size:
-            break
-        _, image = matrix.visit(_apply, _add, fresh)
-        passes += 1
-        report(progress, "compressing")
-        basis, images = np.hstack([basis, fresh]), np.hstack([images, image])
-        values, vectors = np.linalg.eigh(_symmetric(basis.T @ images))
-        previous, curve = curve, square - np.cumsum(values[::-1][:rank])
-        complete = basis.shape[1] >= limit
-        settled = np.all(np.abs(previous - curve) <= _SETTLED * np.abs(curve) + 1e-13 * square)
-        if complete or (settled and basis.shape[1] >= min(_MOST_KEPT * rank, limit)):
-            break
+    krylov = job.recall("subspace") or _first_block(matrix, rank, seed, job)
+    while not krylov.done:
+        krylov = _grow(matrix, krylov, limit, job)
+        job.keep("subspace", krylov)
+    values, vectors = np.linalg.eigh(krylov.gram)
     values = np.maximum(values[::-1], 0.0)
-    basis = basis @ vectors[:, ::-1][:, : _number_kept(values, curve[-1], rank)]
+    kept = _number_kept(values, krylov.curve[-1], rank)
+    basis = krylov.basis @ vectors[:, ::-1][:, :kept]
     basis *= np.where((basis**3).sum(axis=0) < 0, -1.0, 1.0)
-    scores = matrix.collect(_project, basis)
-    passes += 1
-    report(progress, "compressing")
+    job.expect(1)
     return Compression(
-        scores=scores,
+        scores=_scores(matrix, basis, values[:rank], seed, job),
         basis=np.ascontiguousarray(basis.T),
         squared_singular_values=values,
-        square=square,
+        square=krylov.square,
         size=matrix.size,
-        passes=passes,
+        complete=matrix.n_positions <= _MOST_POSITIONS,
     )
+
+
+def _first_block(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> _Krylov:
+    width = min(max(2 * rank, 20), matrix.n_positions, matrix.n_pixels)
+    start = uniform(seed, _STREAM, np.arange(matrix.n_pixels), width) - 0.5
+    job.expect(_MAX_BLOCKS + 2)
+    job.say("compressing")
+    square, image = job.visit(matrix, _apply, _add, np.linalg.qr(start)[0])
+    nothing = np.empty((matrix.n_pixels, 0))
+    return _Krylov(square, image, nothing, np.empty((0, 0)), np.full(rank, np.inf))
+
+
+def _grow(matrix: ScanMatrix, krylov: _Krylov, limit: int, job: Job) -> _Krylov:
+    """Add a block to the subspace, in one pass."""
+    old = krylov.basis
+    fresh = _orthonormal(krylov.image, old)[:, : limit - old.shape[1]]
+    if not fresh.size:
+        return replace(krylov, done=True)
+    _, image = job.visit(matrix, _apply, _add, fresh)
+    basis = np.hstack([old, fresh])
+    columns = basis.T @ image
+    gram = np.block([[krylov.gram, columns[: old.shape[1]]], [columns.T]])
+    gram = (gram + gram.T) / 2
+    leading = np.zeros_like(krylov.curve)
+    found = np.linalg.eigvalsh(gram)[::-1][: len(leading)]
+    leading[: len(found)] = found
+    curve = krylov.square - np.cumsum(leading)
+    tolerance = _SETTLED * np.abs(curve) + 1e-13 * krylov.square
+    settled = bool(np.all(np.abs(krylov.curve - curve) <= tolerance))
+    width, blocks = basis.shape[1], krylov.blocks + 1
+    enough = settled and width >= min(_MOST_KEPT * len(curve), limit)
+    done = width >= limit or enough or blocks >= _MAX_BLOCKS
+    return _Krylov(krylov.square, image, basis, gram, curve, blocks, done)
+
+
+def _scores(
+    matrix: ScanMatrix,
+    basis: NDArray[np.float64],
+    squared_values: NDArray[np.float64],
+    seed: int,
+    job: Job,
+) -> NDArray[np.float64]:
+    found = job.visit(matrix, _project, _join, basis, squared_values, matrix.n_positions, seed)
+    order = np.argsort(np.concatenate([positions for positions, _ in found]))
+    return np.concatenate([scores for _, scores in found])[order]
+
+
+def most_columns(rank: int, limit: int) -> int:
+    """Columns that the subspace has at most, on the way to a number of components."""
+    return min(_MAX_BLOCKS * max(2 * rank, 20), limit)
+
+
+def most_positions(n_positions: int) -> int:
+    """Positions whose scores are kept at most, but for the chances of a sample."""
+    return min(n_positions, _MOST_POSITIONS)
 
 
 def _number_kept(squared_values: NDArray[np.float64], residual: float, rank: int) -> int:
@@ -153,10 +232,42 @@ def _add(
     return a[0] + b[0], a[1] + b[1]
 
 
+Scores = list[tuple[NDArray[np.int64], NDArray[np.float64]]]
+
+
 def _project(
-    rows: NDArray, positions: NDArray[np.int64], basis: NDArray[np.float64]
+    rows: NDArray,
+    positions: NDArray[np.int64],
+    basis: NDArray[np.float64],
+    squared_values: NDArray[np.float64],
+    n_positions: int,
+    seed: int,
+) -> Scores:
+    scores = np.concatenate([x @ basis for x, _ in pieces(rows, positions)])
+    if n_positions <= _MOST_POSITIONS:
+        return [(positions, scores)]
+    chance = _chances(scores, squared_values, n_positions)
+    drawn = uniform(seed, _DRAW_STREAM, positions, 1)[:, 0] < chance
+    return [(positions[drawn], scores[drawn] / np.sqrt(chance[drawn])[:, None])]
+
+
+def _chances(
+    scores: NDArray[np.float64], squared_values: NDArray[np.float64], n_positions: int
 ) -> NDArray[np.float64]:
-    return np.concatenate([x @ basis for x, _ in pieces(rows, positions)])
+    """Chance of each position to be in the sample.
+
+    By leverage scores, which find the few positions of a rare pattern, half mixed with a uniform
+    one (Drineas, Mahoney & Muthukrishnan, SIAM J. Matrix Anal. Appl. 30, 844, 2008; Ma, Mahoney
+    & Yu, J. Mach. Learn. Res. 16, 861, 2015). A position alone decides whether it is drawn: the
+    sample does not depend on the chunks.
+    """
+    used = squared_values[squared_values > _DEPENDENT * squared_values[0]]
+    leverage = (scores[:, : len(used)] ** 2 / used).sum(axis=1) / len(used)
+    return np.minimum(_MOST_POSITIONS * (leverage + 1 / n_positions) / 2, 1.0)
+
+
+def _join(a: Scores, b: Scores) -> Scores:
+    return a + b
 
 
 def _orthonormal(block: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -172,7 +283,3 @@ def _orthonormal(block: NDArray[np.float64], basis: NDArray[np.float64]) -> NDAr
         block, triangle = np.linalg.qr(block - basis @ (basis.T @ block))
         block = block[:, np.abs(np.diag(triangle)) > _DEPENDENT * norms]
     return block
-
-
-def _symmetric(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-    return (matrix + matrix.T) / 2

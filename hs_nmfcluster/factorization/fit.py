@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.iteration import Patterns, Run, iterate, random_runs, solve_maps
-from hs_nmfcluster.factorization.matrix import Progress, ScanMatrix, pieces, report
+from hs_nmfcluster.factorization.iteration import Run, Stack, iterate, random_runs, solve_maps
+from hs_nmfcluster.factorization.job import Job
+from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 
@@ -68,7 +69,7 @@ def fit(
     max_iterations: int = 300,
     ridge: float = 0.0,
     seed: int = 0,
-    progress: Progress | None = None,
+    job: Job | None = None,
 ) -> Fit:
     """Factorize X ≈ C S by the steps 1 to 8 of Kimoto et al. (2024).
 
@@ -94,8 +95,8 @@ def fit(
         Tikhonov term in the solves, in units of the Gram matrix's mean diagonal.
     seed
         The same seed gives the same result, whatever the chunking.
-    progress
-        Called after each pass with a few words on it.
+    job
+        Makes the passes; by default one that nobody watches and that keeps nothing.
 
     Returns
     -------
@@ -114,6 +115,7 @@ def fit(
     >>> fit(ScanMatrix.from_array(scan), 2, restarts=2, tolerance=1e-9).mse < 1e-4
     True
     """
+    job = Job() if job is None else job
     if compressed:
         found = search(
             matrix,
@@ -123,21 +125,14 @@ def fit(
             max_iterations=max_iterations,
             seed=seed,
             ridge=ridge,
-            progress=progress,
+            job=job,
         )
-        result = finish(
-            matrix,
-            found.runs[n_components],
-            found.compression.square,
-            found.solver,
-            pca_mse=found.compression.pca_mse(n_components),
-            passes=found.passes + 1,
-        )
-        report(progress, "maps of the best restart")
-        return result
+        runs, compression = found.runs[n_components], found.compression
+        pca_mse = compression.pca_mse(n_components)
+        return finish(matrix, runs, compression.square, found.solver, pca_mse=pca_mse, job=job)
     rule = SOLVERS[solver]._replace(ridge=ridge)
-    runs, square = random_runs(matrix, n_components, restarts, rule, seed)
-    iterations = iterate(
+    runs, square = random_runs(matrix, n_components, restarts, rule, seed, job)
+    iterate(
         matrix,
         runs,
         square,
@@ -145,9 +140,9 @@ def fit(
         tolerance=tolerance,
         max_iterations=max_iterations,
         seed=seed,
-        progress=progress,
+        job=job,
     )
-    return finish(matrix, runs, square, rule, pca_mse=np.nan, passes=iterations + 2)
+    return finish(matrix, runs, square, rule, pca_mse=np.nan, job=job)
 
 
 def finish(
@@ -157,13 +152,16 @@ def finish(
     solver: Solver,
     *,
     pca_mse: float,
-    passes: int,
+    job: Job,
 ) -> Fit:
     """Compute maps and residual of the best run in one pass, and sort by the maps' norm."""
     restart_mse = np.array([run.best_mse for run in runs])
     best = int(np.argmin(restart_mse))
     patterns = runs[best].best_patterns.astype(np.float64)
-    rows = matrix.collect(_maps_and_residual, patterns, solver)
+    job.expect(1)
+    stack = Stack.of([patterns])
+    rows = job.once("maps", lambda: job.collect(matrix, _maps_and_residual, stack, solver))
+    job.say("maps of the best restart")
     maps, residual = rows[:, :-1], rows[:, -1]
     order = np.argsort(-np.linalg.norm(maps, axis=0), kind="stable")
     maps, patterns = maps[:, order], patterns[order]
@@ -181,17 +179,17 @@ def finish(
         best=best,
         mean_square=square / matrix.size,
         pca_mse=pca_mse,
-        passes=passes,
+        passes=job.passes,
     )
 
 
 def _maps_and_residual(
-    rows: NDArray, positions: NDArray[np.int64], patterns: Patterns, solver: Solver
+    rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
 ) -> NDArray[np.float64]:
     """Rows of C and, in a last column, the squared residual of each position."""
     parts = []
     for x, _ in pieces(rows, positions):
-        (maps,), _ = solve_maps(x, [patterns], solver)
-        residual = ((x - maps.T @ patterns) ** 2).sum(axis=1)
+        (maps,), _ = solve_maps(x, stack, solver)
+        residual = ((x - maps.T @ stack.patterns) ** 2).sum(axis=1)
         parts.append(np.column_stack([maps.T, residual]))
     return np.concatenate(parts)

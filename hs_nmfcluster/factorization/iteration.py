@@ -8,13 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.matrix import Progress, ScanMatrix, pieces, report
+from hs_nmfcluster.factorization.job import Job
+from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.start import uniform
 from hs_nmfcluster.factorization.updates import Solver, normalise
 
 # The change of MSE can pass through zero where a clipped run turns from rising to falling; a
 # run has converged when the change is small twice in succession.
 _CALM_ITERATIONS = 2
+# A guess for the progress bar, until there is something to go by.
+_USUAL_ITERATIONS = 10
 # Change of the MSE relative to the mean square that no data are exact enough to show.
 _ROUNDING = 1e-11
 
@@ -85,8 +88,36 @@ class RunSums:
         return max(square - 2 * self.overlap + model_square, 0.0) / size
 
 
+@dataclass(frozen=True)
+class Stack:
+    """Patterns of many runs, one above the other, so that their products are wide ones.
+
+    Parameters
+    ----------
+    patterns
+        S of all runs, ``(K, n_pixels)`` float64.
+    grams
+        S Sᵀ of each run.
+    """
+
+    patterns: NDArray[np.float64]
+    grams: list[NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, patterns: Sequence[Patterns]) -> "Stack":
+        """Put the patterns of several runs together."""
+        whole = np.concatenate(patterns).astype(np.float64, copy=False)
+        edges = np.cumsum([len(S) for S in patterns])[:-1]
+        return cls(whole, [S @ S.T for S in np.split(whole, edges)])
+
+    @property
+    def edges(self) -> NDArray[np.int64]:
+        """Rows at which one run's patterns end and the next one's begin."""
+        return np.cumsum([len(gram) for gram in self.grams])[:-1]
+
+
 def random_runs(
-    matrix: ScanMatrix, n_components: int, restarts: int, solver: Solver, seed: int
+    matrix: ScanMatrix, n_components: int, restarts: int, solver: Solver, seed: int, job: Job
 ) -> tuple[list[Run], float]:
     """Start from maps of uniform random numbers (steps 2 to 4 of the paper), in one pass.
 
@@ -95,12 +126,16 @@ def random_runs(
     list of Run, float
         The runs, and ‖X‖².
     """
-    square, sums = matrix.visit(_start_sums, _add_starts, seed, restarts, n_components)
-    patterns = [normalise(solver.solve(s.projections, s.map_gram)) for s in sums]
-    runs = [Run(S, stream) for stream, S in enumerate(patterns)]
-    for run in runs:
-        _reseed(run, seed)
-    return runs, square
+
+    def start() -> tuple[list[Run], float]:
+        square, sums = job.visit(matrix, _start_sums, _add_starts, seed, restarts, n_components)
+        patterns = [normalise(solver.solve(s.projections, s.map_gram)) for s in sums]
+        runs = [Run(S, stream) for stream, S in enumerate(patterns)]
+        for run in runs:
+            _reseed(run, seed)
+        return runs, square
+
+    return job.once("start", start)
 
 
 def iterate(
@@ -112,8 +147,8 @@ def iterate(
     tolerance: float,
     max_iterations: int,
     seed: int,
-    progress: Progress | None = None,
-) -> int:
+    job: Job,
+) -> None:
     """Advance all runs together, a pass over the data an iteration, until all have converged.
 
     With S fixed, a row of C depends on its own row of X alone. So one visit of a block gives its
@@ -132,42 +167,71 @@ def iterate(
         The update rule.
     tolerance, max_iterations, seed
         As in :func:`~hs_nmfcluster.factorization.fit.fit`.
-    progress
-        Called after each pass with a few words on it.
-
-    Returns
-    -------
-    int
-        Passes over the data.
+    job
+        Makes the passes. Where it was told to return what there is, Ctrl-C ends the iteration.
     """
     rounding = _ROUNDING * square / matrix.size
-    live = [run for run in runs if not run.converged]
-    for iteration in range(1, max_iterations + 1):
-        patterns = [run.patterns for run in live]
-        sums = matrix.visit(_iteration_sums, _add_all, patterns, solver)
+    done = _resume(runs, job)
+    for iteration in range(done + 1, max_iterations + 1):
+        live = [run for run in runs if not run.converged]
+        if not live:
+            break
+        left = min(_iterations_left(live, tolerance), max_iterations - iteration + 1)
+        job.expect(left + 1)
+        stack = Stack.of([run.patterns for run in live])
+        try:
+            sums = job.visit(matrix, _iteration_sums, _add_all, stack, solver)
+        except KeyboardInterrupt:
+            if job.on_interrupt == "raise":
+                raise
+            job.stopped = True
+            break
         for run, total in zip(live, sums, strict=True):
             run.record(total.mse(run.patterns, square, matrix.size), tolerance, rounding)
-        going = [(run, total) for run, total in zip(live, sums, strict=True) if not run.converged]
-        live = [run for run, _ in going]
-        report(progress, f"MSE {min(run.best_mse for run in runs):.6g}, {len(live)} runs left")
-        if not live or iteration == max_iterations:
-            break
-        for run, total in going:
-            _advance(run, total, solver, seed)
-    return iteration
+            if not run.converged and iteration < max_iterations:
+                _advance(run, total, solver, seed)
+        going = sum(not run.converged for run in live)
+        job.say(f"MSE {min(run.best_mse for run in runs):.6g}, {going} runs left")
+        job.keep("iteration", (iteration, list(runs)))
 
 
-def evaluate(matrix: ScanMatrix, runs: Sequence[Run], square: float, solver: Solver) -> None:
+def _iterations_left(runs: Sequence[Run], tolerance: float) -> int:
+    """Guess how many iterations are left, from how the changes of the MSE shrink."""
+    guesses = []
+    for run in runs:
+        changes = np.abs(np.diff(run.history[-3:]))
+        if len(changes) < 2 or not 0 < changes[1] < changes[0]:
+            return _USUAL_ITERATIONS
+        missing = np.log(max(changes[1] / (tolerance * run.history[-1] or 1.0), 1.0))
+        guesses.append(_CALM_ITERATIONS + int(missing / np.log(changes[0] / changes[1])))
+    return max(guesses)
+
+
+def _resume(runs: Sequence[Run], job: Job) -> int:
+    """Put runs where a stopped job left them, and return the iterations that it had made."""
+    iteration, stopped = job.recall("iteration") or (0, [])
+    for run, state in zip(runs, stopped, strict=False):
+        vars(run).update(vars(state))
+    return int(iteration)
+
+
+def evaluate(
+    matrix: ScanMatrix, runs: Sequence[Run], square: float, solver: Solver, job: Job
+) -> None:
     """Record the true MSE of all runs in one pass, without a step.
 
     Needs no sums of the size of the patterns, so hundreds of runs fit.
     """
-    patterns = [run.patterns for run in runs]
-    sums = matrix.visit(_evaluation_sums, _add_evaluations, patterns, solver)
+    stack = Stack.of([run.patterns for run in runs])
+    sums = job.once(
+        "evaluation",
+        lambda: job.visit(matrix, _evaluation_sums, _add_evaluations, stack, solver),
+    )
     for run, (overlap, map_gram) in zip(runs, sums, strict=True):
         nothing = np.empty((0, 0))
         total = RunSums(nothing, map_gram, overlap)
         run.record(total.mse(run.patterns, square, matrix.size), 0.0, 0.0)
+    job.say("true MSE of all starts")
 
 
 def _advance(run: Run, sums: RunSums, solver: Solver, seed: int) -> None:
@@ -198,17 +262,17 @@ def _start_sums(
 
 
 def _iteration_sums(
-    rows: NDArray, positions: NDArray[np.int64], patterns: list[Patterns], solver: Solver
+    rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
 ) -> list[RunSums]:
-    parts = (_sums_of(x, *solve_maps(x, patterns, solver)) for x, _ in pieces(rows, positions))
+    parts = (_sums_of(x, *solve_maps(x, stack, solver)) for x, _ in pieces(rows, positions))
     return reduce(_add_all, parts)
 
 
 def _evaluation_sums(
-    rows: NDArray, positions: NDArray[np.int64], patterns: list[Patterns], solver: Solver
+    rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
 ) -> list[tuple[float, NDArray[np.float64]]]:
     def of_piece(x: NDArray) -> list[tuple[float, NDArray[np.float64]]]:
-        maps, overlaps = solve_maps(x, patterns, solver)
+        maps, overlaps = solve_maps(x, stack, solver)
         return [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
 
     return reduce(_add_evaluations, (of_piece(x) for x, _ in pieces(rows, positions)))
@@ -221,7 +285,7 @@ def _add_evaluations(
 
 
 def solve_maps(
-    x: NDArray[Any], patterns: Sequence[Patterns], solver: Solver
+    x: NDArray[Any], stack: Stack, solver: Solver
 ) -> tuple[list[NDArray[Any]], list[float]]:
     """Compute Cᵀ of every run for some rows of X, all products in one wide one.
 
@@ -230,9 +294,8 @@ def solve_maps(
     list of numpy.ndarray, list of float
         Cᵀ ``(k, n)`` and ⟨X Sᵀ, C⟩ of every run.
     """
-    edges = np.cumsum([len(S) for S in patterns])[:-1]
-    products = np.split(np.concatenate(patterns) @ x.T, edges)
-    maps = [solver.solve(p, S @ S.T) for p, S in zip(products, patterns, strict=True)]
+    products = np.split(stack.patterns @ x.T, stack.edges)
+    maps = [solver.solve(p, gram) for p, gram in zip(products, stack.grams, strict=True)]
     overlaps = [float(np.einsum("kn,kn->", p, c)) for p, c in zip(products, maps, strict=True)]
     return maps, overlaps
 

@@ -1,14 +1,12 @@
-"""A scan as a positions × pixels matrix in blocks of rows, and one pass over it.
+"""A scan as a positions × pixels matrix in blocks of rows.
 
-Whatever is computed from a scan is a *task* on each block and a *merge* of two results. This
-module knows nothing of what the tasks do, and the tasks know nothing of where they run: NumPy
-data are visited block by block, dask data become one graph that the user's scheduler computes.
+This module knows nothing of what is done with the blocks nor where; passes over them are
+:mod:`~hs_nmfcluster.factorization.job`'s.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import reduce
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import dask
 import dask.array as da
@@ -16,23 +14,33 @@ import numpy as np
 from dask.delayed import Delayed
 from numpy.typing import NDArray
 
-T = TypeVar("T")
-# Called after each pass over the data with a few words on how things stand.
-Progress = Callable[[str], None]
+from hs_nmfcluster.factorization.chunks import CHUNK_BYTES, whole_patterns
 
 # Rows are handled in float64 in pieces of this size: large enough for BLAS to run at its peak,
 # small enough that the copy costs little beside the data.
-_PIECE_BYTES = 32 * 2**20
-# Chunks beyond this are split before reading, and smaller ones are read together.
-_CHUNK_BYTES = 64 * 2**20
+PIECE_BYTES = 32 * 2**20
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of the matrix: data (or a promise of them) and the positions they belong to."""
+    """Some rows of the matrix: data (or a promise of them) and the positions they belong to.
+
+    Parameters
+    ----------
+    rows
+        ``(n, n_pixels)``.
+    positions
+        Flat indices into the scan, ``(n,)``.
+    n_bytes
+        What is read from the source for it, masked pixels included.
+    ends_chunk
+        Whether the next block needs nothing of what the source's chunks of this one hold.
+    """
 
     rows: NDArray | Delayed
     positions: NDArray[np.int64]
+    n_bytes: int
+    ends_chunk: bool = True
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,10 @@ class ScanMatrix:
         Flat indices into the scan (array order) of all kept positions, ascending.
     n_pixels
         Kept pixels.
+    scan_shape
+        Shape of the scan, masked positions included.
+    dtype
+        Of the rows.
 
     Notes
     -----
@@ -58,6 +70,8 @@ class ScanMatrix:
     blocks: tuple[Block, ...]
     positions: NDArray[np.int64]
     n_pixels: int
+    scan_shape: tuple[int, ...]
+    dtype: np.dtype
 
     @classmethod
     def from_array(
@@ -65,6 +79,7 @@ class ScanMatrix:
         data: NDArray | da.Array,
         navigation_mask: NDArray[np.bool_] | None = None,
         signal_mask: NDArray[np.bool_] | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
     ) -> "ScanMatrix":
         """Take ``(…, n_v, n_u)`` data apart, without computing anything of a dask array.
 
@@ -74,6 +89,8 @@ class ScanMatrix:
             NumPy or dask array whose last two axes are the detector's.
         navigation_mask, signal_mask
             True = left out, in array order; None keeps everything.
+        chunk_bytes
+            Size of the chunks to read a dask array in, as far as its own chunks allow.
         """
         scan_shape = data.shape[:-2]
         n_positions = int(np.prod(scan_shape, dtype=np.int64))
@@ -81,11 +98,12 @@ class ScanMatrix:
         pixels = None if signal_mask is None else np.flatnonzero(~signal_mask.ravel())
         n_pixels = int(np.prod(data.shape[-2:])) if pixels is None else len(pixels)
         if isinstance(data, da.Array):
-            found = _split_dask(data, keep, pixels)
+            found = _split_dask(data, keep, pixels, chunk_bytes)
         else:
             found = _split_numpy(data, keep, pixels)
         blocks = tuple(block for block in found if len(block.positions))
-        return cls(blocks, np.flatnonzero(keep), n_pixels)
+        dtype = data.dtype.newbyteorder("=")
+        return cls(blocks, np.flatnonzero(keep), n_pixels, scan_shape, dtype)
 
     @property
     def n_positions(self) -> int:
@@ -97,64 +115,52 @@ class ScanMatrix:
         """Number of elements."""
         return self.n_positions * self.n_pixels
 
-    def visit(self, task: Callable[..., T], merge: Callable[[T, T], T], *shared: Any) -> T:
-        """Make one pass over the data.
-
-        Parameters
-        ----------
-        task
-            Called as ``task(rows, positions, *shared)`` for every block.
-        merge
-            Combines the results of two tasks; must not care for their order beyond rounding.
-        *shared
-            What every task needs, handed to the scheduler once.
-        """
-        if not self._is_lazy:
-            return reduce(merge, (task(b.rows, b.positions, *shared) for b in self.blocks))
-        promises = [dask.delayed(item, pure=False, traverse=False) for item in shared]
-        lazy_task = dask.delayed(task, pure=False, traverse=False)
-        parts = [lazy_task(b.rows, b.positions, *promises) for b in self.blocks]
-        (result,) = dask.compute(_merge_tree(parts, dask.delayed(merge, pure=False)))
-        return result
-
-    def collect(self, task: Callable[..., NDArray], *shared: Any) -> NDArray:
-        """Make one pass in which every row gives a row of results.
-
-        Parameters
-        ----------
-        task
-            Called as ``task(rows, positions, *shared)``, returns ``(n, …)`` for n rows.
-        *shared
-            What every task needs.
-
-        Returns
-        -------
-        numpy.ndarray
-            ``(n_positions, …)`` in the order of :attr:`positions`.
-        """
-        pairs = self.visit(_KeepPositions(task), lambda a, b: a + b, *shared)
-        positions = np.concatenate([p for p, _ in pairs])
-        return np.concatenate([values for _, values in pairs])[np.argsort(positions)]
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the rows take, in their own dtype."""
+        return self.size * self.dtype.itemsize
 
     @property
-    def _is_lazy(self) -> bool:
+    def is_lazy(self) -> bool:
+        """Whether blocks are promises."""
         return any(isinstance(block.rows, Delayed) for block in self.blocks)
 
+    def with_rows(self, rows: Sequence[Any]) -> "ScanMatrix":
+        """Return the same matrix with each block's rows replaced, by ones that are in memory."""
+        held = zip(self.blocks, rows, strict=True)
+        blocks = tuple(replace(block, rows=own, ends_chunk=True) for block, own in held)
+        return replace(self, blocks=blocks)
 
-def report(progress: Progress | None, message: str) -> None:
-    """Tell whoever watches that a pass is done."""
-    if progress is not None:
-        progress(message)
+    def without_pixels(self, mask: NDArray[np.bool_]) -> "ScanMatrix":
+        """Return the matrix without some of its pixels; of rows that are in memory.
 
+        Parameters
+        ----------
+        mask
+            True = left out, of as many elements as there are pixels.
+        """
+        pixels = np.flatnonzero(~mask.ravel())
+        rows = [np.take(block.rows, pixels, axis=1) for block in self.blocks]
+        return replace(self.with_rows(rows), n_pixels=len(pixels))
 
-@dataclass(frozen=True)
-class _KeepPositions:
-    task: Callable[..., NDArray]
+    def segments(self, first: int, at_least: int) -> Iterator[tuple[Block, ...]]:
+        """Hand out blocks to be computed together, never parting what one chunk has to be read for.
 
-    def __call__(
-        self, rows: NDArray, positions: NDArray[np.int64], *shared: Any
-    ) -> list[tuple[NDArray[np.int64], NDArray]]:
-        return [(positions, self.task(rows, positions, *shared))]
+        Parameters
+        ----------
+        first
+            Index of the block to begin with.
+        at_least
+            Number of blocks, where there are as many.
+        """
+        segment: list[Block] = []
+        for block in self.blocks[first:]:
+            segment.append(block)
+            if block.ends_chunk and len(segment) >= at_least:
+                yield tuple(segment)
+                segment = []
+        if segment:
+            yield tuple(segment)
 
 
 def split_rows(
@@ -169,7 +175,7 @@ def split_rows(
     positions
         ``(n,)``.
     """
-    step = max(1, _PIECE_BYTES // (8 * max(rows.shape[1], 1)))
+    step = max(1, PIECE_BYTES // (8 * max(rows.shape[1], 1)))
     for start in range(0, len(rows), step):
         yield rows[start : start + step], positions[start : start + step]
 
@@ -187,93 +193,42 @@ def pieces(
         yield part.astype(np.float64), where
 
 
-def _merge_tree(parts: Sequence[Delayed], merge: Callable[..., Delayed]) -> Delayed:
-    while len(parts) > 1:
-        pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-        parts = [merge(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
-    return parts[0]
-
-
 def _select(data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None) -> NDArray:
     rows = data.reshape(-1, data.shape[-2] * data.shape[-1])
     if not keep.all():
         rows = rows[keep]
     if pixels is not None:
-        rows = rows[:, pixels]
+        rows = np.take(rows, pixels, axis=1)
     return rows.astype(rows.dtype.newbyteorder("="), copy=False)
 
 
 def _split_numpy(
     data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None
 ) -> Iterator[Block]:
+    n_bytes = data.dtype.itemsize * int(np.prod(data.shape[-2:]))
     for rows, positions in split_rows(_select(data, keep, pixels), np.flatnonzero(keep)):
-        yield Block(rows, positions)
+        yield Block(rows, positions, len(rows) * n_bytes)
 
 
 def _split_dask(
-    data: da.Array, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None
+    data: da.Array,
+    keep: NDArray[np.bool_],
+    pixels: NDArray[np.int64] | None,
+    chunk_bytes: int,
 ) -> Iterator[Block]:
-    data = whole_patterns(data)
+    source_edges = set(np.cumsum(data.chunks[0])) if data.ndim > 2 else set()
+    data = whole_patterns(data, chunk_bytes)
     flat = np.arange(keep.size).reshape(data.shape[:-2])
     edges = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in data.chunks[:-2]]
     select = dask.delayed(_select, pure=False)
     chunks = data.to_delayed().reshape(data.numblocks[:-2])
+    n_bytes = data.dtype.itemsize * int(np.prod(data.shape[-2:]))
+    last_of_row = data.numblocks[1:-2]
     for index in np.ndindex(*data.numblocks[:-2]):
         part = tuple(slice(e[i], e[i + 1]) for e, i in zip(edges, index, strict=True))
         positions = flat[part].ravel()
         kept = keep[positions]
-        yield Block(select(chunks[index], kept, pixels), positions[kept])
-
-
-def map_patterns(
-    function: Callable[..., NDArray],
-    data: NDArray | da.Array,
-    *shared: Any,
-    shape: tuple[int, ...],
-) -> NDArray | da.Array:
-    """Apply a function to all patterns, chunk by chunk; lazy data give a lazy result.
-
-    Parameters
-    ----------
-    function
-        ``function(patterns, *shared)`` from ``(…, n_v, n_u)`` to ``(…, *shape)``.
-    data
-        ``(…, n_v, n_u)``.
-    *shared
-        Further arguments of the function.
-    shape
-        What becomes of each pattern's shape: of length 2, or empty.
-    """
-    if not isinstance(data, da.Array):
-        return function(data, *shared)
-    data = whole_patterns(data)
-    dropped = () if shape else (data.ndim - 2, data.ndim - 1)
-    chunks = data.chunks[:-2] + tuple((n,) for n in shape)
-    sample = function(np.ones((1, *data.shape[-2:]), data.dtype.newbyteorder("=")), *shared)
-    # Without `meta` dask would call the function on an empty array to learn its result's type.
-    meta = np.empty((0,) * (data.ndim - len(dropped)), sample.dtype)
-    return da.map_blocks(
-        lambda block: function(block, *shared), data, chunks=chunks, drop_axis=dropped, meta=meta
-    )
-
-
-def whole_patterns(data: da.Array) -> da.Array:
-    """Rechunk so that each chunk holds whole patterns and is of a sensible size.
-
-    Parameters
-    ----------
-    data
-        ``(…, n_v, n_u)`` in whatever chunks the reader gave.
-
-    Returns
-    -------
-    dask.array.Array
-        The same data; nothing is read.
-    """
-    data = data.rechunk({-1: -1, -2: -1})
-    largest = int(np.prod([max(sizes) for sizes in data.chunks])) * data.dtype.itemsize
-    many_small = data.npartitions > 64 and largest < _CHUNK_BYTES // 8
-    if largest <= 4 * _CHUNK_BYTES and not many_small:
-        return data
-    scan_axes = dict.fromkeys(range(data.ndim - 2), "auto")
-    return data.rechunk(scan_axes, block_size_limit=_CHUNK_BYTES)
+        ends_row = all(i == n - 1 for i, n in zip(index[1:], last_of_row, strict=True))
+        ends_chunk = not index or (ends_row and edges[0][index[0] + 1] in source_edges)
+        rows = select(chunks[index], kept, pixels)
+        yield Block(rows, positions[kept], len(positions) * n_bytes, bool(ends_chunk))

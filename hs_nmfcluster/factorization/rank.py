@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.iteration import Run
-from hs_nmfcluster.factorization.matrix import Progress, ScanMatrix
+from hs_nmfcluster.factorization.job import Job
+from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.stability import pattern_stability
 
@@ -62,7 +63,7 @@ def rank_curves(
     restarts: int,
     tolerance: float,
     seed: int,
-    progress: Progress | None = None,
+    job: Job | None = None,
 ) -> RankCurves:
     """Factorize a scan at every rank, all in the same passes over the data.
 
@@ -78,13 +79,14 @@ def rank_curves(
         As in :func:`~hs_nmfcluster.factorization.fit.fit`.
     seed
         The same seed gives the same result.
-    progress
-        Called after each pass.
+    job
+        Makes the passes; by default one that nobody watches and that keeps nothing.
 
     Returns
     -------
     RankCurves
     """
+    job = Job() if job is None else job
     found = search(
         matrix,
         [int(rank) for rank in ranks],
@@ -92,7 +94,7 @@ def rank_curves(
         tolerance=tolerance,
         max_iterations=_POLISHING_PASSES,
         seed=seed,
-        progress=progress,
+        job=job,
     )
     runs = [found.runs[int(rank)] for rank in ranks]
     best = [min(of_rank, key=lambda run: run.best_mse) for of_rank in runs]
@@ -102,7 +104,7 @@ def rank_curves(
         pca_mse=np.array([found.compression.pca_mse(int(rank)) for rank in ranks]),
         stability=np.array([_stability(b, r) for b, r in zip(best, runs, strict=True)]),
         patterns=[run.best_patterns.astype(np.float64) for run in best],
-        passes=found.passes,
+        passes=job.passes,
     )
 
 

@@ -87,7 +87,6 @@ class Factorization:
         detector_mask: NDArray[np.bool_],
         center: tuple[float, float],
         settings: dict[str, Any],
-        passes: int,
     ) -> "Factorization":
         """Put the rows and columns that masks left out back in place."""
         scan_shape, k = axes.scan_shape(scan), len(result.patterns)
@@ -112,7 +111,7 @@ class Factorization:
             position_mse=maps[-1],
             center=center,
             best_restart=result.best,
-            passes=passes,
+            passes=result.passes,
             settings=settings,
         )
 

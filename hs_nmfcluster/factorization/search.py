@@ -9,12 +9,13 @@ import numpy as np
 from hs_nmfcluster.factorization.compression import Compression, compress
 from hs_nmfcluster.factorization.exploration import explore, svd_start, turned_start
 from hs_nmfcluster.factorization.iteration import Run, evaluate, iterate
-from hs_nmfcluster.factorization.matrix import Progress, ScanMatrix, report
+from hs_nmfcluster.factorization.job import Job
+from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 
 # Restarts of each rank that are polished on the data. Which of the best few wins is decided by
 # less than polishing changes.
-_FINALISTS = 2
+FINALISTS = 2
 # How far all starts converge before the best are chosen: far enough to tell them apart, at a
 # tenth of the work.
 _EXPLORING_TOLERANCE = 1e-4
@@ -33,14 +34,11 @@ class Search:
         The compressed scan.
     solver
         The rule of polishing.
-    passes
-        Passes over the data.
     """
 
     runs: dict[int, list[Run]]
     compression: Compression
     solver: Solver
-    passes: int
 
 
 def search(
@@ -52,7 +50,7 @@ def search(
     max_iterations: int,
     seed: int,
     ridge: float = 0.0,
-    progress: Progress | None = None,
+    job: Job,
 ) -> Search:
     """Find the best factorizations of each rank.
 
@@ -72,14 +70,14 @@ def search(
         The same seed gives the same result.
     ridge
         Tikhonov term of polishing, see :class:`~hs_nmfcluster.factorization.updates.Solver`.
-    progress
-        Called after each pass.
+    job
+        Makes the passes.
 
     Returns
     -------
     Search
     """
-    compression = compress(matrix, max(ranks), seed=seed, progress=progress)
+    compression = compress(matrix, max(ranks), seed=seed, job=job)
     starts = [
         partial(turned_start, compression, rank, seed, stream)
         if stream
@@ -87,14 +85,17 @@ def search(
         for rank in ranks
         for stream in range(restarts)
     ]
-    patterns = iter(explore(compression, starts, tolerance=max(tolerance, _EXPLORING_TOLERANCE)))
+    exploring = max(tolerance, _EXPLORING_TOLERANCE)
+    patterns = iter(
+        job.once("exploration", lambda: explore(compression, starts, tolerance=exploring))
+    )
     runs = {rank: [Run(next(patterns), stream) for stream in range(restarts)] for rank in ranks}
     solver = SOLVERS["hals"]._replace(ridge=ridge)
-    evaluate(matrix, [run for rank in ranks for run in runs[rank]], compression.square, solver)
-    report(progress, "true MSE of all starts")
+    job.expect(min(max_iterations, 10) + 2)
+    evaluate(matrix, [run for rank in ranks for run in runs[rank]], compression.square, solver, job)
     finalists = [run for rank in ranks for run in _best(runs[rank])]
-    _refine(compression, finalists, tolerance)
-    polishing = iterate(
+    _refine(compression, finalists, tolerance, job)
+    iterate(
         matrix,
         finalists,
         compression.square,
@@ -102,17 +103,18 @@ def search(
         tolerance=tolerance,
         max_iterations=max_iterations,
         seed=seed,
-        progress=progress,
+        job=job,
     )
-    return Search(runs, compression, solver, compression.passes + 1 + polishing)
+    return Search(runs, compression, solver)
 
 
-def _refine(compression: Compression, runs: Sequence[Run], tolerance: float) -> None:
+def _refine(compression: Compression, runs: Sequence[Run], tolerance: float, job: Job) -> None:
     starts = [partial(np.copy, run.patterns) for run in runs]
-    for run, patterns in zip(runs, explore(compression, starts, tolerance=tolerance), strict=True):
+    refined = job.once("refinement", lambda: explore(compression, starts, tolerance=tolerance))
+    for run, patterns in zip(runs, refined, strict=True):
         run.patterns = patterns
 
 
 def _best(runs: Sequence[Run]) -> list[Run]:
     order = np.argsort([run.best_mse for run in runs], kind="stable")
-    return [runs[i] for i in order[:_FINALISTS]]
+    return [runs[i] for i in order[:FINALISTS]]

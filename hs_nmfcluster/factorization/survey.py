@@ -8,6 +8,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix, split_rows
 
 # Position of what does not occur.
@@ -81,10 +82,24 @@ def survey(data: NDArray | da.Array, navigation_mask: NDArray[np.bool_] | None =
     [[0, 1], [0, 0]]
     """
     matrix = ScanMatrix.from_array(data, navigation_mask)
-    flat = matrix.visit(_survey_rows, add)
-    shape = data.shape[-2:]
+    return survey_matrix(matrix, data.shape[-2:], Job())
+
+
+def survey_matrix(matrix: ScanMatrix, pattern_shape: tuple[int, ...], job: Job) -> Survey:
+    """Do the same for a scan as a matrix of whole patterns.
+
+    Parameters
+    ----------
+    matrix
+        Without a detector mask.
+    pattern_shape
+        ``(n_v, n_u)``.
+    job
+        Makes the pass.
+    """
+    flat = job.once("survey", lambda: job.visit(matrix, _survey_rows, add))
     arrays = ("total", "invalid", "negative", "minimum", "maximum", "first_invalid")
-    grids = {name: getattr(flat, name).reshape(shape) for name in arrays}
+    grids = {name: getattr(flat, name).reshape(pattern_shape) for name in arrays}
     return Survey(n_positions=flat.n_positions, **grids)
 
 

@@ -7,9 +7,10 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from scans import counts
+from scans import Watcher, counts
 
 from hs_nmfcluster.factorization.fit import fit as any_fit
+from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.start import uniform
 
@@ -206,18 +207,18 @@ class TestStopping:
 
     @pytest.mark.parametrize("compressed", [False, True])
     def test_passes_are_told(self, compressed):
-        told = []
+        job = Job(Watcher())
         found = any_fit(
             matrix_of(counts()),
             3,
             restarts=3,
             compressed=compressed,
             tolerance=1e-3,
-            progress=told.append,
+            job=job,
         )
-        # The first and the last pass of the paper's procedure are short of news.
-        assert found.passes - 2 <= len(told) <= found.passes
-        assert all(told)
+        assert job.progress.passes == pytest.approx(found.passes)
+        assert job.progress.expected[-1] == pytest.approx(found.passes)
+        assert job.progress.said[-1] == "maps of the best restart"
 
 
 class TestPasses:

@@ -3,7 +3,9 @@ import numpy as np
 import pytest
 from scans import CHUNKS, counts
 
-from hs_nmfcluster.factorization.matrix import ScanMatrix, map_patterns, pieces, whole_patterns
+from hs_nmfcluster.factorization.chunks import map_patterns, whole_patterns
+from hs_nmfcluster.factorization.job import Job
+from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 
 
 def take_rows(rows, _):
@@ -19,7 +21,7 @@ class TestCollect:
     def test_rows_in_order(self, chunks):
         data = counts()
         matrix = ScanMatrix.from_array(da.from_array(data, chunks=chunks))
-        np.testing.assert_array_equal(matrix.collect(take_rows), data.reshape(30, 63))
+        np.testing.assert_array_equal(Job().collect(matrix, take_rows), data.reshape(30, 63))
 
     @pytest.mark.parametrize("chunks", [None, (2, 4, 3, 9)])
     def test_masks(self, chunks):
@@ -30,7 +32,7 @@ class TestCollect:
         source = data if chunks is None else da.from_array(data, chunks=chunks)
         matrix = ScanMatrix.from_array(source, left_out, dark)
         expected = data[~left_out][:, ~dark]
-        np.testing.assert_array_equal(matrix.collect(take_rows), expected)
+        np.testing.assert_array_equal(Job().collect(matrix, take_rows), expected)
         assert (matrix.n_positions, matrix.n_pixels) == expected.shape
         assert matrix.size == expected.size
         np.testing.assert_array_equal(matrix.positions, np.flatnonzero(~left_out))
@@ -39,7 +41,7 @@ class TestCollect:
     def test_native_byte_order(self, chunks):
         data = counts().astype(">u2")
         source = data if chunks is None else da.from_array(data, chunks=chunks)
-        rows = ScanMatrix.from_array(source).collect(take_rows)
+        rows = Job().collect(ScanMatrix.from_array(source), take_rows)
         assert rows.dtype == "=u2"
         np.testing.assert_array_equal(rows, data.reshape(30, 63))
 
@@ -49,13 +51,13 @@ class TestVisit:
     def test_sum(self, chunks):
         data = counts()
         source = data if chunks is None else da.from_array(data, chunks=chunks)
-        found = ScanMatrix.from_array(source).visit(add_up, np.add, 2.0)
+        found = Job().visit(ScanMatrix.from_array(source), add_up, np.add, 2.0)
         np.testing.assert_allclose(found, 2.0 * data.reshape(30, 63).sum(axis=0))
 
 
 class TestPieces:
     def test_small_pieces_cover_all_rows(self, monkeypatch):
-        monkeypatch.setattr("hs_nmfcluster.factorization.matrix._PIECE_BYTES", 8 * 6 * 4)
+        monkeypatch.setattr("hs_nmfcluster.factorization.matrix.PIECE_BYTES", 8 * 6 * 4)
         rows = np.arange(66, dtype="u1").reshape(11, 6)
         found = list(pieces(rows, np.arange(11)))
         assert [len(x) for x, _ in found] == [4, 4, 3]

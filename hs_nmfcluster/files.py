@@ -1,0 +1,54 @@
+"""Files and folders that are written whole or not at all."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a path to write to, which takes the place of `path` only when all went well.
+
+    Whatever ends the writing, an interrupt too, leaves nothing behind but the old file.
+
+    Parameters
+    ----------
+    path
+        File, or folder of a ``.zspy`` store, to write or replace.
+
+    Yields
+    ------
+    pathlib.Path
+        Of the same name, in a temporary folder beside it.
+    """
+    folder = path.parent / f".writing-{uuid4().hex[:8]}"
+    # Not `tempfile`, whose folder stays if an interrupt comes just after it was made.
+    try:
+        folder.mkdir()
+        temporary = folder / path.name
+        yield temporary
+        if path.is_dir():
+            _replace_folder(path, temporary, folder / "old")
+        else:
+            temporary.replace(path)
+    finally:
+        _remove(folder)
+
+
+def _replace_folder(path: Path, new: Path, old: Path) -> None:
+    path.rename(old)
+    try:
+        new.rename(path)
+    except BaseException:
+        old.rename(path)
+        raise
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except KeyboardInterrupt:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
