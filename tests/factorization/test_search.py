@@ -191,9 +191,7 @@ class TestEvaluate:
         one, another = Run(S, 0), Run(S, 0)
         solver, job = SOLVERS["hals"], Job()
         evaluate(matrix, [one], square, solver, job)
-        iterate(
-            matrix, [another], square, solver, tolerance=1, max_iterations=1, seed=0, job=job
-        )
+        iterate(matrix, [another], square, solver, tolerance=1, max_iterations=1, seed=0, job=job)
         assert one.history == pytest.approx(another.history, rel=1e-12)
 
 
