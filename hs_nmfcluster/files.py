@@ -6,6 +6,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+_WRITING = ".writing-"
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether something is what a killed process was writing."""
+    return path.name.startswith(_WRITING)
+
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
@@ -23,7 +30,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     pathlib.Path
         Of the same name, in a temporary folder beside it.
     """
-    folder = path.parent / f".writing-{uuid4().hex[:8]}"
+    folder = path.parent / f"{_WRITING}{uuid4().hex[:8]}"
     # Not `tempfile`, whose folder stays if an interrupt comes just after it was made.
     try:
         folder.mkdir()

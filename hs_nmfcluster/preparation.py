@@ -162,7 +162,6 @@ def prepare(
         matrix, reads = job.hold(matrix), 2
     _report_negative(look, mask.array)
     held = fits or not whole.is_lazy
-    needs = _needs(matrix, demand, workers)
     for line in _described(position, how, mask, look.mean, matrix, held, needs, lazy):
         tell(job, conduct, line)
     return Prepared(matrix, look, position, how, mask, held, reads, needs)

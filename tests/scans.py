@@ -84,3 +84,9 @@ class Watcher:
 
     def say(self, message):
         self.said.append(message)
+
+
+def tight(s: NMFDiffraction2D, n_components: int, **settings: object) -> dict[str, int]:
+    """Argument that leaves no room to keep lazy data: they are read in every pass."""
+    short = settings | {"max_iterations": 1}
+    return {"max_memory": decompose(s, n_components, **short).settings["memory_estimate"]}

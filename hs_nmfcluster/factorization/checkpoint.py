@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.files import written_whole
+from hs_nmfcluster.files import is_leftover, written_whole
 
 _IDENTITY = "job.json"
 _PACKAGE = "hs_nmfcluster."
@@ -62,6 +63,8 @@ class Checkpoint:
                 f"{'; '.join(_differences(known, identity))}. Give the arguments of that job, or "
                 "another folder."
             )
+        for leftover in filter(is_leftover, list(self.folder.iterdir())):
+            shutil.rmtree(leftover, ignore_errors=True)
 
     def recall(self, name: str) -> Any | None:
         """Return the state of that name, or None where there is none."""
@@ -97,7 +100,9 @@ def stored_identity(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
         If there is something else.
     """
     path = Path(folder)
-    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+    if not path.exists():
+        return None
+    if path.is_dir() and all(is_leftover(inside) for inside in path.iterdir()):
         return None
     try:
         return dict(json.loads((path / _IDENTITY).read_text(encoding="utf-8")))

@@ -1,0 +1,108 @@
+"""Two worker processes of dask.distributed, one of which is killed."""
+
+import os
+import signal as signals
+import threading
+import time
+from pathlib import Path
+
+import dask.array as da
+import numpy as np
+import pytest
+from scans import assert_same, counts, decompose, signal
+
+from hs_nmfcluster import LazyNMFDiffraction2D
+from hs_nmfcluster.factorization import scheduling
+
+distributed = pytest.importorskip("distributed")
+
+SHAPE = (12, 10, 16, 18)
+ARGUMENTS = {"compression": "auto", "restarts": 3, "max_iterations": 6, "tolerance": 1e-9}
+
+
+@pytest.fixture(scope="module")
+def client():
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit="1 GB"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="module")
+def reference():
+    return decompose(signal(counts(SHAPE, k=4)), 4, **ARGUMENTS)
+
+
+def slow(block, log=None, pause=0.0):
+    if log:
+        with Path(log).open("a") as file:
+            file.write(f"{os.getpid()}\n")
+    time.sleep(pause)
+    return block
+
+
+def lazy_scan(**options):
+    data = da.from_array(counts(SHAPE, k=4), chunks=(1, 10, 16, 18))
+    return LazyNMFDiffraction2D(
+        data.map_blocks(slow, dtype=data.dtype, meta=np.empty((0,) * 4, data.dtype), **options)
+    )
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    monkeypatch.setattr("hs_nmfcluster.memory._LEAST_CHUNK", 1)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("client")
+class TestTwoWorkers:
+    @pytest.mark.parametrize("kept", [True, False])
+    @pytest.mark.parametrize("compression", ["auto", None])
+    def test_same_result(self, reference, monkeypatch, kept, compression):
+        arguments = ARGUMENTS | {"compression": compression}
+        if not kept:
+            monkeypatch.setattr("hs_nmfcluster.memory._SHARE", 0.0)
+        found = decompose(
+            signal(counts(SHAPE, k=4), (2, 4, 7, 5)), 4, **arguments, max_memory="1 GB"
+        )
+        assert found.settings["data_in_memory"] == kept
+        expected = (
+            reference if compression else decompose(signal(counts(SHAPE, k=4)), 4, **arguments)
+        )
+        assert_same(found, expected, rtol=1e-5)
+
+    def test_work_is_done_by_the_workers(self, tmp_path, client):
+        log = tmp_path / "log"
+        decompose(lazy_scan(log=str(log)), 4, **ARGUMENTS)
+        processes = set(client.run(os.getpid).values())
+        assert {int(line) for line in log.read_text().split()} <= processes
+        assert os.getpid() not in processes
+
+    def test_workers_are_counted(self):
+        assert scheduling.n_workers() == 2
+
+    @pytest.mark.parametrize("share", [0.0, 0.5])
+    def test_killed_worker_changes_nothing(
+        self, client, reference, small_chunks, tmp_path, monkeypatch, share
+    ):
+        """Whether the data are read in every pass or kept on the workers."""
+        monkeypatch.setattr("hs_nmfcluster.memory._SHARE", share)
+        log = tmp_path / "log"
+        s = lazy_scan(log=str(log), pause=0.05)
+        victim = min(client.run(os.getpid).values())
+
+        def kill():
+            while not log.exists() or len(log.read_text().split()) < 20:
+                time.sleep(0.01)
+            os.kill(victim, signals.SIGKILL)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        found = decompose(s, 4, **ARGUMENTS, max_memory="12 MB")
+        killer.join()
+        client.wait_for_workers(2, timeout=60)
+        assert victim not in client.run(os.getpid).values()
+        assert_same(found, reference, rtol=1e-5)
