@@ -61,6 +61,7 @@ def _passes(
 ) -> list[tuple[str, float, str]]:
     from hs_nmfcluster.factorization.compression import compress
     from hs_nmfcluster.factorization.iteration import Run, iterate
+    from hs_nmfcluster.factorization.job import Job
     from hs_nmfcluster.factorization.matrix import ScanMatrix
     from hs_nmfcluster.factorization.updates import SOLVERS, normalise
 
@@ -78,18 +79,28 @@ def _passes(
 
         def one_pass(patterns: list[NDArray[np.float64]] = patterns, solver: str = solver) -> None:
             runs = [Run(S, stream) for stream, S in enumerate(patterns)]
-            iterate(matrix, runs, square, SOLVERS[solver], tolerance=0.0, max_iterations=1, seed=0)
+            iterate(
+                matrix,
+                runs,
+                square,
+                SOLVERS[solver],
+                tolerance=0.0,
+                max_iterations=1,
+                seed=0,
+                job=Job(),
+            )
 
         work = 4e-9 * n * p * rank * number
         found.append((label, work / _best(one_pass, repeats), "GFLOP/s"))
     start = time.perf_counter()
-    compression = compress(matrix, rank)
+    job = Job()
+    compression = compress(matrix, rank, job=job)
     seconds = time.perf_counter() - start
     # Two products with every block of vectors, one at last with those that are kept.
     vectors = min(max(2 * rank, 20), n, p)
-    work = 4e-9 * n * p * vectors * (compression.passes - 1)
+    work = 4e-9 * n * p * vectors * (job.passes - 1)
     work += 2e-9 * n * p * len(compression.basis)
-    label = f"compress, rank {rank} ({compression.passes} passes, {seconds:.2f} s)"
+    label = f"compress, rank {rank} ({job.passes} passes, {seconds:.2f} s)"
     return [*found, (label, work / seconds, "GFLOP/s")]
 
 

@@ -135,6 +135,8 @@ def read_budget(max_memory: int | str | None) -> int | None:
     given = f"`max_memory` must be a number of bytes or text like '4 GB', got {max_memory!r}."
     if isinstance(max_memory, bool) or not isinstance(max_memory, int | float | str):
         raise TypeError(given)
+    if isinstance(max_memory, str) and not any(map(str.isdigit, max_memory)):
+        raise ValueError(given)
     try:
         budget = int(parse_bytes(max_memory))
     except (ValueError, OverflowError) as error:

@@ -1,0 +1,250 @@
+"""A scan larger than memory: time, memory and throughput of its decomposition from a file.
+
+Writes a ``.zspy`` store of a simulated scan (uint16, 128 × 128 positions repeated until it is as
+large as asked for), unless the folder holds it already, and, each in a process of its own,
+
+- decomposes it by ``decompose_als_nmf`` with ``max_memory``, and reports the peak of its memory;
+- compares the throughput of each kind of pass with a bare chunkwise sum over the same store, the
+  passes and the sums in turns, and with the limit that the machine's own rate of matrix products
+  sets to its arithmetic;
+- decomposes a part of it by HyperSpy's lazy ``decomposition("NMF")`` and by
+  ``decompose_als_nmf``; time scaled to the whole.
+
+    python benchmarks/larger_than_memory.py FOLDER [--gigabytes 32] [--components 20]
+        [--restarts 10] [--memory "1.5 GB"] [--hyperspy-share 64] [--seed 0]
+"""
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import _common
+import numpy as np
+
+_TILE, _DETECTOR, _CHUNK = 128, 128, 32
+_REPEATS = 3
+
+
+def store(folder: Path, gigabytes: float) -> Path:
+    """Path of a store of at least that size, written if it is not there."""
+    tiles = max(1, round(gigabytes * 1e9 / (_TILE**2 * _DETECTOR**2 * 2)))
+    across = int(np.ceil(np.sqrt(tiles)))
+    down = int(np.ceil(tiles / across))
+    path = folder / f"scan_{across * _TILE}x{down * _TILE}.zspy"
+    if not path.exists():
+        _common.alone(_write, path, across, down)
+    return path
+
+
+def _write(path: Path, across: int, down: int) -> None:
+    import dask.array as da
+
+    from hs_nmfcluster import LazyNMFDiffraction2D
+    from hs_nmfcluster.simulation import linear_mixture
+
+    tile, _ = linear_mixture((_TILE, _TILE), n_particles=80, seed=0)
+    data = da.from_array(tile.data.astype(np.uint16), chunks=(_CHUNK, _CHUNK, -1, -1))
+    whole = LazyNMFDiffraction2D(da.tile(data, (down, across, 1, 1)))
+    for old, new in zip(tile.axes_manager.signal_axes, whole.axes_manager.signal_axes, strict=True):
+        new.scale, new.offset, new.units = old.scale, old.offset, old.units
+    unfinished = path.with_name(f"unfinished_{path.name}")
+    whole.save(unfinished, overwrite=True)
+    unfinished.rename(path)
+
+
+def load(path: Path, share: int = 1) -> Any:
+    """Lazy signal of a store, or of the first lines of it."""
+    import hyperspy.api as hs
+
+    signal = hs.load(path, lazy=True, signal_type="nmf_diffraction")
+    lines = max(_CHUNK, signal.data.shape[0] // share // _CHUNK * _CHUNK)
+    return signal.inav[:, :lines] if share > 1 else signal
+
+
+def decompose(path: Path, share: int, k: int, restarts: int, memory: str, seed: int) -> str:
+    """Decompose a store, and say in a line what it took."""
+    _common.load_libraries()
+    signal = load(path, share)
+    before = _common.memory("VmRSS")
+    start = time.perf_counter()
+    nmf = signal.decompose_als_nmf(
+        k, restarts=restarts, max_memory=memory, random_state=seed, show_progressbar=False
+    )
+    seconds = time.perf_counter() - start
+    return (
+        f"decompose_als_nmf, best of {restarts}: {seconds:.0f} s, {nmf.passes} passes, "
+        f"MSE {nmf.mse:.6g}, peak resident {_common.memory('VmHWM'):.2f} GB "
+        f"({_common.memory('VmHWM') - before:.2f} GB above the imports), "
+        f"data in memory: {nmf.settings['data_in_memory']}"
+    )
+
+
+def hyperspy(path: Path, share: int, k: int, seed: int) -> str:
+    """Do the same by HyperSpy's own lazy NMF, from one start."""
+    _common.load_libraries()
+    from hyperspy.signals import Signal2D
+
+    from hs_nmfcluster import axes, masks
+
+    signal = load(path, share)
+    mean = signal.get_mean_pattern().data
+    center, _ = axes.find_center(signal, None, mean)
+    mask = masks.default_detector_mask(mean, axes.detector_of(signal, center)).array
+    signal.change_dtype("float32")
+    before = _common.memory("VmRSS")
+    start = time.perf_counter()
+    with _common.quiet():
+        signal.decomposition(
+            algorithm="NMF",
+            output_dimension=k,
+            signal_mask=Signal2D(mask),
+            print_info=False,
+            random_state=seed,
+        )
+    seconds = time.perf_counter() - start
+    peak = _common.memory("VmHWM")
+    factors = np.asarray(signal.learning_results.factors).T[:, ~mask.ravel()]
+    loadings = np.asarray(signal.learning_results.loadings)
+    rows = signal.data.reshape(-1, mask.size)
+    total = sum(
+        _common.mean_square_error(
+            np.asarray(rows[i : i + 4096])[:, ~mask.ravel()], loadings[i : i + 4096], factors
+        )
+        * len(loadings[i : i + 4096])
+        for i in range(0, len(loadings), 4096)
+    )
+    return (
+        f'HyperSpy lazy decomposition("NMF"), one start: {seconds:.0f} s, '
+        f"MSE {total / len(loadings):.6g}, peak resident {peak:.2f} GB "
+        f"({peak - before:.2f} GB above the imports)"
+    )
+
+
+def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[str]:
+    """Time each kind of pass and a bare sum in turns."""
+    _common.load_libraries()
+    import dask
+
+    from hs_nmfcluster import masks
+    from hs_nmfcluster import memory as budgets
+    from hs_nmfcluster.factorization import compression, iteration, scheduling
+    from hs_nmfcluster.factorization.job import Job
+    from hs_nmfcluster.factorization.matrix import ScanMatrix
+    from hs_nmfcluster.factorization.updates import SOLVERS
+
+    signal = load(path, share)
+    chunk = budgets.chunk_bytes(budgets.read_budget(memory), scheduling.n_workers())
+    mask = masks.default_detector_mask(signal.get_mean_pattern().data, _detector(signal)).array
+    matrix = ScanMatrix.from_array(signal.data, None, mask, chunk)
+    rng = np.random.default_rng(0)
+    patterns = [rng.random((k, matrix.n_pixels)) for _ in range(restarts)]
+    vectors = np.linalg.qr(rng.standard_normal((matrix.n_pixels, 2 * k)))[0]
+    few, all_of_them = iteration.Stack.of(patterns[:2]), iteration.Stack.of(patterns)
+    solver = SOLVERS["hals"]
+    kinds: dict[str, tuple[Callable[[], Any], float]] = {
+        "bare sum": (lambda: dask.compute(_chunkwise_sum(signal.data)), 0.0),
+        "compression": (
+            lambda: Job().visit(matrix, compression._apply, compression._add, vectors),
+            4.0 * 2 * k,
+        ),
+        "true MSE of all starts": (
+            lambda: Job().visit(
+                matrix,
+                iteration._evaluation_sums,
+                iteration._add_evaluations,
+                all_of_them,
+                solver,
+            ),
+            2.0 * restarts * k,
+        ),
+        "polishing of two": (
+            lambda: Job().visit(matrix, iteration._iteration_sums, iteration._add_all, few, solver),
+            4.0 * 2 * k,
+        ),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(_REPEATS):
+        for name, (function, _) in kinds.items():
+            start = time.perf_counter()
+            function()
+            seconds[name].append(time.perf_counter() - start)
+    rate = _product_rate()
+    n_bytes = signal.data.nbytes
+    bare = median(seconds["bare sum"])
+    lines = [f"{'pass':<26}{'seconds':>9}{'GB/s':>8}{'of the sum':>12}{'limit':>8}"]
+    for name, (_, flops) in kinds.items():
+        own = median(seconds[name])
+        # Reading and products share the cores: their times add up at best.
+        limit = bare / (bare + flops * matrix.size / rate)
+        lines.append(
+            f"{name:<26}{own:>9.2f}{n_bytes / own / 1e9:>8.2f}{bare / own:>12.0%}{limit:>8.0%}"
+        )
+    lines.append(f"(limit: with products at {rate / 1e9:.0f} GFlop/s, this machine's dgemm)")
+    return lines
+
+
+def _detector(signal: Any) -> Any:
+    from hs_nmfcluster import axes
+
+    center, _ = axes.find_center(signal, None, signal.get_mean_pattern().data)
+    return axes.detector_of(signal, center)
+
+
+def _chunkwise_sum(data: Any) -> Any:
+    import dask
+
+    return sum(dask.delayed(np.sum)(chunk) for chunk in data.to_delayed().ravel())
+
+
+def _product_rate() -> float:
+    a = np.random.default_rng(0).random((3000, 3000))
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        a @ a
+        times.append(time.perf_counter() - start)
+    return float(2 * 3000**3 / min(times))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print what was measured."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--gigabytes", type=float, default=32.0)
+    parser.add_argument("--components", type=int, default=20)
+    parser.add_argument("--restarts", type=int, default=10)
+    parser.add_argument("--memory", default="1.5 GB")
+    parser.add_argument("--hyperspy-share", type=int, default=64)
+    parser.add_argument("--passes-share", type=int, default=16)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    k, restarts, memory = given.components, given.restarts, given.memory
+    path = store(given.folder, given.gigabytes)
+    shape = _common.alone(_described, path)
+    print(f"{shape}, k = {k}, max_memory = {memory}", flush=True)
+    print(f"\nPasses over a {given.passes_share}th of it, medians of {_REPEATS} in turns:")
+    for line in _common.alone(passes, path, given.passes_share, k, restarts, memory):
+        print(line, flush=True)
+    print(f"\nA {given.hyperspy_share}th of it:")
+    print(_common.alone(hyperspy, path, given.hyperspy_share, k, given.seed), flush=True)
+    small = (path, given.hyperspy_share, k, restarts, memory, given.seed)
+    print(_common.alone(decompose, *small), flush=True)
+    print("\nAll of it:")
+    print(_common.alone(decompose, path, 1, k, restarts, memory, given.seed), flush=True)
+
+
+def _described(path: Path) -> str:
+    signal = load(path)
+    chunk = "×".join(str(sizes[0]) for sizes in signal.data.chunks)
+    stored = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return (
+        f"{signal.data.shape} {signal.data.dtype}, {signal.data.nbytes / 1e9:.1f} GB "
+        f"({stored / 1e9:.1f} GB on disk), chunks {chunk}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Memory: read as given, estimated before the start, and kept to."""
+
+import subprocess
+import sys
+import textwrap
+
+import dask.array as da
+import numpy as np
+import pytest
+from scans import counts, decompose, signal
+
+from hs_nmfcluster import memory
+from hs_nmfcluster.factorization.matrix import ScanMatrix
+
+
+class TestReadBudget:
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [(None, None), (10_000, 10_000), ("4 GB", 4 * 10**9), ("1.5 GiB", 3 * 2**29)],
+    )
+    def test_number_or_text(self, given, expected):
+        assert memory.read_budget(given) == expected
+
+    @pytest.mark.parametrize("given", ["much", "4 apples", "", 0, -5, "-1 GB"])
+    def test_no_size(self, given):
+        with pytest.raises(ValueError, match="`max_memory` must be a number of bytes or text"):
+            decompose(signal(counts()), max_memory=given)
+
+    @pytest.mark.parametrize("given", [True, [4], {}])
+    def test_no_number(self, given):
+        with pytest.raises(TypeError, match="`max_memory` must be"):
+            decompose(signal(counts()), max_memory=given)
+
+
+class TestNeeds:
+    @staticmethod
+    def needs(ranks=(20,), restarts=10, workers=2, compressed=True, shape=(100, 100, 64, 64)):
+        data = da.zeros(shape, dtype="u2", chunks=(10, 10, -1, -1))
+        matrix = ScanMatrix.from_array(data, chunk_bytes=2**20)
+        return memory.factorization_needs(
+            matrix, ranks, restarts, compressed=compressed, workers=workers
+        )
+
+    def test_grow_with_what_they_are_for(self):
+        base = self.needs()
+        assert self.needs(workers=4).chunks == 2 * base.chunks
+        assert self.needs(ranks=range(5, 31)).patterns > base.patterns
+        assert self.needs(shape=(200, 100, 64, 64)).maps == 2 * base.maps
+        assert self.needs(compressed=False).compressed == 0
+
+    def test_compressed_scan_is_bounded(self):
+        """Beyond some positions only a sample of them is explored."""
+        large = self.needs(shape=(400, 400, 64, 64))
+        assert self.needs(shape=(800, 800, 64, 64)).compressed == large.compressed
+
+    def test_total_is_the_sum(self):
+        needs = self.needs()
+        parts = (needs.chunks, needs.patterns, needs.compressed, needs.maps)
+        assert needs.total == sum(parts)
+        assert "patterns" in str(needs)
+
+
+class TestBudget:
+    def test_too_small_a_one_is_refused_before_anything_is_read(self):
+        def read(_):
+            raise AssertionError("read")
+
+        data = da.from_array(counts(), chunks=(2, 6, 7, 9))
+        s = signal(counts(), (2, 6, 7, 9))
+        s.data = data.map_blocks(read, dtype=data.dtype, meta=np.empty((0,) * 4, data.dtype))
+        with pytest.raises(ValueError, match=r"`max_memory` is 1.00 kiB, but this takes up to"):
+            decompose(s, max_memory=1024)
+
+    def test_warns_of_more_than_is_free(self, monkeypatch, caplog):
+        monkeypatch.setattr(memory, "free_memory", lambda: 1024)
+        decompose(signal(counts(), (2, 6, 7, 9)))
+        assert "1.00 kiB are free" in caplog.text
+
+    def test_limit_of_this_process_counts(self):
+        script = """
+            import resource
+            from hs_nmfcluster import memory
+            before = memory.free_memory()
+            _, hard = resource.getrlimit(resource.RLIMIT_AS)
+            resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, hard))
+            assert memory.free_memory() < min(before, 8 * 2**30)
+        """
+        pytest.importorskip("resource")
+        subprocess.run([sys.executable, "-c", textwrap.dedent(script)], check=True)
+
+    def test_says_what_it_takes(self, capsys):
+        decompose(signal(counts(), (2, 6, 7, 9)), print_info=True)
+        printed = capsys.readouterr().out
+        assert "Memory: at most" in printed
+        assert "of data kept in memory" in printed
+
+
+@pytest.mark.slow
+class TestPeak:
+    SCRIPT = """
+        import resource
+        import dask, dask.array as da, numpy as np
+        from hs_nmfcluster import LazyNMFDiffraction2D
+
+        rng = np.random.default_rng(0)
+        S = rng.random((3, 48, 48)) ** 3
+
+        def block(block_info=None):
+            (y0, y1), (x0, x1) = block_info[None]["array-location"][:2]
+            i = np.arange(y0, y1)[:, None] * 1000.0 + np.arange(x0, x1)
+            maps = np.stack([1 + np.sin(i * (0.1 + k)) for k in range(3)], axis=-1)
+            return np.tensordot(maps, S, 1) + 0.01 * (i % 7)[..., None, None]
+
+        scan = ((20,) * 22, (20,) * 22)
+        data = da.map_blocks(
+            block, chunks=(*scan, (48,), (48,)), dtype=float, meta=np.empty((0,) * 4)
+        )
+        s = LazyNMFDiffraction2D(data)
+        warm = LazyNMFDiffraction2D(data[:20, :20])
+        settings = dict(restarts=3, max_iterations=1, signal_mask=None, random_state=0,
+                        show_progressbar=False, print_info=False)
+        peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        with dask.config.set(num_workers=1):
+            warm.decompose_als_nmf(3, compression=None, **settings)
+            before = peak()
+            nmf = s.decompose_als_nmf(3, max_memory={memory}, **settings)
+        assert not nmf.settings["data_in_memory"]
+        print(peak() - before, data.nbytes, nmf.settings["memory_estimate"])
+    """
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss has another unit elsewhere")
+    def test_twenty_times_smaller_than_the_scan(self):
+        allowed = 170_000_000
+        script = textwrap.dedent(self.SCRIPT).format(memory=allowed)
+        done = subprocess.run(
+            [sys.executable, "-c", script], capture_output=True, text=True, check=True
+        )
+        used, size, estimate = (int(number) for number in done.stdout.split())
+        assert size > 20 * allowed
+        assert used < estimate <= allowed
