@@ -19,6 +19,8 @@ _SETTLED = 3e-5
 _MAX_BLOCKS = 11
 # A vector of which this share or less is outside a subspace lies in it up to rounding.
 _DEPENDENT = 1e-12
+# No rounding changes ‖X‖² by this share from one pass to another.
+_CHANGED = 1e-9
 # Positions whose scores are kept. More would say nothing new of the patterns.
 _MOST_POSITIONS = 2**15
 # Streams of random numbers, beyond those of the restarts.
@@ -171,7 +173,8 @@ def _grow(matrix: ScanMatrix, krylov: _Krylov, limit: int, job: Job) -> _Krylov:
     fresh = _orthonormal(krylov.image, old)[:, : limit - old.shape[1]]
     if not fresh.size:
         return replace(krylov, done=True)
-    _, image = job.visit(matrix, _apply, _add, fresh)
+    square, image = job.visit(matrix, _apply, _add, fresh)
+    _check_same(square, krylov.square)
     basis = np.hstack([old, fresh])
     columns = basis.T @ image
     gram = np.block([[krylov.gram, columns[: old.shape[1]]], [columns.T]])
@@ -186,6 +189,14 @@ def _grow(matrix: ScanMatrix, krylov: _Krylov, limit: int, job: Job) -> _Krylov:
     enough = settled and width >= min(_MOST_KEPT * len(curve), limit)
     done = width >= limit or enough or blocks >= _MAX_BLOCKS
     return _Krylov(krylov.square, image, basis, gram, curve, blocks, done)
+
+
+def _check_same(square: float, before: float) -> None:
+    if abs(square - before) > _CHANGED * before:
+        raise OSError(
+            f"The data have changed while they were read: the sum of their squares was "
+            f"{before:.12g} in the first pass and is {square:.12g} now."
+        )
 
 
 def _scores(

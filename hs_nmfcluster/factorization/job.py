@@ -4,6 +4,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import numpy as np
@@ -121,6 +122,7 @@ class Job:
             if time.monotonic() - written > _PART_SECONDS:
                 self._keep(part)
                 written = time.monotonic()
+        self._check_source()
         self.passes += 1
         result: T = part.total
         return result
@@ -202,6 +204,14 @@ class Job:
         """Announce how things stand."""
         if self.progress is not None:
             self.progress.say(message)
+
+    def __post_init__(self) -> None:
+        self._from_folder = bool(self.source) and Path(self.source).is_dir()
+
+    def _check_source(self) -> None:
+        # What is missing in a zarr store reads as zeros, without an error.
+        if self._from_folder and not Path(self.source).is_dir():
+            raise ReadingError(f"{self.source!r} is gone: it was deleted while it was read.")
 
     def _advance_to(self, passes: int) -> None:
         if self.progress is not None and passes > self.passes:
