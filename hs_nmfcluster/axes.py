@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -151,15 +152,17 @@ def pattern_stack(
     return NMFDiffraction2D(patterns, axes=axes, metadata={"General": {"title": title}})
 
 
-def map_stack(source: "BaseSignal", maps: NDArray, title: str) -> "BaseSignal":
+def map_stack(source: "BaseSignal", maps: NDArray | da.Array, title: str) -> "BaseSignal":
     """Signal of the maps ``(k, *scan_shape)``: Signal2D, or Signal1D of a one-dimensional scan."""
-    from hyperspy.signals import Signal1D, Signal2D
+    from hyperspy.signals import LazySignal1D, LazySignal2D, Signal1D, Signal2D
 
     scan = _array_order(source.axes_manager.navigation_axes)
     n_signal = min(len(scan), 2)
     axes = [_component_axis(len(maps))]
     axes += [axis_dict(a, navigate=i < len(scan) - n_signal) for i, a in enumerate(scan)]
     signal_class = Signal2D if n_signal == 2 else Signal1D
+    if isinstance(maps, da.Array):
+        signal_class = LazySignal2D if n_signal == 2 else LazySignal1D
     return signal_class(maps, axes=axes, metadata={"General": {"title": title}})
 
 

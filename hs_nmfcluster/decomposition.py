@@ -101,9 +101,9 @@ def decompose(
         prepared.center,
         asdict(arguments) | _provenance(signal, prepared, result.passes),
     )
-    learning_results.store(
-        signal, factorization.patterns.data, factorization.maps.data, result.mean_square
-    )
+    patterns, maps = factorization.patterns.data, factorization.maps.data
+    if isinstance(maps, np.ndarray):
+        learning_results.store(signal, patterns, maps, result.mean_square)
     # Clustering must not estimate again what may have been given here.
     signal.learning_results.beam_center = prepared.center
     return factorization

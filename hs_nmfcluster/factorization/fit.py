@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+import dask
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.factorization import scheduling
 from hs_nmfcluster.factorization.iteration import Run, Stack, iterate, random_runs, solve_maps
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
@@ -21,9 +24,10 @@ class Fit:
     patterns
         S, ``(k, n_pixels)``, rows of unit l2 norm, largest map first.
     maps
-        C, ``(n_positions, k)``.
+        C, ``(n_positions, k)``; left on a cluster, a dask array ``(*scan_shape, k)`` with NaN at
+        masked positions.
     residual
-        Squared residual of each position summed over its pixels, ``(n_positions,)``.
+        Squared residual of each position summed over its pixels, ``(n_positions,)`` or likewise.
     mse
         ``‖X − C S‖² / (n_positions n_pixels)``, from the residual itself.
     restart_patterns
@@ -45,8 +49,8 @@ class Fit:
     """
 
     patterns: NDArray[np.float64]
-    maps: NDArray[np.float64]
-    residual: NDArray[np.float64]
+    maps: NDArray[np.float64] | da.Array
+    residual: NDArray[np.float64] | da.Array
     mse: float
     restart_patterns: NDArray[np.float64]
     restart_mse: NDArray[np.float64]
@@ -160,18 +164,18 @@ def finish(
     patterns = runs[best].best_patterns.astype(np.float64)
     job.expect(1)
     stack = Stack.of([patterns])
-    rows = job.once("maps", lambda: job.collect(matrix, _maps_and_residual, stack, solver))
+    rows, sums = _rows(matrix, stack, solver, job)
     job.say("maps of the best restart")
-    maps, residual = rows[:, :-1], rows[:, -1]
-    order = np.argsort(-np.linalg.norm(maps, axis=0), kind="stable")
-    maps, patterns = maps[:, order], patterns[order]
+    maps, residual = rows[..., :-1], rows[..., -1]
+    order = np.argsort(-sums[:-1], kind="stable")
+    maps, patterns = maps[..., order], patterns[order]
     # A component that nothing in the scan uses has no pattern: its re-seeded start says nothing.
-    patterns[~np.any(maps, axis=0)] = 0.0
+    patterns[sums[order] == 0] = 0.0
     return Fit(
         patterns=patterns,
         maps=maps,
         residual=residual,
-        mse=float(residual.sum() / matrix.size),
+        mse=float(sums[-1] / matrix.size),
         restart_patterns=np.stack([run.best_patterns for run in runs]),
         restart_mse=restart_mse,
         history=[run.history for run in runs],
@@ -181,6 +185,26 @@ def finish(
         pca_mse=pca_mse,
         passes=job.passes,
     )
+
+
+def _rows(
+    matrix: ScanMatrix, stack: Stack, solver: Solver, job: Job
+) -> tuple[NDArray[np.float64] | da.Array, NDArray[np.float64]]:
+    """Compute maps and, in a last column, residuals; and sums: of the maps' squares, residual.
+
+    Maps that are large stay on the workers of a cluster that computed them.
+    """
+    columns = len(stack.patterns) + 1
+    if matrix.is_lazy and scheduling.leaves_on_cluster(8 * matrix.n_positions * columns):
+        left = job.collect_on_cluster(matrix, _maps_and_residual, columns, stack, solver)
+        squares = da.nansum(left**2, axis=tuple(range(left.ndim - 1)))
+        sums, residual = dask.compute(squares, da.nansum(left[..., -1]))
+        sums[-1] = residual
+        return left, sums
+    rows = job.once("maps", lambda: job.collect(matrix, _maps_and_residual, stack, solver))
+    sums = np.einsum("nk,nk->k", rows, rows)
+    sums[-1] = rows[:, -1].sum()
+    return rows, sums
 
 
 def _maps_and_residual(

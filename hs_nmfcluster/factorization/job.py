@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
+import dask
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization import scheduling
 from hs_nmfcluster.factorization.checkpoint import Checkpoint
-from hs_nmfcluster.factorization.matrix import Block, ScanMatrix
+from hs_nmfcluster.factorization.matrix import Block, ScanMatrix, map_rows, select
 
 T = TypeVar("T")
 
@@ -152,6 +154,38 @@ class Job:
             ordered[np.searchsorted(matrix.positions, positions)] = values
         return ordered
 
+    def collect_on_cluster(
+        self, matrix: ScanMatrix, task: Callable[..., NDArray], columns: int, *shared: Any
+    ) -> da.Array:
+        """Make one pass in which every row gives a row of results, which stay on the workers.
+
+        Parameters
+        ----------
+        matrix
+            The scan, taken from a dask array.
+        task
+            Called as ``task(rows, positions, *shared)``, returns ``(n, columns)`` for n rows.
+        columns
+            Numbers a row.
+        *shared
+            What every task needs.
+
+        Returns
+        -------
+        dask.array.Array
+            ``(*scan_shape, columns)`` float64, computed; NaN at masked positions.
+        """
+        keep = np.zeros(int(np.prod(matrix.scan_shape)), bool)
+        keep[matrix.positions] = True
+        rows = map_rows(_WithGaps(task), matrix, keep, columns, *shared)
+        (result,) = dask.persist(rows)
+        scheduling.wait_for(result)
+        self._check_source()
+        self.passes += 1
+        if self.progress is not None:
+            self.progress.advance(1.0, sum(block.n_bytes for block in matrix.blocks), 0.0)
+        return result
+
     def hold(self, matrix: ScanMatrix) -> ScanMatrix:
         """Read the data and keep them, here or on the workers of the user's cluster.
 
@@ -270,6 +304,27 @@ class _Part:
     blocks: int
     total: Any
     signature: int
+
+
+@dataclass(frozen=True)
+class _WithGaps:
+    """A task on whole chunks of patterns, which leaves masked positions out."""
+
+    task: Callable[..., NDArray]
+
+    def __call__(
+        self,
+        patterns: NDArray,
+        keep: NDArray[np.bool_],
+        pixels: NDArray[np.int64] | None,
+        columns: int,
+        *shared: Any,
+    ) -> NDArray[np.float64]:
+        result = np.full((keep.size, columns), np.nan)
+        kept = keep.ravel()
+        if kept.any():
+            result[kept] = self.task(select(patterns, kept, pixels), np.flatnonzero(kept), *shared)
+        return result.reshape(*keep.shape, columns)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ This module knows nothing of what is done with the blocks nor where; passes over
 :mod:`~hs_nmfcluster.factorization.job`'s.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -60,6 +60,10 @@ class ScanMatrix:
         Shape of the scan, masked positions included.
     dtype
         Of the rows.
+    source
+        The dask array that it was taken from, in chunks of whole patterns; None of a NumPy array.
+    pixels
+        Flat indices of the kept pixels; None keeps all.
 
     Notes
     -----
@@ -72,6 +76,8 @@ class ScanMatrix:
     n_pixels: int
     scan_shape: tuple[int, ...]
     dtype: np.dtype
+    source: da.Array | None = None
+    pixels: NDArray[np.int64] | None = None
 
     @classmethod
     def from_array(
@@ -97,13 +103,16 @@ class ScanMatrix:
         keep = np.ones(n_positions, bool) if navigation_mask is None else ~navigation_mask.ravel()
         pixels = None if signal_mask is None else np.flatnonzero(~signal_mask.ravel())
         n_pixels = int(np.prod(data.shape[-2:])) if pixels is None else len(pixels)
+        source = None
         if isinstance(data, da.Array):
-            found = _split_dask(data, keep, pixels, chunk_bytes)
+            source = whole_patterns(data, chunk_bytes)
+            found = _split_dask(source, data.chunks[:1], keep, pixels)
         else:
             found = _split_numpy(data, keep, pixels)
         blocks = tuple(block for block in found if len(block.positions))
         dtype = data.dtype.newbyteorder("=")
-        return cls(blocks, np.flatnonzero(keep), n_pixels, scan_shape, dtype)
+        positions = np.flatnonzero(keep)
+        return cls(blocks, positions, n_pixels, scan_shape, dtype, source, pixels)
 
     @property
     def n_positions(self) -> int:
@@ -193,7 +202,8 @@ def pieces(
         yield part.astype(np.float64), where
 
 
-def _select(data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None) -> NDArray:
+def select(data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None) -> NDArray:
+    """Take rows of the kept positions and pixels out of patterns ``(…, n_v, n_u)``."""
     rows = data.reshape(-1, data.shape[-2] * data.shape[-1])
     if not keep.all():
         rows = rows[keep]
@@ -206,21 +216,20 @@ def _split_numpy(
     data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None
 ) -> Iterator[Block]:
     n_bytes = data.dtype.itemsize * int(np.prod(data.shape[-2:]))
-    for rows, positions in split_rows(_select(data, keep, pixels), np.flatnonzero(keep)):
+    for rows, positions in split_rows(select(data, keep, pixels), np.flatnonzero(keep)):
         yield Block(rows, positions, len(rows) * n_bytes)
 
 
 def _split_dask(
     data: da.Array,
+    read_in: Sequence[Sequence[int]],
     keep: NDArray[np.bool_],
     pixels: NDArray[np.int64] | None,
-    chunk_bytes: int,
 ) -> Iterator[Block]:
-    source_edges = set(np.cumsum(data.chunks[0])) if data.ndim > 2 else set()
-    data = whole_patterns(data, chunk_bytes)
+    source_edges = set(np.cumsum(read_in[0])) if data.ndim > 2 else set()
     flat = np.arange(keep.size).reshape(data.shape[:-2])
     edges = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in data.chunks[:-2]]
-    select = dask.delayed(_select, pure=False)
+    select_lazily = dask.delayed(select, pure=False)
     chunks = data.to_delayed().reshape(data.numblocks[:-2])
     n_bytes = data.dtype.itemsize * int(np.prod(data.shape[-2:]))
     last_of_row = data.numblocks[1:-2]
@@ -230,5 +239,51 @@ def _split_dask(
         kept = keep[positions]
         ends_row = all(i == n - 1 for i, n in zip(index[1:], last_of_row, strict=True))
         ends_chunk = not index or (ends_row and edges[0][index[0] + 1] in source_edges)
-        rows = select(chunks[index], kept, pixels)
+        rows = select_lazily(chunks[index], kept, pixels)
         yield Block(rows, positions[kept], len(positions) * n_bytes, bool(ends_chunk))
+
+
+def map_rows(
+    function: Callable[..., NDArray],
+    matrix: ScanMatrix,
+    keep: NDArray[np.bool_],
+    columns: int,
+    *shared: Any,
+) -> da.Array:
+    """Apply a function to the chunks that a matrix was taken from, lazily.
+
+    Parameters
+    ----------
+    function
+        ``function(patterns, keep, pixels, columns, *shared)`` to ``(*chunk's scan, columns)``.
+    matrix
+        Taken from a dask array.
+    keep
+        True = kept, one a position of the scan.
+    columns
+        Numbers a position.
+    *shared
+        Sent to the workers once.
+    """
+    source = matrix.source
+    if source is None:
+        raise TypeError("The matrix was not taken from a dask array.")
+    scan = source.chunks[:-2]
+    mask = da.from_array(keep.reshape(matrix.scan_shape), chunks=scan)
+    scan_axes = tuple(range(len(scan)))
+    promises = [dask.delayed(item, traverse=False) for item in (matrix.pixels, columns, *shared)]
+    arguments = [part for promise in promises for part in (promise, None)]
+    result: da.Array = da.blockwise(
+        function,
+        (*scan_axes, -1),
+        source,
+        (*scan_axes, -2, -3),
+        mask,
+        scan_axes,
+        *arguments,
+        new_axes={-1: columns},
+        concatenate=True,
+        dtype=float,
+        meta=np.empty((0,) * (len(scan) + 1)),
+    )
+    return result

@@ -35,7 +35,8 @@ class Factorization:
         the beam's centre.
     maps
         Signal2D (Signal1D for a one-dimensional scan) of the maps C, ``(k | scan)``, in the
-        data's intensity unit. Masked positions are NaN.
+        data's intensity unit. Masked positions are NaN. Lazy where they are so large that a
+        cluster keeps them: ``maps.compute()`` fetches them.
     mse
         Mean square error ``‖X − C S‖² / (n_xy n_uv)`` over the positions and pixels kept.
     pca_mse
@@ -92,23 +93,21 @@ class Factorization:
         scan_shape, k = axes.scan_shape(scan), len(result.patterns)
         patterns = np.full((k, detector_mask.size), np.nan)
         patterns[:, ~detector_mask.ravel()] = result.patterns
-        maps = np.full((k + 1, int(np.prod(scan_shape))), np.nan)
+        maps, residual = _in_place(result, positions, scan_shape)
         n_pixels = result.patterns.shape[1]
-        maps[:, positions] = np.vstack([result.maps.T, result.residual / n_pixels])
-        maps = maps.reshape(k + 1, *scan_shape)
         title = scan.metadata.General.title or "scan"
         stack = patterns.reshape(k, *detector_mask.shape)
         others = np.delete(result.restart_patterns, result.best, axis=0)
         return cls(
             patterns=axes.pattern_stack(scan, stack, center, f"NMF patterns of {title}"),
-            maps=axes.map_stack(scan, maps[:-1], f"NMF maps of {title}"),
+            maps=axes.map_stack(scan, maps, f"NMF maps of {title}"),
             mse=result.mse,
             pca_mse=result.pca_mse,
             restart_mse=result.restart_mse,
             history=[np.array(mse) for mse in result.history],
             stability=pattern_stability(result.patterns, others),
             detector_mask=detector_mask,
-            position_mse=maps[-1],
+            position_mse=residual / n_pixels,
             center=center,
             best_restart=result.best,
             passes=result.passes,
@@ -157,7 +156,7 @@ class Factorization:
         patterns, maps = self.patterns.data[chosen], self.maps.data[chosen]
         k, shape = len(chosen), maps.shape[1:] + patterns.shape[1:]
         rows = max(1, _MODEL_CHUNK // patterns[0].size)
-        C = da.from_array(maps.reshape(k, -1).T, chunks=(rows, k))
+        C = da.asarray(maps.reshape(k, -1).T).rechunk((rows, k))
         S = da.from_array(patterns.reshape(k, -1), chunks=-1)
         data = (C @ S).reshape(shape)
         scan_axes = [a | {"navigate": True} for a in self._scan_axes()]
@@ -234,3 +233,16 @@ class Factorization:
         for name in _ARRAYS:
             state[name] = np.asarray(state[name])
         return cls(patterns=patterns, **state)
+
+
+def _in_place(
+    result: Fit, positions: NDArray[np.int64], scan_shape: tuple[int, ...]
+) -> tuple[Any, Any]:
+    """Put maps ``(k, *scan_shape)`` and residual ``scan_shape`` in place; NaN where masked."""
+    if isinstance(result.maps, da.Array):
+        return da.moveaxis(result.maps, -1, 0), result.residual
+    k = result.maps.shape[1]
+    rows = np.full((k + 1, int(np.prod(scan_shape))), np.nan)
+    rows[:k, positions], rows[k, positions] = result.maps.T, result.residual
+    rows = rows.reshape(k + 1, *scan_shape)
+    return rows[:-1], rows[-1]

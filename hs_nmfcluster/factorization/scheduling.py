@@ -16,6 +16,8 @@ from threadpoolctl import ThreadpoolController
 
 from hs_nmfcluster.factorization.matrix import Block
 
+# Results larger than this stay where they were computed, if that is a cluster.
+_LARGEST_GATHERED = 2**30
 # Times that a part of a pass is tried again when a worker is lost with what was sent to it.
 _ATTEMPTS = 4
 
@@ -110,6 +112,18 @@ def hold(rows: Sequence[Any]) -> list[Any]:
     """Compute rows and keep them: as arrays here, or as promises on the workers of a cluster."""
     with one_blas_thread_each():
         return list((dask.persist if active_client() is not None else dask.compute)(*rows))
+
+
+def wait_for(result: Any) -> None:
+    """Wait until a collection that was persisted on a cluster is computed."""
+    from distributed import wait
+
+    wait(result)
+
+
+def leaves_on_cluster(n_bytes: int) -> bool:
+    """Whether results of that size stay on the workers of the active cluster."""
+    return n_bytes > _LARGEST_GATHERED and active_client() is not None
 
 
 def first_failing(blocks: Sequence[Block]) -> tuple[Block, Exception] | None:

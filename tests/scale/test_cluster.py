@@ -74,6 +74,24 @@ class TestTwoWorkers:
         )
         assert_same(found, expected, rtol=1e-5)
 
+    def test_large_maps_stay_on_the_workers(self, reference, monkeypatch):
+        monkeypatch.setattr(scheduling, "_LARGEST_GATHERED", 1000)
+        left_out = np.zeros(SHAPE[:2], bool)
+        left_out[2:5, 3] = left_out[0] = True
+        masks = {"navigation_mask": left_out.T}
+        s = signal(counts(SHAPE, k=4), (2, 4, 7, 5))
+        found = decompose(s, 4, **ARGUMENTS, **masks)
+        assert found.maps._lazy
+        assert "NMF maps" in repr(found.maps)
+        model = found.model([1]).inav[3, 6].data.compute()
+        found.maps.compute()
+        found.position_mse = found.position_mse.compute()
+        expected = decompose(signal(counts(SHAPE, k=4)), 4, **ARGUMENTS, **masks)
+        assert_same(found, expected, rtol=1e-5)
+        np.testing.assert_allclose(
+            model, expected.model([1]).inav[3, 6].data.compute(), rtol=1e-4, atol=1e-6
+        )
+
     def test_work_is_done_by_the_workers(self, tmp_path, client):
         log = tmp_path / "log"
         decompose(lazy_scan(log=str(log)), 4, **ARGUMENTS)

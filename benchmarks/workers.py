@@ -1,0 +1,119 @@
+"""How a decomposition scales over the workers of a cluster, and what that makes of terabytes.
+
+A store written by ``larger_than_memory.py`` is decomposed by threads of one process and by
+``dask.distributed`` clusters of one and of two single-threaded worker processes on this machine,
+in turns, with data read anew in every pass. The table beyond is arithmetic: bytes and flops of
+each pass at the throughput measured per worker.
+
+    python benchmarks/workers.py STORE [--share 16] [--components 20] [--restarts 10]
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import _common
+from larger_than_memory import load
+
+_REPEATS = 3
+_BUDGET = "1.5 GB"
+_SIZES = (("1 TB", 1e12), ("100 TB", 1e14))
+_WORKERS = (2, 16, 256)
+
+
+def threads(path: Path, share: int, k: int, restarts: int) -> list[tuple[float, int, float]]:
+    """Time the decomposition by the threads of one process."""
+    _common.load_libraries()
+    return [_once(path, share, k, restarts) for _ in range(_REPEATS)]
+
+
+def cluster(
+    path: Path, share: int, k: int, restarts: int, workers: int
+) -> list[tuple[float, int, float]]:
+    """Time it by worker processes of one thread each."""
+    _common.load_libraries()
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(
+            n_workers=workers, threads_per_worker=1, dashboard_address=None, memory_limit="4 GB"
+        ) as local,
+        Client(local),
+    ):
+        return [_once(path, share, k, restarts) for _ in range(_REPEATS)]
+
+
+def _once(path: Path, share: int, k: int, restarts: int) -> tuple[float, int, float]:
+    from hs_nmfcluster import memory
+
+    # What is measured is reading: nothing is kept.
+    memory._SHARE = 0.0
+    signal = load(path, share)
+    start = time.perf_counter()
+    nmf = signal.decompose_als_nmf(
+        k,
+        restarts=restarts,
+        max_memory=_BUDGET,
+        random_state=0,
+        print_info=False,
+        show_progressbar=False,
+    )
+    assert not nmf.settings["data_in_memory"]
+    return time.perf_counter() - start, nmf.passes, nmf.mse
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print what was measured, and what follows from it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("store", type=Path)
+    parser.add_argument("--share", type=int, default=16)
+    parser.add_argument("--components", type=int, default=20)
+    parser.add_argument("--restarts", type=int, default=10)
+    given = parser.parse_args(arguments)
+    job: tuple[Any, ...] = (given.store, given.share, given.components, given.restarts)
+    n_bytes = _common.alone(_size, given.store, given.share)
+    runs = {
+        "one process, 2 threads": _common.alone(threads, *job),
+        "cluster, 1 worker": _in_process(cluster, *job, 1),
+        "cluster, 2 workers": _in_process(cluster, *job, 2),
+    }
+    print(f"{n_bytes / 1e9:.2f} GB, k = {given.components}, best of {given.restarts}")
+    print(f"{'':<26}{'seconds':>9}{'passes':>8}{'GB/s':>8}{'MSE':>14}")
+    rates = {}
+    for name, found in runs.items():
+        seconds = median(each for each, _, _ in found)
+        passes, mse = found[0][1:]
+        rates[name] = passes * n_bytes / seconds
+        print(f"{name:<26}{seconds:>9.1f}{passes:>8}{rates[name] / 1e9:>8.2f}{mse:>14.7g}")
+    _print_beyond(rates["cluster, 2 workers"] / 2, runs["cluster, 2 workers"][0][1])
+
+
+def _print_beyond(rate: float, passes: int) -> None:
+    print(
+        f"\nCalculated from {rate / 1e9:.3f} GB/s a worker, {passes} passes, reading shared evenly:"
+    )
+    print(f"{'scan':<10}{'bytes read':>12}" + "".join(f"{f'{w} workers':>14}" for w in _WORKERS))
+    for name, size in _SIZES:
+        hours = [passes * size / (rate * workers) / 3600 for workers in _WORKERS]
+        cells = "".join(f"{f'{each:.1f} h':>14}" for each in hours)
+        print(f"{name:<10}{passes * size / 1e12:>9.0f} TB{cells}")
+
+
+def _in_process(function: Any, *arguments: Any) -> Any:
+    """Like ``_common.alone``, in a process that may have children of its own."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+def _size(path: Path, share: int) -> int:
+    return int(load(path, share).data.nbytes)
+
+
+if __name__ == "__main__":
+    main()
