@@ -1,7 +1,8 @@
 """Restarts inside the compressed problem: no data, so every start of every rank is affordable."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
 
 import numpy as np
 from dask.system import CPU_COUNT
@@ -9,52 +10,93 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from hs_nmfcluster.factorization.compression import Compression
+from hs_nmfcluster.factorization.descent import descend
+from hs_nmfcluster.factorization.sampling import sample
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
 Matrix = NDArray[np.float64]
+Item = TypeVar("Item")
 
+# How far all starts descend before the best of them go on to the tolerance asked for: far enough
+# to tell them apart, at a fraction of the work.
+_EXPLORING_TOLERANCE = 1e-4
+_GOING_ON = 3
 # Pixels that no electron hit have singular vectors of rounding, whose sign depends on the chunks.
 _ROUNDING = 1e-10
 # Vectors that a random start is turned among at the least, where there are as many.
 _LEAST_ROTATED = 6
-# Extrapolation: share of the last step to begin with, its growth, its decay after a step too far.
-_SHARE, _SHARE_GROWTH, _SHARE_DECAY = 0.5, 1.05, 1.5
 
 
 def explore(
-    compression: Compression,
-    starts: Iterable[Callable[[], Matrix]],
-    *,
-    tolerance: float,
-    max_iterations: int = 200,
+    compression: Compression, ranks: Sequence[int], *, restarts: int, tolerance: float, seed: int
 ) -> list[Matrix]:
-    """Converge every start on B Q, side by side on the processor's cores.
+    """Search from many starts at every rank, on a sample of the compressed problem.
 
     Parameters
     ----------
     compression
         X ≈ B Q.
-    starts
-        Functions that make the first patterns of each run, ``(k, n_pixels)``.
+    ranks
+        Numbers of components.
+    restarts
+        Starts of each rank: one from the singular vectors, the others random.
     tolerance
-        A run stops when its error on B Q falls by less than this share of the MSE that a PCA of
-        the same rank leaves on X.
-    max_iterations
-        Iterations after which a run is stopped all the same.
+        See :func:`~hs_nmfcluster.factorization.descent.descend`. Only the best few starts of each
+        rank go as far; the others stop where these can be told.
+    seed
+        Of the sample and the random starts.
 
     Returns
     -------
     list of numpy.ndarray
-        Patterns of each start, rows of unit norm. Their error on X is not known here: the
-        compressed error is another quantity and is not handed out.
+        For each rank the patterns of all starts, ``(restarts, k, n_pixels)``, rows of unit norm.
+        Their error on X is not known here: that on the sample is another quantity and is not
+        handed out.
+    """
+    part = sample(compression, max(ranks), seed=seed)
+    rough = max(tolerance, _EXPLORING_TOLERANCE)
+
+    def search(rank: int) -> Matrix:
+        starts = [turned_start(part, rank, seed, stream) for stream in range(1, restarts)]
+        found = descend(part, np.array([svd_start(part, rank), *starts]), tolerance=rough)
+        best = np.argsort(found.errors, kind="stable")[:_GOING_ON]
+        found.maps[best] = descend(part, found.patterns[best], tolerance=tolerance).maps
+        return _patterns_everywhere(compression, part, found.maps)
+
+    return _side_by_side(search, ranks)
+
+
+def refine(
+    compression: Compression, patterns: Sequence[Matrix], *, tolerance: float
+) -> list[Matrix]:
+    """Descend from some patterns ``(k, n_pixels)`` each, on the whole compressed problem.
+
+    Parameters
+    ----------
+    compression
+        X ≈ B Q.
+    patterns
+        One array a run, of any numbers of components.
+    tolerance
+        See :func:`~hs_nmfcluster.factorization.descent.descend`.
     """
 
-    def converge(start: Callable[[], Matrix]) -> Matrix:
-        return _converge(compression, start(), tolerance, max_iterations)
+    def go_on(start: Matrix) -> Matrix:
+        return descend(compression, start[None], tolerance=tolerance).patterns[0]
 
-    # Each run is a chain of small products: one thread a run is faster than many on each.
+    return _side_by_side(go_on, patterns)
+
+
+def _side_by_side(function: Callable[[Item], Matrix], items: Iterable[Item]) -> list[Matrix]:
+    # Chains of products too small for two cores: one BLAS thread each is faster.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(CPU_COUNT) as pool:
-        return list(pool.map(converge, starts))
+        return list(pool.map(function, items))
+
+
+def _patterns_everywhere(compression: Compression, part: Compression, maps: Matrix) -> Matrix:
+    """Patterns on all pixels from maps at the sample's positions ``(restarts, k, n)``."""
+    everywhere = [hals_rows((one @ part.scores) @ compression.basis, one @ one.T) for one in maps]
+    return normalise(np.array(everywhere))
 
 
 def svd_start(compression: Compression, n_components: int) -> Matrix:
@@ -114,38 +156,3 @@ def _nonnegative_parts(left: Matrix, right: Matrix) -> Matrix:
         patterns.append(positive if weight >= other else negative)
     stack = np.array(patterns)
     return normalise(np.where(stack > _ROUNDING * stack.max(), stack, stack.mean()))
-
-
-def _converge(
-    compression: Compression, patterns: Matrix, tolerance: float, max_iterations: int
-) -> Matrix:
-    """Alternate non-negative least squares for C and S, with S extrapolated.
-
-    Each S goes on by a share of its last step before C is solved for it; where the error rises,
-    the step is taken back and the share reduced (Ang & Gillis, Neural Comput. 31, 417, 2019).
-    Halves the iterations.
-    """
-    B, Q = compression.scores, compression.basis
-    scores = np.ascontiguousarray(B.T)
-    square = float(np.einsum("ij,ij->", B, B))
-    enough = tolerance * compression.pca_mse(len(patterns)) * compression.size
-    share, largest = _SHARE, 1.0
-    ahead, maps, error = patterns, None, np.inf
-    for _ in range(max_iterations):
-        gram, target = ahead @ ahead.T, (ahead @ Q.T) @ scores
-        maps = hals_rows(target, gram, maps)
-        map_gram = maps @ maps.T
-        found = square + float(np.sum(gram * map_gram) - 2 * np.sum(target * maps))
-        if found > error and ahead is not patterns:
-            largest = share = share / _SHARE_DECAY
-            ahead = patterns
-            continue
-        if error - found <= enough:
-            break
-        error = found
-        unscaled = hals_rows((maps @ B) @ Q, map_gram, ahead)
-        maps *= np.linalg.norm(unscaled, axis=1, keepdims=True)
-        last, patterns = patterns, normalise(unscaled)
-        ahead = normalise(np.maximum(patterns + share * (patterns - last), 0.0))
-        share, largest = min(_SHARE_GROWTH * share, largest), min(1.01 * largest, 1.0)
-    return patterns

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 
 from hs_nmfcluster.factorization.compression import Compression, compress
-from hs_nmfcluster.factorization.exploration import explore, svd_start, turned_start
+from hs_nmfcluster.factorization.exploration import explore, refine
 from hs_nmfcluster.factorization.iteration import Run, evaluate, iterate
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix
@@ -16,9 +15,6 @@ from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 # Restarts of each rank that are polished on the data. Which of the best few wins is decided by
 # less than polishing changes.
 FINALISTS = 2
-# How far all starts converge before the best are chosen: far enough to tell them apart, at a
-# tenth of the work.
-_EXPLORING_TOLERANCE = 1e-4
 
 
 @dataclass(frozen=True)
@@ -78,23 +74,22 @@ def search(
     Search
     """
     compression = compress(matrix, max(ranks), seed=seed, job=job)
-    starts = [
-        partial(turned_start, compression, rank, seed, stream)
-        if stream
-        else partial(svd_start, compression, rank)
-        for rank in ranks
-        for stream in range(restarts)
-    ]
-    exploring = max(tolerance, _EXPLORING_TOLERANCE)
-    patterns = iter(
-        job.once("exploration", lambda: explore(compression, starts, tolerance=exploring))
+    found = job.once(
+        "exploration",
+        lambda: explore(compression, ranks, restarts=restarts, tolerance=tolerance, seed=seed),
     )
-    runs = {rank: [Run(next(patterns), stream) for stream in range(restarts)] for rank in ranks}
+    runs = {
+        rank: [Run(patterns, stream) for stream, patterns in enumerate(of_rank)]
+        for rank, of_rank in zip(ranks, found, strict=True)
+    }
     solver = SOLVERS["hals"]._replace(ridge=ridge)
     job.expect(min(max_iterations, 10) + 2)
     evaluate(matrix, [run for rank in ranks for run in runs[rank]], compression.square, solver, job)
     finalists = [run for rank in ranks for run in _best(runs[rank])]
-    _refine(compression, finalists, tolerance, job)
+    starts = [run.patterns for run in finalists]
+    refined = job.once("refinement", lambda: refine(compression, starts, tolerance=tolerance))
+    for run, patterns in zip(finalists, refined, strict=True):
+        run.patterns = patterns
     iterate(
         matrix,
         finalists,
@@ -106,13 +101,6 @@ def search(
         job=job,
     )
     return Search(runs, compression, solver)
-
-
-def _refine(compression: Compression, runs: Sequence[Run], tolerance: float, job: Job) -> None:
-    starts = [partial(np.copy, run.patterns) for run in runs]
-    refined = job.once("refinement", lambda: explore(compression, starts, tolerance=tolerance))
-    for run, patterns in zip(runs, refined, strict=True):
-        run.patterns = patterns
 
 
 def _best(runs: Sequence[Run]) -> list[Run]:

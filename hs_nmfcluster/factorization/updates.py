@@ -60,14 +60,14 @@ def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
     Parameters
     ----------
     target, gram
-        As in :func:`als_rows`.
+        As in :func:`als_rows`; or stacks of them, ``(…, k, n)`` and ``(…, k, k)``.
     rows
-        Where to start, ``(k, n)``; by default from the clipped least-squares solution.
+        Where to start, ``(…, k, n)``; by default from the clipped least-squares solution.
 
     Returns
     -------
     numpy.ndarray
-        Non-negative ``(k, n)``, of the dtype of `target`.
+        Non-negative ``(…, k, n)``, of the dtype of `target`.
 
     Examples
     --------
@@ -78,15 +78,20 @@ def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
            [0. ]])
     """
     rows = als_rows(target, gram).astype(target.dtype) if rows is None else rows.copy()
-    weights = np.diag(gram)
-    used = np.flatnonzero(weights > 0)
+    k = gram.shape[-1]
+    weights = np.diagonal(gram, axis1=-2, axis2=-1)
+    used = weights > 0
+    divisors = np.where(used, weights, 1.0)[..., None].astype(target.dtype)
     # With each equation divided by its weight, a step is one product and one maximum.
-    couplings = (gram / np.where(weights > 0, weights, 1.0)[:, None]).astype(target.dtype)
-    np.fill_diagonal(couplings, 0.0)
-    goals = target / np.where(weights > 0, weights, 1.0).astype(target.dtype)[:, None]
+    couplings, goals = gram.astype(target.dtype) / divisors, target / divisors
+    # A row that nothing is known of is coupled to itself alone, and so stays what it is.
+    couplings[..., np.arange(k), np.arange(k)] = np.where(used, 0.0, -1.0)
     for _ in range(_SWEEPS):
-        for j in used:
-            np.maximum(goals[j] - couplings[j] @ rows, 0.0, out=rows[j])
+        for j in range(k):
+            row = slice(j, j + 1)
+            step = couplings[..., row, :] @ rows
+            np.subtract(goals[..., row, :], step, out=step)
+            np.maximum(step, 0.0, out=rows[..., row, :])
     return rows
 
 
@@ -115,8 +120,8 @@ SOLVERS = {"als": Solver(als_rows), "hals": Solver(hals_rows)}
 
 
 def normalise(patterns: Rows) -> Rows:
-    """Scale patterns ``(k, n_pixels)`` to unit l2 norm; one that has died becomes zero."""
-    norms = np.linalg.norm(patterns, axis=1, keepdims=True)
+    """Scale patterns ``(…, k, n_pixels)`` to unit l2 norm; one that has died becomes zero."""
+    norms = np.linalg.norm(patterns, axis=-1, keepdims=True)
     # What is left of a component that the others fully replace is rounding: call it dead.
-    alive = norms > 1e-12 * norms.max(initial=0.0)
+    alive = norms > 1e-12 * norms.max(axis=-2, keepdims=True, initial=0.0)
     return np.divide(patterns, norms, out=np.zeros_like(patterns), where=alive)
