@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from dask.system import CPU_COUNT
@@ -67,7 +67,7 @@ def explore(
 
 
 def refine(
-    compression: Compression, patterns: Sequence[Matrix], *, tolerance: float
+    compression: Compression, patterns: Sequence[NDArray[Any]], *, tolerance: float
 ) -> list[Matrix]:
     """Descend from some patterns ``(k, n_pixels)`` each, on the whole compressed problem.
 
@@ -81,7 +81,7 @@ def refine(
         See :func:`~hs_nmfcluster.factorization.descent.descend`.
     """
 
-    def go_on(start: Matrix) -> Matrix:
+    def go_on(start: NDArray[Any]) -> Matrix:
         return descend(compression, start[None], tolerance=tolerance).patterns[0]
 
     return _side_by_side(go_on, patterns)

@@ -1,6 +1,7 @@
 """Starts against scikit-learn's, and the compressed iterations against the whole problem."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,8 @@ from scipy.optimize import nnls
 from sklearn.decomposition._nmf import _initialize_nmf
 
 from hs_nmfcluster.factorization.compression import compress
-from hs_nmfcluster.factorization.exploration import explore, svd_start, turned_start
+from hs_nmfcluster.factorization.descent import descend
+from hs_nmfcluster.factorization.exploration import explore, refine, svd_start, turned_start
 from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
@@ -90,15 +92,29 @@ class TestTurnedStart:
         np.testing.assert_allclose(one, another, atol=1e-9)
 
 
-class TestExplore:
-    def test_error_never_rises(self, data, compression):
+class TestDescend:
+    @staticmethod
+    def start(compression, k, stream=0):
+        if stream:
+            return turned_start(compression, k, 0, stream)[None]
+        return svd_start(compression, k)[None]
+
+    def test_error_is_that_of_the_patterns_and_maps(self, compression):
         X = compression.scores @ compression.basis
+        found = descend(compression, self.start(compression, 4, 1), tolerance=1e-3)
+        direct = ((X - found.maps[0].T @ found.patterns[0]) ** 2).sum()
+        assert found.errors[0] == pytest.approx(direct, rel=1e-9)
+        assert (found.maps >= 0).all()
+        assert (found.patterns >= 0).all()
+
+    def test_error_falls(self, compression):
+        start = self.start(compression, 4, 1)
         errors = [
-            error(X, explore(compression, [start], tolerance=0.0, max_iterations=n)[0])
-            for start in [lambda: turned_start(compression, 4, 0, 1)]
+            descend(compression, start, tolerance=0.0, max_iterations=n).errors[0]
             for n in (1, 2, 3, 5, 10, 30)
         ]
-        assert (np.diff(errors) <= 1e-9 * errors[0]).all()
+        assert (np.diff(errors) <= 1e-4 * errors[0]).all()
+        assert errors[-1] < 0.9 * errors[0]
 
     def test_not_behind_hals_on_the_reconstructed_data(self, compression):
         """Plain sweeps on B Q itself, written out; extrapolation must not do worse."""
@@ -109,49 +125,97 @@ class TestExplore:
             S = hals_rows(C @ X, C @ C.T, S)
             C *= np.linalg.norm(S, axis=1, keepdims=True)
             S = normalise(S)
-        (found,) = explore(
-            compression, [lambda: svd_start(compression, 4)], tolerance=0.0, max_iterations=6
-        )
-        assert error(X, found) <= error(X, S) * (1 + 1e-9)
+        found = descend(compression, self.start(compression, 4), tolerance=0.0, max_iterations=7)
+        assert error(X, found.patterns[0]) <= error(X, S) * (1 + 1e-9)
 
     def test_limit_is_a_stationary_point(self, compression):
         """There the patterns are the non-negative least-squares solution for their maps."""
         X = compression.scores @ compression.basis
-        (S,) = explore(
-            compression, [lambda: svd_start(compression, 2)], tolerance=0.0, max_iterations=2000
-        )
+        found = descend(compression, self.start(compression, 2), tolerance=0.0, max_iterations=2000)
+        S = found.patterns[0]
         C = np.array([nnls(S.T, row)[0] for row in X])
         best = np.array([nnls(C, column)[0] for column in X.T]).T
         np.testing.assert_allclose(best, S, atol=1e-4)
 
     def test_tolerance(self, compression):
-        X = compression.scores @ compression.basis
+        start = self.start(compression, 5, 2)
+        errors = {t: descend(compression, start, tolerance=t).errors[0] for t in (1e-6, 1e-1, 0.0)}
+        assert errors[1e-6] < errors[1e-1]
+        assert errors[1e-6] == pytest.approx(errors[0.0], rel=1e-2)
 
-        def at(tolerance):
-            start = [lambda: turned_start(compression, 5, 0, 2)]
-            return error(X, explore(compression, start, tolerance=tolerance)[0])
+    def test_runs_do_not_influence_each_other(self, compression):
+        starts = np.concatenate([self.start(compression, 5, stream) for stream in (0, 1, 2, 3)])
+        together = descend(compression, starts, tolerance=1e-4)
+        for i, start in enumerate(starts):
+            alone = descend(compression, start[None], tolerance=1e-4)
+            np.testing.assert_allclose(together.patterns[i], alone.patterns[0], atol=1e-10)
+            np.testing.assert_allclose(together.errors[i], alone.errors[0], rtol=1e-10)
 
-        assert at(1e-6) < at(1e-1)
-        limit = at(0.0)
-        assert at(1e-6) == pytest.approx(limit, rel=1e-2)
-
-    def test_results_in_the_order_of_the_starts(self, compression):
-        starts = [
-            lambda k=k, stream=stream: turned_start(compression, k, 0, stream)
-            for k in (2, 5)
-            for stream in (1, 2, 3)
-        ]
-        together = explore(compression, starts, tolerance=1e-4)
-        for start, found in zip(starts, together, strict=True):
-            np.testing.assert_array_equal(found, explore(compression, [start], tolerance=1e-4)[0])
+    def test_leaves_its_starts_alone(self, compression):
+        start = self.start(compression, 3)
+        before = start.copy()
+        descend(compression, start, tolerance=1e-4)
+        np.testing.assert_array_equal(start, before)
 
     def test_dead_component(self, compression):
-        start = svd_start(compression, 3)
-        start[1] = 0
-        (found,) = explore(compression, [lambda: start], tolerance=1e-4)
-        assert np.isfinite(found).all()
+        start = self.start(compression, 3)
+        start[0, 1] = 0
+        found = descend(compression, start, tolerance=1e-4)
+        assert np.isfinite(found.patterns).all()
+        assert np.isfinite(found.errors).all()
+
+
+SETTINGS = {"restarts": 4, "tolerance": 1e-5, "seed": 0}
+
+
+class TestExplore:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def large(cls):
+        """More positions and pixels than a sample takes."""
+        X = counts((50, 40, 45, 42), k=4, level=5.0, seed=1)
+        return compress(ScanMatrix.from_array(X), 5)
+
+    @pytest.mark.parametrize("ranks", [[4], [2, 5]])
+    def test_as_good_as_without_a_sample(self, large, ranks):
+        found = explore(large, ranks, **SETTINGS)
+        for k, stack in zip(ranks, found, strict=True):
+            assert stack.shape == (4, k, 45 * 42)
+            np.testing.assert_allclose(np.linalg.norm(stack, axis=-1), 1)
+            starts = [turned_start(large, k, 0, stream) for stream in (1, 2, 3)]
+            whole = descend(large, np.array([svd_start(large, k), *starts]), tolerance=1e-5)
+            ours = descend(large, stack, tolerance=1.0, max_iterations=1).errors
+            missed = (ours.min() - whole.errors.min()) / (large.pca_mse(k) * large.size)
+            assert missed < 2e-3
+
+    def test_refine_ends_where_the_whole_problem_does(self, large):
+        (stack,) = explore(large, [4], **SETTINGS)
+        (refined,) = refine(large, [stack[0]], tolerance=1e-6)
+        again = descend(large, refined[None], tolerance=1.0, max_iterations=1).errors[0]
+        before = descend(large, stack[:1], tolerance=1.0, max_iterations=1).errors[0]
+        start = turned_start(large, 4, 0, 9)[None]
+        unseen = descend(large, start, tolerance=1e-6).errors[0]
+        assert again <= before
+        assert again == pytest.approx(unseen, abs=1e-4 * large.pca_mse(4) * large.size)
+
+    def test_repeats_and_depends_on_the_seed(self, large):
+        one, same = (explore(large, [3], **SETTINGS)[0] for _ in range(2))
+        other = explore(large, [3], **(SETTINGS | {"seed": 1}))[0]
+        np.testing.assert_array_equal(one, same)
+        assert np.abs(one - other).max() > 1e-3
+
+    def test_rounding_of_the_compression_stays_small(self, large):
+        """It differs with the chunks of the data."""
+        noise = 1 + 1e-13 * np.random.default_rng(0).standard_normal(large.scores.shape)
+        rounded = replace(large, scores=large.scores * noise)
+        one, other = (explore(c, [4], **SETTINGS)[0] for c in (large, rounded))
+        np.testing.assert_allclose(one, other, atol=1e-9)
+
+    def test_one_restart_and_one_component(self, compression):
+        (found,) = explore(compression, [1], restarts=1, tolerance=1e-5, seed=0)
+        assert found.shape == (1, 1, 99)
 
     def test_leaves_no_threads(self, compression):
         before = threading.active_count()
-        explore(compression, [lambda: svd_start(compression, 2)], tolerance=1e-2)
+        explore(compression, [2, 3], **SETTINGS)
         assert threading.active_count() == before

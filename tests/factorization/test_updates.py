@@ -60,6 +60,23 @@ class TestHals:
         gram, target = np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[3.0], [0.0]])
         np.testing.assert_allclose(hals_rows(target, gram), [[3.0], [0.0]])
 
+    def test_row_that_nothing_is_known_of_stays(self):
+        gram, target = np.array([[1.0, 0.0], [0.0, 0.0]]), np.array([[3.0], [0.0]])
+        found = hals_rows(target, gram, np.array([[1.0], [2.0]]))
+        np.testing.assert_allclose(found, [[3.0], [2.0]])
+
+    def test_stack_as_one_by_one(self):
+        rng = np.random.default_rng(2)
+        A, B = rng.random((5, 12, 3)), rng.normal(size=(5, 12, 40))
+        A[1, :, 2] = 0
+        targets, grams = np.swapaxes(A, 1, 2) @ B, np.swapaxes(A, 1, 2) @ A
+        starts = rng.random((5, 3, 40))
+        for stack, single in (
+            (hals_rows(targets, grams), map(hals_rows, targets, grams)),
+            (hals_rows(targets, grams, starts), map(hals_rows, targets, grams, starts)),
+        ):
+            np.testing.assert_allclose(stack, list(single), atol=1e-12)
+
 
 class TestNormalise:
     def test_unit_norm(self):
@@ -72,3 +89,8 @@ class TestNormalise:
         found = normalise(np.array([[1.0, 2.0], [0.0, 0.0], [1e-14, 0.0]]))
         assert (found[1:] == 0).all()
         assert (normalise(np.zeros((2, 3))) == 0).all()
+
+    def test_stack_as_one_by_one(self):
+        stack = np.random.default_rng(0).random((3, 4, 9))
+        stack[1, 2] = 0
+        np.testing.assert_array_equal(normalise(stack), [normalise(rows) for rows in stack])
