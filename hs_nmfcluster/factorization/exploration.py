@@ -20,7 +20,9 @@ Item = TypeVar("Item")
 # How far all starts descend before the best of them go on to the tolerance asked for: far enough
 # to tell them apart, at a fraction of the work.
 _EXPLORING_TOLERANCE = 1e-4
-_GOING_ON = 3
+_GOING_ON = 2
+# Sweeps by which patterns are found on all pixels: what they lack comes with the next step.
+_SWEEPS = 3
 # Pixels that no electron hit have singular vectors of rounding, whose sign depends on the chunks.
 _ROUNDING = 1e-10
 # Vectors that a random start is turned among at the least, where there are as many.

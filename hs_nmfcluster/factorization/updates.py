@@ -50,7 +50,9 @@ def als_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:  # noq
     return np.maximum(inverse @ target, 0.0)
 
 
-def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
+def hals_rows(
+    target: Rows, gram: Rows, rows: Rows | None = None, *, sweeps: int = _SWEEPS
+) -> Rows:
     """Non-negative least squares by sweeps over the components (HALS).
 
     Each row in turn is set to its best non-negative value with the others fixed (Cichocki &
@@ -63,6 +65,8 @@ def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
         As in :func:`als_rows`; or stacks of them, ``(…, k, n)`` and ``(…, k, k)``.
     rows
         Where to start, ``(…, k, n)``; by default from the clipped least-squares solution.
+    sweeps
+        How often all rows are gone through.
 
     Returns
     -------
@@ -86,7 +90,7 @@ def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
     couplings, goals = gram.astype(target.dtype) / divisors, target / divisors
     # A row that nothing is known of is coupled to itself alone, and so stays what it is.
     couplings[..., np.arange(k), np.arange(k)] = np.where(used, 0.0, -1.0)
-    for _ in range(_SWEEPS):
+    for _ in range(sweeps):
         for j in range(k):
             row = slice(j, j + 1)
             step = couplings[..., row, :] @ rows
