@@ -7,14 +7,17 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hs_nmfcluster import axes, checks
 from hs_nmfcluster.factorization import learning_results
 from hs_nmfcluster.factorization.fit import Fit, fit
-from hs_nmfcluster.factorization.rank import RankStudy, rank_curves, suggest
+from hs_nmfcluster.factorization.rank import RankStudy, rank_curves
 from hs_nmfcluster.factorization.result import Factorization
+from hs_nmfcluster.factorization.suggestion import suggest
 from hs_nmfcluster.factorization.updates import SOLVERS
 from hs_nmfcluster.preparation import Demand, Prepared, Selection, prepare
+from hs_nmfcluster.reproducibility import rotated_stability
 from hs_nmfcluster.running import Conduct, running
 
 if TYPE_CHECKING:
@@ -132,10 +135,12 @@ def study_ranks(
     counted = not prepared.look.negative[kept].any()
     noise_mse = float(prepared.look.mean[kept].mean()) if counted else np.nan
     best = curves.nmf_mse.min(axis=1)
-    stacks = []
-    for patterns in curves.patterns:
-        stack = np.full((len(patterns), *kept.shape), np.nan)
-        stack[:, kept] = patterns
+    detector = axes.detector_of(signal, prepared.center)
+    stacks, rotated = [], []
+    for patterns, others in zip(curves.patterns, curves.others, strict=True):
+        stack = _on_detector(patterns, kept)
+        turned = rotated_stability(stack, [_on_detector(S, kept) for S in others], detector)
+        rotated.append(turned.mean())
         stacks.append(axes.pattern_stack(signal, stack, prepared.center, "NMF patterns"))
     return RankStudy(
         ranks=ranks,
@@ -143,11 +148,19 @@ def study_ranks(
         pca_mse=curves.pca_mse,
         noise_mse=noise_mse,
         stability=curves.stability,
+        rotated_stability=np.array(rotated),
         patterns=stacks,
         suggestion=suggest(ranks, best, curves.pca_mse, noise_mse, curves.stability),
         passes=curves.passes,
         settings=arguments | _provenance(signal, prepared, curves.passes),
     )
+
+
+def _on_detector(patterns: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Patterns of the kept pixels, ``(k, n_pixels)``, on the detector, NaN elsewhere."""
+    stack = np.full((len(patterns), *kept.shape), np.nan)
+    stack[:, kept] = patterns
+    return stack
 
 
 def check_ranks(ranks: Iterable[int]) -> list[int]:

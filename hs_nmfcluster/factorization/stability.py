@@ -1,12 +1,15 @@
 """How reproducibly each component returns in other restarts."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 
 def pattern_stability(
-    patterns: NDArray[np.float64], others: NDArray[np.float64]
+    patterns: NDArray[np.float64], others: Sequence[NDArray[np.float64]] | NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Mean correlation of each pattern with its counterpart in every other restart.
 
@@ -18,7 +21,7 @@ def pattern_stability(
     patterns
         ``(k, n_pixels)`` of the restart in question.
     others
-        ``(restarts, k, n_pixels)`` of the other restarts.
+        The same of each other restart.
 
     Returns
     -------
@@ -32,15 +35,38 @@ def pattern_stability(
     >>> pattern_stability(a, a[None, ::-1]).round(6).tolist()
     [1.0, 1.0]
     """
-    if len(others) == 0:
-        return np.full(len(patterns), np.nan)
     rows = _standardised(patterns)
-    found = np.zeros(len(patterns))
-    for other in others:
-        correlation = rows @ _standardised(other).T
-        mine, theirs = linear_sum_assignment(-correlation)
-        found[mine] += correlation[mine, theirs]
-    return found / len(others)
+    return matched([rows @ _standardised(other).T for other in others], len(patterns))
+
+
+def matched(similarities: Sequence[NDArray[np.floating[Any]]], k: int) -> NDArray[np.float64]:
+    """Mean similarity of each of k components to its counterpart in every other restart.
+
+    Parameters
+    ----------
+    similarities
+        For each other restart, ``(k, k)``: its components along the second axis.
+    k
+        Number of components.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(k,)``; NaN without another restart.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> matched([np.array([[0.1, 0.9], [0.8, 0.7]])], 2).tolist()
+    [0.9, 0.8]
+    """
+    if not len(similarities):
+        return np.full(k, np.nan)
+    found = np.zeros(k)
+    for similarity in similarities:
+        mine, theirs = linear_sum_assignment(-similarity)
+        found[mine] += similarity[mine, theirs]
+    return found / len(similarities)
 
 
 def _standardised(patterns: NDArray[np.float64]) -> NDArray[np.float64]:

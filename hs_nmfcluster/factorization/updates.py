@@ -50,9 +50,7 @@ def als_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:  # noq
     return np.maximum(inverse @ target, 0.0)
 
 
-def hals_rows(
-    target: Rows, gram: Rows, rows: Rows | None = None, *, sweeps: int = _SWEEPS
-) -> Rows:
+def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None, *, sweeps: int = _SWEEPS) -> Rows:
     """Non-negative least squares by sweeps over the components (HALS).
 
     Each row in turn is set to its best non-negative value with the others fixed (Cichocki &

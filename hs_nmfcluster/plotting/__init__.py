@@ -13,7 +13,8 @@ from .components import plot_components, plot_convergence
 from .dendrogram import plot_dendrogram
 from .groups import composite_map, plot_group_map, plot_groups
 from .polar import plot_polar
-from .rank import plot_rank_curves, plot_rank_patterns
+from .rank import plot_rank_curves
+from .rank_patterns import plot_rank_patterns
 from .scan import plot_scan
 from .similarity import plot_scatter_tableau, plot_similarity
 from .style import PixelSize, group_color, group_colors, group_name

@@ -1,25 +1,16 @@
-"""How many components: errors and leading patterns at each number, the paper's Fig. 4."""
-
-from collections.abc import Sequence
+"""How many components: errors and stability at each number, the paper's Fig. 4a."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from .panels import add_intensity_scales, annotate, draw_image, intensity_norm, scale_width
 from .style import (
     COLUMN_WIDTH,
     FONT_SIZE,
     LINE_WIDTH,
-    PAGE_WIDTH,
-    PATTERN_CMAP,
     SMALL_FONT_SIZE,
-    UNCALIBRATED,
-    PixelSize,
-    Scaling,
     escape,
     group_color,
     new_figure,
@@ -30,12 +21,6 @@ _NMF_COLOR = group_color(0)
 _PCA_COLOR = "0.2"
 _NOISE_COLOR = group_color(3)
 _SUGGESTED_COLOR = "0.9"
-# Numbers of components side by side, beyond which they go on below.
-_MOST_COLUMNS = 13
-# Inches: highest panel of a pattern, space for the number above, space between bands.
-_HIGHEST = 0.9
-_HEADING = 0.2
-_BAND_GAP = 0.1
 
 
 def plot_rank_curves(
@@ -45,6 +30,7 @@ def plot_rank_curves(
     *,
     noise_mse: float = np.nan,
     stability: ArrayLike | None = None,
+    rotated_stability: ArrayLike | None = None,
     suggested: tuple[int, int] | None = None,
     intensity_units: str = "counts",
 ) -> Figure:
@@ -64,6 +50,8 @@ def plot_rank_curves(
     stability
         How well components return in other restarts, ``(n,)``, in a panel below; none if None
         or NaN throughout.
+    rotated_stability
+        The same if patterns may be turned onto their counterparts, ``(n,)``, in the same panel.
     suggested
         Range of numbers of components to shade, ``(low, high)``.
     intensity_units
@@ -89,6 +77,11 @@ def plot_rank_curves(
     """
     numbers, nmf, pca = _checked_curves(ranks, nmf_mse, pca_mse)
     stable = None if stability is None else _checked_curve("stability", stability, numbers.size)
+    turned = (
+        None
+        if rotated_stability is None
+        else _checked_curve("rotated_stability", rotated_stability, numbers.size)
+    )
     if suggested is not None and not suggested[0] <= suggested[1]:
         raise ValueError(f"suggested is {suggested}; it must be (low, high) with low <= high.")
     has_stability = stable is not None and bool(np.isfinite(stable).any())
@@ -100,87 +93,13 @@ def plot_rank_curves(
     tidy(errors, x="" if has_stability else "Number of components")
     errors.set_ylabel(f"MSE ({escape(intensity_units)}²)", fontsize=FONT_SIZE)
     if below is not None and stable is not None:
-        _draw_stability(below, numbers, stable)
+        _draw_stability(below, numbers, stable, turned)
         errors.tick_params(labelbottom=False)
     # On white: the key of the shaded range would not be seen on the range itself.
     errors.legend(fontsize=SMALL_FONT_SIZE, framealpha=1.0, edgecolor="none")
     errors.xaxis.set_major_locator(MaxNLocator("auto", integer=True, min_n_ticks=1))
     # Also a single number of components needs an axis of some length.
     errors.set_xlim(numbers.min() - 0.7, numbers.max() + 0.7)
-    return figure
-
-
-def plot_rank_patterns(
-    ranks: ArrayLike,
-    patterns: Sequence[ArrayLike],
-    *,
-    pattern_pixel: PixelSize = UNCALIBRATED,
-    scaling: Scaling = "weak",
-) -> Figure:
-    """Draw the leading patterns at each number of components, as the paper's Fig. 4b.
-
-    A column for each number, the strongest pattern on top; many numbers continue in further
-    bands below. All patterns share one intensity scale.
-
-    Parameters
-    ----------
-    ranks
-        Numbers of components, ``(n,)``.
-    patterns
-        For each of them some patterns ``(m, n_v, n_u)``, m of its own; NaN where masked.
-    pattern_pixel
-        Pixel size of the detector.
-    scaling
-        ``"weak"`` raises low intensities, ``"linear"`` does not.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Panels "5 components, pattern 0", ..., then the colour bar.
-
-    Raises
-    ------
-    ValueError
-        If there is no pattern, or lengths or shapes do not fit.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hs_nmfcluster.plotting import plot_rank_patterns
-    >>> fig = plot_rank_patterns([2, 4], [np.ones((2, 8, 8)), np.ones((4, 8, 8))])
-    >>> fig.axes[0].get_label()
-    '2 components, pattern 0'
-    """
-    numbers = np.asarray(ranks).ravel()
-    stacks = _checked_stacks(numbers.size, patterns)
-    most = max(len(stack) for stack in stacks)
-    columns = -(-len(stacks) // -(-len(stacks) // _MOST_COLUMNS))
-    _, rows, width = stacks[0].shape
-    figure, grid = _pattern_grid(
-        -(-len(stacks) // columns), columns, most, width / (rows * pattern_pixel.aspect)
-    )
-    norm = intensity_norm(np.concatenate([stack.ravel() for stack in stacks]), scaling)
-    named = 0
-    for index, (number, stack) in enumerate(zip(numbers, stacks, strict=True)):
-        band, column = divmod(index, columns)
-        named = named if column else 0
-        for component, image in enumerate(stack):
-            ax = figure.add_subplot(
-                grid[band * (most + 2) + 1 + component, column],
-                label=f"{number} components, pattern {component}",
-            )
-            # Away from the labels, which on small panels leave no space for the bar.
-            corner = index == columns - 1 and component == 0
-            draw_image(
-                ax, image, cmap=PATTERN_CMAP, norm=norm, pixel=pattern_pixel, scale_bar=corner
-            )
-            if component >= named:
-                annotate(ax, str(component))
-                named = component + 1
-            if component == 0:
-                ax.set_title(str(number), fontsize=FONT_SIZE, pad=2.0)
-    add_intensity_scales(figure, grid[:, -1], norm, None)
-    figure.supxlabel("Number of components", fontsize=FONT_SIZE)
     return figure
 
 
@@ -202,19 +121,6 @@ def _checked_curve(name: str, values: ArrayLike, number: int) -> NDArray[np.floa
     if curve.shape != (number,):
         raise ValueError(f"{name} has shape {curve.shape}; it must be ({number},).")
     return curve
-
-
-def _checked_stacks(number: int, patterns: Sequence[ArrayLike]) -> list[NDArray[np.float64]]:
-    stacks = [np.asarray(stack, dtype=float) for stack in patterns]
-    if len(stacks) != number or not number:
-        raise ValueError(f"patterns: {len(stacks)} stacks given for {number} ranks.")
-    for stack in stacks:
-        if stack.ndim != 3 or not len(stack) or stack.shape[1:] != stacks[0].shape[1:]:
-            raise ValueError(
-                f"patterns holds a stack of shape {stack.shape}; each must be (m, n_v, n_u) with "
-                "m >= 1 and the same n_v, n_u."
-            )
-    return stacks
 
 
 def _curve_panels(*, has_stability: bool) -> tuple[Figure, Axes, Axes | None]:
@@ -279,20 +185,29 @@ def _draw_errors(
         ax.set_yscale("log")
 
 
-def _draw_stability(ax: Axes, ranks: NDArray[np.float64], stability: NDArray[np.float64]) -> None:
-    ax.plot(ranks, stability, color=_NMF_COLOR, linewidth=LINE_WIDTH, marker="o", markersize=3.0)
+def _draw_stability(
+    ax: Axes,
+    ranks: NDArray[np.float64],
+    stability: NDArray[np.float64],
+    turned: NDArray[np.float64] | None,
+) -> None:
+    curves = [(stability, "-", "o", "as they lie")]
+    if turned is not None:
+        curves.append((turned, "--", "s", "turned"))
+    drawn = [
+        ax.plot(
+            ranks,
+            values,
+            color=_NMF_COLOR,
+            linewidth=LINE_WIDTH,
+            linestyle=line,
+            marker=marker,
+            markersize=3.0,
+            label=name,
+        )[0]
+        for values, line, marker, name in curves
+    ]
     tidy(ax, x="Number of components", y="Stability")
-    ax.set_ylim(min(0.0, float(np.nanmin(stability))), 1.05)
-
-
-def _pattern_grid(bands: int, columns: int, most: int, aspect: float) -> tuple[Figure, GridSpec]:
-    """Grid of bands, each a row for headings, `most` rows of patterns and one for the gap."""
-    scales = scale_width()
-    height = min((PAGE_WIDTH - scales) / (columns * aspect), _HIGHEST)
-    heights = [_HEADING, *[height] * most, _BAND_GAP] * bands
-    # The colour bar and its numbers need some height also beside a single pattern.
-    figure = new_figure(columns * height * aspect + scales, max(sum(heights) + 0.25, 1.6))
-    widths = [height * aspect] * columns + [scales]
-    return figure, figure.add_gridspec(
-        len(heights), len(widths), height_ratios=heights, width_ratios=widths
-    )
+    ax.set_ylim(min(0.0, *(float(np.nanmin(curve[0])) for curve in curves)), 1.05)
+    if turned is not None:
+        ax.legend(handles=drawn, fontsize=SMALL_FONT_SIZE, framealpha=1.0, edgecolor="none")

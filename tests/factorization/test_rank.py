@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.factorization.matrix import ScanMatrix
-from hs_nmfcluster.factorization.rank import rank_curves, suggest
+from hs_nmfcluster.factorization.rank import rank_curves
+from hs_nmfcluster.factorization.suggestion import suggest
 
 RANKS = np.arange(2, 21)
 NAN = float("nan")
@@ -29,6 +30,7 @@ class TestRankCurves:
         assert study.nmf_mse.shape == (5, 4)
         assert study.pca_mse.shape == study.stability.shape == (5,)
         assert [S.shape for S in study.patterns] == [(k, 120) for k in study.ranks]
+        assert [np.shape(S) for S in study.others] == [(3, k, 120) for k in study.ranks]
 
     def test_pca_is_that_of_the_full_decomposition(self, study):
         X = known_mixture().reshape(180, 120).astype(float)

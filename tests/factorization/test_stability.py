@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.factorization.stability import pattern_stability
+from hs_nmfcluster.factorization.stability import matched, pattern_stability
 
 
 class TestStability:
@@ -36,3 +36,15 @@ class TestStability:
         others = np.stack([patterns, np.roll(patterns, 20, axis=1)])
         expected = (1 + np.corrcoef(patterns[0], others[1, 0])[0, 1]) / 2
         assert pattern_stability(patterns, others)[0] == pytest.approx(expected)
+
+
+class TestMatched:
+    def test_one_to_one_so_that_the_sum_is_largest(self):
+        greedy = np.array([[1.0, 0.9], [0.9, 0.0]])
+        np.testing.assert_allclose(matched([greedy], 2), [0.9, 0.9])
+
+    def test_mean_over_restarts(self):
+        np.testing.assert_allclose(matched([np.eye(2), np.full((2, 2), 0.5)], 2), [0.75, 0.75])
+
+    def test_no_other_restart(self):
+        assert np.isnan(matched([], 3)).all()

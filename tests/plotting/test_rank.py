@@ -93,6 +93,10 @@ class TestPlotRankCurves:
             ({"nmf_mse": np.ones((3, 2))}, "nmf_mse"),
             ({"pca_mse": np.ones(3)}, "pca_mse"),
             ({"stability": np.ones(3)}, "stability"),
+            (
+                {"stability": np.ones(RANKS.size), "rotated_stability": np.ones(3)},
+                "rotated_stability",
+            ),
             ({"suggested": (9, 8)}, "suggested"),
         ],
     )
@@ -101,6 +105,18 @@ class TestPlotRankCurves:
         arguments = {"ranks": RANKS, "nmf_mse": nmf, "pca_mse": pca} | change
         with pytest.raises(ValueError, match=match):
             plot_rank_curves(**arguments)
+
+    def test_stability_of_patterns_that_may_be_turned(self, render) -> None:
+        nmf, pca = curves()
+        stability, turned = np.linspace(1.0, 0.3, RANKS.size), np.linspace(1.0, 0.8, RANKS.size)
+        figure = plot_rank_curves(
+            RANKS, nmf, pca, stability=stability, rotated_stability=turned, suggested=(7, 9)
+        )
+        ax = figure.axes[1]
+        np.testing.assert_array_equal(line(ax, "as they lie").get_ydata(), stability)
+        np.testing.assert_array_equal(line(ax, "turned").get_ydata(), turned)
+        assert [t.get_text() for t in ax.get_legend().get_texts()] == ["as they lie", "turned"]
+        render(figure)
 
 
 class TestPlotRankPatterns:
