@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
 
+    from hs_nmfcluster.factorization.residual import Residual
+
 _ARRAYS = ("restart_mse", "stability", "detector_mask", "position_mse")
 _NUMBERS = ("mse", "pca_mse", "best_restart", "passes")
 # Rows of the reconstruction that one chunk of it holds, about 64 MB of float64.
@@ -201,6 +203,40 @@ class Factorization:
         from hs_nmfcluster.plotting import plot_convergence
 
         return plot_convergence(self.history, best=self.best_restart)
+
+    def residual(self, signal: "BaseSignal") -> "Residual":
+        """See what the components leave of the scan, so that a missed phase shows.
+
+        One pass over the data. Without the data, `position_mse` tells where, but not which
+        pattern is left.
+
+        Parameters
+        ----------
+        signal
+            The scan that was factorized, lazy or not.
+
+        Returns
+        -------
+        Residual
+            Mean residual over all and over the worst described positions; excess over the noise of
+            every pixel and position.
+
+        Raises
+        ------
+        ValueError
+            If it is not the scan that was factorized.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> s = hs_nmfcluster.NMFDiffraction2D(np.random.default_rng(0).random((4, 5, 8, 8)))
+        >>> nmf = s.decompose_als_nmf(2, restarts=1, print_info=False, show_progressbar=False)
+        >>> bool(np.isclose(nmf.residual(s).mse, nmf.mse))
+        True
+        """
+        from hs_nmfcluster.factorization.residual import residual
+
+        return residual(self, signal)
 
     def save(self, path: str | os.PathLike[str], overwrite: bool | None = None) -> None:
         """Write everything into one file, which :func:`hs_nmfcluster.load` gives back.

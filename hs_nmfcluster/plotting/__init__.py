@@ -15,6 +15,7 @@ from .groups import composite_map, plot_group_map, plot_groups
 from .polar import plot_polar
 from .rank import plot_rank_curves
 from .rank_patterns import plot_rank_patterns
+from .residual import plot_residual
 from .scan import plot_scan
 from .similarity import plot_scatter_tableau, plot_similarity
 from .style import PixelSize, group_color, group_colors, group_name
@@ -33,6 +34,7 @@ __all__ = [
     "plot_polar",
     "plot_rank_curves",
     "plot_rank_patterns",
+    "plot_residual",
     "plot_scan",
     "plot_scatter_tableau",
     "plot_similarity",

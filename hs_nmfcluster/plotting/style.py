@@ -17,6 +17,7 @@ PATTERN_CMAP = "inferno"
 MAP_CMAP = "viridis"
 SIMILARITY_CMAP = "RdBu_r"
 DISTANCE_CMAP = "viridis_r"
+DIFFERENCE_CMAP = "RdBu_r"
 
 # Inches: one and two columns of a journal page.
 COLUMN_WIDTH = 3.5
