@@ -12,6 +12,7 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
+from hs_nmfcluster.markup import counted
 from hs_nmfcluster.materials.answers import GroupAnswers
 
 if TYPE_CHECKING:
@@ -72,13 +73,17 @@ class Groups(GroupAnswers):
 
     def __repr__(self) -> str:
         where = "" if self.distance is None else f" (cut at {self.distance:.3f})"
-        count = "1 group" if len(self) == 1 else f"{len(self)} groups"
-        lines = [f"<{count} of {len(self.tree)} components{where}"]
+        lines = [f"<{counted(len(self), 'group')} of {len(self.tree)} components{where}"]
         lines += [
             f"  {number}: {len(members)} – {', '.join(map(str, members))}"
             for number, members in enumerate(self)
         ]
         return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        from hs_nmfcluster.cards import groups_card
+
+        return groups_card(self)
 
     @property
     def labels(self) -> NDArray[np.intp]:

@@ -24,6 +24,7 @@ from hs_nmfcluster.clustering.inputs import (
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.similarity import pairwise
 from hs_nmfcluster.clustering.tree_figures import TreeFigures
+from hs_nmfcluster.markup import counted
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -170,7 +171,7 @@ class ClusterTree(TreeFigures):
         return (
             f"<ClusterTree of {len(self)} {self.by} by {self.metric}: distances "
             f"{self.linkage[:, 2].min():.3f} … {self.linkage[:, 2].max():.3f}, suggested cut at "
-            f"{suggested.distance:.3f} into {suggested.n_groups} group(s)>"
+            f"{suggested.distance:.3f} into {counted(suggested.n_groups, 'group')}>"
         )
 
     @property

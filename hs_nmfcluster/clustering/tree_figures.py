@@ -1,7 +1,7 @@
 """Figures of a tree of components."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hs_nmfcluster.clustering.groups import Groups
+    from hs_nmfcluster.clustering.tree import ClusterTree
     from hs_nmfcluster.plotting.explorer import CutExplorer
     from hs_nmfcluster.plotting.style import Scaling
     from hs_nmfcluster.plotting.tree_layout import Kind
@@ -46,6 +47,11 @@ class TreeFigures:
     def cut(self, *, distance: float | None = None, n_groups: int | None = None) -> "Groups":
         """See `ClusterTree.cut`."""
         raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        from hs_nmfcluster.cards import tree_card
+
+        return tree_card(cast("ClusterTree", self))
 
     def plot_dendrogram(
         self,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster import axes, storage
 from hs_nmfcluster.factorization.fit import Fit
 from hs_nmfcluster.factorization.stability import pattern_stability
+from hs_nmfcluster.markup import counted
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -124,11 +125,18 @@ class Factorization:
     def __repr__(self) -> str:
         scan = " × ".join(str(n) for n in self.maps.data.shape[:0:-1])
         n_v, n_u = self.detector_mask.shape
-        restarts = f"best of {len(self.restart_mse)} restarts"
+        n_restarts = len(self.restart_mse)
+        restarts = "1 restart" if n_restarts == 1 else f"best of {n_restarts} restarts"
+        components = counted(self.n_components, "component")
         return (
-            f"<Factorization: {self.n_components} components of a {scan} scan, {n_u} × {n_v} "
-            f"pixels; MSE {self.mse:.6g}, {restarts}, {self.passes} data passes>"
+            f"<Factorization: {components} of a {scan} scan, {n_u} × {n_v} pixels; "
+            f"MSE {self.mse:.6g}, {restarts}, {self.passes} data passes>"
         )
+
+    def _repr_html_(self) -> str:
+        from hs_nmfcluster.cards import factorization_card
+
+        return factorization_card(self)
 
     def model(self, components: int | Sequence[int] | None = None) -> "BaseSignal":
         """Lazy reconstruction of the scan, C S.

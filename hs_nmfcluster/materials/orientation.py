@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.markup import counted
 from hs_nmfcluster.materials.azimuth import compare, rotational_symmetry
 from hs_nmfcluster.materials.measure import radii_of_interest
 from hs_nmfcluster.materials.particles import background_and_noise
@@ -63,7 +64,7 @@ class OrientationMap:
         return tuple(360.0 / order if order else nan for order in self.symmetry)
 
     def __repr__(self) -> str:
-        lines = [f"<In-plane angles of {len(self.symmetry)} groups"]
+        lines = [f"<In-plane angles of {counted(len(self.symmetry), 'group')}"]
         for group, order in enumerate(self.symmetry):
             if not order:
                 lines.append(f"  {group}: no spots, no angle")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hs_nmfcluster.checks import check_positive
+from hs_nmfcluster.markup import counted
 from hs_nmfcluster.materials.candidates import candidates, reflections_of
 from hs_nmfcluster.materials.explanations import Explanation, explain
 from hs_nmfcluster.materials.tables import data_frame
@@ -108,7 +109,8 @@ class PhaseMatch:
         return f"{best[0]} ({count})"
 
     def __repr__(self) -> str:
-        lines = [f"<Match of {len(self.explanations)} phases with {self.n_groups} groups"]
+        phases, groups = len(self.explanations), self.n_groups
+        lines = [f"<Match of {counted(phases, 'phase')} with {counted(groups, 'group')}"]
         lines += [f"  group {group}: {self.verdict(group)}" for group in range(self.n_groups)]
         lines.append(f"  all groups: {self.verdict()}")
         for phase in self.ranking():

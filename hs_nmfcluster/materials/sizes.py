@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.markup import counted
 from hs_nmfcluster.materials.particles import (
     Particle,
 )
@@ -115,7 +116,7 @@ class ParticleSizes:
     def __repr__(self) -> str:
         probe = "" if self.probe_size is None else f", probe of {self.probe_size:g} removed"
         scale = "" if self.units == "nm" else " – scan not calibrated"
-        lines = [f"<Particle sizes of {len(self)} groups in {self.units}{probe}{scale}"]
+        lines = [f"<Particle sizes of {counted(len(self), 'group')} in {self.units}{probe}{scale}"]
         lines += [f"  {number}: {self._line(number)}" for number in range(len(self))]
         return "\n".join(lines) + ">"
 
@@ -125,15 +126,15 @@ class ParticleSizes:
             return "no particles"
         edge = f" ({group.n_at_edge} cut by the edge)" if group.n_at_edge else ""
         mean, error = group.mean
+        diameter = "" if np.isnan(mean) else f", diameter {mean:.2f} ± {error:.2f}"
         width = (
             ""
             if np.isnan(group.mean_width)
             else (f"; shift-corrected map {group.mean_width:.2f} ± {group.mean_width_sigma:.2f}")
         )
         density, density_error = self.number_density(number)
-        noun = "particle" if len(group.particles) == 1 else "particles"
         return (
-            f"{len(group.particles)} {noun}{edge}, diameter {mean:.2f} ± {error:.2f}{width}; "
+            f"{counted(len(group.particles), 'particle')}{edge}{diameter}{width}; "
             f"{density:.2g} ± {density_error:.1g} per {self.units}²"
         )
 

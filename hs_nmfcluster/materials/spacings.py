@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.checks import check_positive
+from hs_nmfcluster.markup import counted
 from hs_nmfcluster.materials.checks import check_relative_error
 from hs_nmfcluster.materials.rings import Halo, Ring
 from hs_nmfcluster.materials.tables import data_frame
@@ -153,7 +154,7 @@ class LatticeSpacings:
 
     def __repr__(self) -> str:
         what = "in nm" if self.calibrated else f"– axes not calibrated: radii in {self.units}"
-        lines = [f"<Lattice spacings of {len(self)} groups {what}"]
+        lines = [f"<Lattice spacings of {counted(len(self), 'group')} {what}"]
         lines += [f"  {number}: {self._line(number)}" for number in range(len(self))]
         return "\n".join(lines) + ">"
 
@@ -294,5 +295,5 @@ def _written(spacing: Spacing, calibrated: bool) -> str:
     digits = max(0, -int(np.floor(np.log10(sigma))))
     return (
         f"{value:.{digits}f} ± {sigma:.{digits}f} "
-        f"({spacing.n_spots} spots, {100 * spacing.intensity:.2g} %)"
+        f"({counted(spacing.n_spots, 'spot')}, {100 * spacing.intensity:.2g} %)"
     )

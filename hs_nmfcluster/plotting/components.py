@@ -9,6 +9,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .panels import (
     add_intensity_scales,
     annotate,
@@ -32,7 +33,6 @@ from .style import (
     figure_of,
     frame,
     group_color,
-    new_figure,
     tidy,
 )
 

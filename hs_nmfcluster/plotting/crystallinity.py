@@ -5,8 +5,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from .figures import new_figure
 from .panels import add_color_bar, draw_image, draw_profile, drawable_maps
-from .style import COLUMN_WIDTH, MAP_CMAP, UNCALIBRATED, PixelSize, figure_of, new_figure, tidy
+from .style import COLUMN_WIDTH, MAP_CMAP, UNCALIBRATED, PixelSize, figure_of, tidy
 
 _LABEL = "Crystalline share of\nscattered intensity (%)"
 

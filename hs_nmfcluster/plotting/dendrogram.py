@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from .figures import new_figure
 from .group_images import GroupImages
 from .panels import scale_width
 from .style import (
@@ -26,7 +27,6 @@ from .style import (
     figure_of,
     group_color,
     group_name,
-    new_figure,
     tidy,
 )
 from .tree_layout import Kind, TreeLayout, tree_layout

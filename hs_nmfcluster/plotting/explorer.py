@@ -14,9 +14,10 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike, NDArray
 
 from .dendrogram import plot_dendrogram
+from .figures import new_figure
 from .group_images import GroupImages
 from .panels import scale_width
-from .style import FONT_SIZE, UNCALIBRATED, Scaling, new_figure
+from .style import FONT_SIZE, UNCALIBRATED, Scaling
 from .tree_layout import Kind, tree_layout
 
 # Inches.

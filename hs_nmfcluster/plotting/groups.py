@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .group_images import GroupImages
 from .panels import (
     bare,
@@ -31,7 +32,6 @@ from .style import (
     frame,
     group_color,
     group_name,
-    new_figure,
     tidy,
 )
 

@@ -1,17 +1,19 @@
 """In-plane angles in cyclic colours."""
 
 from collections.abc import Sequence
+from functools import cache
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .panels import annotate, draw_image, draw_profile, drawable_maps
 from .style import (
+    MAP_CMAP,
     PAGE_WIDTH,
     SMALL_FONT_SIZE,
     UNCALIBRATED,
@@ -19,12 +21,24 @@ from .style import (
     frame,
     group_color,
     group_name,
-    new_figure,
     tidy,
 )
 
-ANGLE_CMAP = "hsv"
 _EMPTY = "#1a1a1a"
+# Of the circle in OKLab that the angles run through: its middle, its radius, and by how much it is
+# tilted, so that green is lighter than red.
+_LIGHTNESS, _CHROMA, _TILT = 0.72, 0.12, 0.15
+# From OKLab to the cube roots of cone responses, and from these cubed to linear sRGB (Ottosson).
+_TO_CONES = (
+    (1.0, 0.3963377774, 0.2158037573),
+    (1.0, -0.1055613458, -0.0638541728),
+    (1.0, -0.0894841775, -1.2914855480),
+)
+_TO_LINEAR = (
+    (4.0767416621, -3.3077115913, 0.2309699292),
+    (-1.2684380046, 2.6097574011, -0.3413193965),
+    (-0.0041960863, -0.7034186147, 1.7076147010),
+)
 
 
 def plot_orientation(
@@ -94,6 +108,32 @@ def plot_orientation(
     return figure
 
 
+@cache
+def angle_colormap() -> Colormap:
+    """Cyclic colours in which equal angles look equally different.
+
+    A circle around grey in the perceptual space OKLab. It is tilted along its red-green axis:
+    who does not see red and green apart still sees every angle in another colour, by its
+    lightness.
+
+    Examples
+    --------
+    >>> angle_colormap().N
+    360
+    """
+    hue = np.deg2rad(np.arange(360))
+    lab = np.stack(
+        [
+            _LIGHTNESS - _TILT * np.cos(hue),
+            _CHROMA * np.cos(hue),
+            _CHROMA * np.sin(hue),
+        ]
+    )
+    linear = np.clip(np.array(_TO_LINEAR) @ (np.array(_TO_CONES) @ lab) ** 3, 0.0, 1.0)
+    rgb = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return ListedColormap(rgb.T, name="angle").with_extremes(bad=_EMPTY)
+
+
 def _first_frame(values: NDArray[np.float64]) -> NDArray[np.float64]:
     first = values[:, 0]
     for index in range(1, values.shape[1]):
@@ -104,10 +144,9 @@ def _first_frame(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def _draw_angles(
     ax: Axes, angles: NDArray[np.float64], period: float, pixel: PixelSize, *, scale_bar: bool
 ) -> None:
-    image = draw_image(
-        ax, angles, cmap=ANGLE_CMAP, norm=Normalize(0, period), pixel=pixel, scale_bar=scale_bar
-    )
-    image.set_cmap(mpl.colormaps[ANGLE_CMAP].with_extremes(bad=_EMPTY))
+    norm = Normalize(0, period)
+    image = draw_image(ax, angles, cmap=MAP_CMAP, norm=norm, pixel=pixel, scale_bar=scale_bar)
+    image.set_cmap(angle_colormap())
 
 
 def _draw_wheel(ax: PolarAxes, period: float) -> None:
@@ -117,7 +156,7 @@ def _draw_wheel(ax: PolarAxes, period: float) -> None:
         np.deg2rad(angles),
         [0.55, 1.0],
         (middles % period)[np.newaxis],
-        cmap=ANGLE_CMAP,
+        cmap=angle_colormap(),
         norm=Normalize(0, period),
         rasterized=True,
     )

@@ -9,6 +9,7 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from .figures import new_figure
 from .panels import annotate, draw_image, drawable_maps, intensity_norm
 from .style import (
     MAP_CMAP,
@@ -18,7 +19,6 @@ from .style import (
     format_units,
     group_color,
     group_name,
-    new_figure,
     tidy,
 )
 

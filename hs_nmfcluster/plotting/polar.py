@@ -5,6 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .panels import add_color_bar, colormap, draw_image, intensity_norm
 from .style import (
     PAGE_WIDTH,
@@ -13,7 +14,6 @@ from .style import (
     PixelSize,
     Scaling,
     format_units,
-    new_figure,
     tidy,
 )
 

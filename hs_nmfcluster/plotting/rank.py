@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .style import (
     COLUMN_WIDTH,
     FONT_SIZE,
@@ -13,7 +14,6 @@ from .style import (
     SMALL_FONT_SIZE,
     escape,
     group_color,
-    new_figure,
     tidy,
 )
 

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .panels import add_intensity_scales, annotate, draw_image, intensity_norm, scale_width
 from .style import (
     FONT_SIZE,
@@ -15,7 +16,6 @@ from .style import (
     UNCALIBRATED,
     PixelSize,
     Scaling,
-    new_figure,
 )
 
 # Numbers of components side by side, beyond which they go on below.

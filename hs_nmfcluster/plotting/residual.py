@@ -11,6 +11,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .panels import colormap, draw_image, draw_profile, drawable_maps
 from .style import (
     DIFFERENCE_CMAP,
@@ -23,7 +24,6 @@ from .style import (
     PixelSize,
     escape,
     figure_of,
-    new_figure,
     tidy,
 )
 

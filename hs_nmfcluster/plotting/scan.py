@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .panels import DrawableMaps, add_color_bar, draw_image, draw_profile, drawable_maps
 from .style import (
     PAGE_WIDTH,
@@ -16,7 +17,6 @@ from .style import (
     PixelSize,
     escape,
     format_units,
-    new_figure,
     outline,
 )
 

@@ -9,6 +9,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .panels import colormap
 from .style import (
     COLUMN_WIDTH,
@@ -22,7 +23,6 @@ from .style import (
     escape,
     figure_of,
     group_color,
-    new_figure,
     tidy,
 )
 

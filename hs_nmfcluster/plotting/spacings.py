@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .style import (
     COLUMN_WIDTH,
     LINE_WIDTH,
@@ -14,7 +15,6 @@ from .style import (
     format_units,
     group_color,
     group_name,
-    new_figure,
     tidy,
 )
 

@@ -1,14 +1,12 @@
-"""What all figures share: colours of groups, units, fonts, the figure itself."""
+"""What all figures share: colours, units, fonts."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import matplotlib.pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patheffects import withStroke
 
 Scaling = Literal["weak", "linear"]
@@ -88,29 +86,6 @@ class PixelSize:
 
 
 UNCALIBRATED = PixelSize()
-
-
-class NotebookFigure(Figure):
-    """A figure that a notebook shows once.
-
-    Pyplot shows its figures at the end of a cell; one that is also the cell's value would
-    appear twice.
-    """
-
-    def _ipython_display_(self) -> None:
-        if not plt.fignum_exists(self.number):
-            raise NotImplementedError
-
-
-def new_figure(width: float, height: float, *, compress: bool = False) -> Figure:
-    """Pyplot figure of this size in inches, panels kept from overlapping.
-
-    `compress` is for square panels with labels: without it their labels may leave the figure.
-    """
-    layout = ConstrainedLayoutEngine(
-        w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0, compress=compress
-    )
-    return plt.figure(FigureClass=NotebookFigure, figsize=(width, height), layout=layout)
 
 
 def figure_of(ax: Axes) -> Figure:

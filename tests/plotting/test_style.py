@@ -1,11 +1,15 @@
+import io
 from itertools import combinations
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 
 from hs_nmfcluster.plotting import PixelSize, group_color, group_colors, group_name
+from hs_nmfcluster.plotting.figures import new_figure, off_screen
+from hs_nmfcluster.plotting.orientation import angle_colormap
 from hs_nmfcluster.plotting.panels import (
     add_scale_bar,
     draw_image,
@@ -13,7 +17,7 @@ from hs_nmfcluster.plotting.panels import (
     intensity_norm,
     round_length,
 )
-from hs_nmfcluster.plotting.style import format_units, new_figure
+from hs_nmfcluster.plotting.style import format_units
 
 from .specimen import vision
 
@@ -151,3 +155,49 @@ class TestNewFigure:
         plt.close(figure)
         with pytest.raises(NotImplementedError):
             figure._ipython_display_()
+
+    def test_off_screen_pyplot_does_not_know_it(self) -> None:
+        before = plt.get_fignums()
+        with off_screen():
+            figure = new_figure(2, 3)
+        assert plt.get_fignums() == before
+        with pytest.raises(NotImplementedError):
+            figure._ipython_display_()
+        figure.add_subplot().set_title("seen")
+        figure.savefig(io.BytesIO(), format="png")
+        assert plt.fignum_exists(new_figure(2, 3).number)
+
+    @pytest.mark.parametrize(
+        ("suffix", "mark"), [("svg", b">Excess</text>"), ("pdf", b"CIDFontType2")]
+    )
+    def test_text_stays_text(self, suffix: str, mark: bytes) -> None:
+        before = mpl.rcParams.copy()
+        figure = new_figure(2, 3)
+        figure.add_subplot().set_title("Area")
+        stream = io.BytesIO()
+        figure.savefig(stream, format=suffix)
+        assert mark in stream.getvalue()
+        assert mpl.rcParams == before
+
+
+class TestAngleColors:
+    @pytest.mark.parametrize(
+        ("deficiency", "most_uneven", "least_apart"),
+        [("none", 2.0, 18), ("protanopia", 3.5, 10), ("deuteranopia", 3.5, 8)],
+    )
+    def test_equal_angles_look_equally_different(
+        self, deficiency: str, most_uneven: float, least_apart: float
+    ) -> None:
+        colors = [to_hex(color) for color in angle_colormap()(np.arange(0, 360, 6))]
+        seen = np.array([vision(color, deficiency) for color in colors])
+        steps = np.linalg.norm(seen - np.roll(seen, 1, axis=0), axis=1)
+        assert steps.max() < most_uneven * steps.min()
+        # Every angle differs from all that are 30 degrees of colour or more away.
+        for turn in range(5, 56):
+            away = np.linalg.norm(seen - np.roll(seen, turn, axis=0), axis=1)
+            assert away.min() > least_apart
+
+    def test_no_color_is_cut_off(self) -> None:
+        colors = angle_colormap()(np.arange(360))[:, :3]
+        assert colors.min() > 0
+        assert colors.max() < 1
