@@ -47,6 +47,7 @@ class NMFDiffraction2D(Signal2D):
     """
 
     _signal_type = "nmf_diffraction"
+    _factorization: "Factorization | None" = None
 
     def get_mean_pattern(self) -> "NMFDiffraction2D":
         """Mean over all positions (the paper's Fig. 3b), in one pass over the data.
@@ -348,7 +349,8 @@ class NMFDiffraction2D(Signal2D):
             signal_mask=signal_mask,
             center=center,
         )
-        return decomposition.decompose(self, arguments, selection, conduct)
+        self._factorization = decomposition.decompose(self, arguments, selection, conduct)
+        return self._factorization
 
     def estimate_number_of_components(
         self,
@@ -480,8 +482,9 @@ class NMFDiffraction2D(Signal2D):
         """
         from hs_nmfcluster.clustering.tree import ClusterTree
 
+        factorization = self._last_factorization() if factorization is None else factorization
         patterns, maps, center = self._components(factorization, by, center)
-        return ClusterTree.from_patterns(
+        tree = ClusterTree.from_patterns(
             patterns,
             maps,
             by=by,
@@ -492,6 +495,8 @@ class NMFDiffraction2D(Signal2D):
             center=center,
             show_progressbar=show_progressbar,
         )
+        tree.factorization = factorization
+        return tree
 
     def plot_scan(
         self,
@@ -542,6 +547,13 @@ class NMFDiffraction2D(Signal2D):
         checks.check_patterns(self)
         position, _ = axes.find_center(self, center)
         return axes.detector_of(self, position).ring(inner, outer)
+
+    def _last_factorization(self) -> "Factorization | None":
+        """Return what `decompose_als_nmf` gave, unless ``learning_results`` have changed since."""
+        last = self._factorization
+        if last is None or not learning_results.hold(self, last.patterns.data, last.maps.data):
+            return None
+        return last
 
     def _components(
         self,

@@ -129,7 +129,7 @@ def save(
         raise ValueError(f"`path` must end in {' or '.join(_SUFFIXES)}, got {path.name!r}.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {os.fspath(path.parent)!r} to save into.")
-    if path.exists() and not _may_overwrite(path, overwrite):
+    if path.exists() and not may_overwrite(path, overwrite):
         return
     stored = signal.deepcopy()
     stored.metadata.add_dictionary({_NODE: {"kind": kind, "state": state}})
@@ -142,7 +142,8 @@ def save_whole(signal: "BaseSignal", path: Path) -> None:
         signal.save(temporary, overwrite=True)
 
 
-def _may_overwrite(path: Path, overwrite: bool | None) -> bool:
+def may_overwrite(path: Path, overwrite: bool | None) -> bool:
+    """Whether an existing file may be replaced; None asks, as HyperSpy does."""
     if overwrite is not None:
         return overwrite
     from rsciio.utils.path import overwrite as ask

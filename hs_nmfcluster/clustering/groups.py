@@ -2,28 +2,26 @@
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.axes import pixel_size
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
+from hs_nmfcluster.clustering.group_figures import GroupFigures
 from hs_nmfcluster.markup import counted
 from hs_nmfcluster.materials.answers import GroupAnswers
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
-    from matplotlib.figure import Figure
 
     from hs_nmfcluster.clustering.tree import ClusterTree
-    from hs_nmfcluster.plotting.style import Scaling
 
 
-class Groups(GroupAnswers):
+class Groups(GroupFigures, GroupAnswers):
     """Components that are the same crystal, only rotated and elsewhere.
 
     Made by `ClusterTree.cut`. Groups are numbered by their first component: group 0 holds
@@ -79,11 +77,6 @@ class Groups(GroupAnswers):
             for number, members in enumerate(self)
         ]
         return "\n".join(lines) + ">"
-
-    def _repr_html_(self) -> str:
-        from hs_nmfcluster.cards import groups_card
-
-        return groups_card(self)
 
     @property
     def labels(self) -> NDArray[np.intp]:
@@ -177,36 +170,6 @@ class Groups(GroupAnswers):
             for members in self
         ]
         return _stack(self.tree.maps, np.stack(averages), "Shift-corrected maps of groups")
-
-    def plot(self, scaling: "Scaling" = "weak") -> "Figure":
-        """Draw each group in a row: pattern, summed map, shift-corrected map, members.
-
-        Parameters
-        ----------
-        scaling
-            ``"weak"`` enhances low intensities, ``"linear"`` does not.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-        """
-        from hs_nmfcluster.plotting import plot_groups
-
-        members = [group.tolist() for group in self]
-        return plot_groups(**self.images(), members=members, scaling=scaling)
-
-    def images(self) -> dict[str, Any]:
-        """Return what figures of the groups show, as arrays, with their pixel sizes."""
-        maps = self.tree.maps
-        images = {
-            "patterns": self.patterns.data,
-            "pattern_pixel": pixel_size(self.tree.patterns.axes_manager.signal_axes),
-        }
-        if maps is not None and self.maps is not None and self.aligned_maps is not None:
-            images["maps"] = self.maps.data
-            images["aligned_maps"] = self.aligned_maps.data
-            images["map_pixel"] = pixel_size(maps.axes_manager.signal_axes)
-        return images
 
 
 def _stack(components: "BaseSignal", data: NDArray, title: str) -> "BaseSignal":

@@ -29,6 +29,8 @@ from hs_nmfcluster.markup import counted
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
 
+    from hs_nmfcluster.factorization.result import Factorization
+
 # Components from which on clustering takes seconds.
 _MANY = 300
 
@@ -56,6 +58,8 @@ class ClusterTree(TreeFigures):
         merge to the next, as integration averages noise out.
     similarity : numpy.ndarray
         ``(n, n)`` before any merge. With ``metric="euclidean"`` it is 1 − distance.
+    factorization : Factorization or None
+        Whose components these are, where that is known. `save` does not keep it.
 
     Examples
     --------
@@ -92,6 +96,7 @@ class ClusterTree(TreeFigures):
         self.similarity = similarity
         self._merge_shifts = merges.shifts
         self._shifts = shifts
+        self.factorization: Factorization | None = None
 
     @classmethod
     def from_patterns(

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.checks import check_choice
 from hs_nmfcluster.clustering import cuts
+from hs_nmfcluster.clustering.group_figures import distance_label
 from hs_nmfcluster.clustering.inputs import By, Metric, items_to_cluster
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.similarity import pairwise
@@ -82,20 +83,8 @@ class TreeFigures:
         -------
         matplotlib.figure.Figure
         """
-        from hs_nmfcluster.plotting import plot_dendrogram
-
         groups = self.cut(distance=distance, n_groups=n_groups)
-        images = groups.images() if insets and ax is None else {}
-        return plot_dendrogram(
-            self.linkage,
-            kind=kind,
-            groups=groups.labels.tolist(),
-            cut=cuts.position(self.linkage, groups.kept, groups.distance, kind),
-            distance_label=_distance_label(self.metric),
-            scaling=scaling,
-            ax=ax,
-            **images,
-        )
+        return groups.plot_dendrogram(kind, insets=insets, scaling=scaling, ax=ax)
 
     def explore(
         self, kind: "Kind" = "distance", *, scaling: "Scaling" = "weak"
@@ -141,7 +130,7 @@ class TreeFigures:
         return CutExplorer(
             self.linkage,
             kind=kind,
-            distance_label=_distance_label(self.metric),
+            distance_label=distance_label(self.metric),
             scaling=scaling,
             **along,
         )
@@ -252,9 +241,3 @@ class TreeFigures:
         by = self.by if by is None else by
         check_choice("by", by, get_args(By))
         return plot_scatter_tableau(self._compared(by), quantity=_QUANTITIES[by])
-
-
-def _distance_label(metric: Metric) -> str:
-    if metric == "euclidean":
-        return _NAMES[metric]
-    return f"Pseudo-distance (1 − {_NAMES[metric].removeprefix('Maximum ').lower()})"

@@ -68,3 +68,11 @@ def recall(signal: "BaseSignal") -> tuple[NDArray[np.float64], NDArray[np.float6
     patterns = np.asarray(results.factors).T.reshape(-1, *manager.signal_shape[::-1])
     maps = np.asarray(results.loadings).T.reshape(-1, *manager.navigation_shape[::-1])
     return patterns, maps
+
+
+def hold(signal: "BaseSignal", patterns: NDArray[np.float64], maps: NDArray[np.float64]) -> bool:
+    """Whether ``learning_results`` hold just these patterns and maps."""
+    if not has_nmf(signal):
+        return False
+    pairs = zip(recall(signal), (patterns, maps), strict=True)
+    return all(np.array_equal(known, given, equal_nan=True) for known, given in pairs)

@@ -12,6 +12,7 @@ from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.factorization.suggestion import Suggestion
+from hs_nmfcluster.markup import counted
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -168,9 +169,14 @@ class RankStudy:
         reasons = "; ".join(self.suggestion.reasons)
         return (
             f"<RankStudy: {self.ranks[0]} … {self.ranks[-1]} components, "
-            f"{self.nmf_mse.shape[1]} restarts each, {self.passes} data passes; "
+            f"{counted(self.nmf_mse.shape[1], 'restart')} each, {self.passes} data passes; "
             f"suggested {low} … {high}: {reasons}>"
         )
+
+    def _repr_html_(self) -> str:
+        from hs_nmfcluster.cards import rank_card
+
+        return rank_card(self)
 
     def plot(self) -> "Figure":
         """Draw the errors of NMF and PCA against the number of components (Fig. 4a).

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster import axes
+from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.progress import pass_progress
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -48,6 +50,7 @@ class ResidualSums:
 
 
 def residual_sums(
+    job: Job,
     matrix: ScanMatrix,
     maps: NDArray[np.floating],
     patterns: NDArray[np.floating],
@@ -57,6 +60,8 @@ def residual_sums(
 
     Parameters
     ----------
+    job
+        Makes the pass.
     matrix
         The scan, X.
     maps
@@ -76,10 +81,10 @@ def residual_sums(
     >>> from hs_nmfcluster.factorization.matrix import ScanMatrix
     >>> matrix = ScanMatrix.from_array(np.array([[[1.0, 2.0]], [[3.0, 4.0]]]))
     >>> C, S = np.array([[1.0], [2.0]]), np.array([[1.0, 2.0]])
-    >>> residual_sums(matrix, C, S, np.array([False, True])).worst.tolist()
+    >>> residual_sums(Job(), matrix, C, S, np.array([False, True])).worst.tolist()
     [1.0, 0.0]
     """
-    return matrix.visit(_sum_block, add, maps, patterns, worst)
+    return job.visit(matrix, _sum_block, add, maps, patterns, worst)
 
 
 def _sum_block(
@@ -208,7 +213,9 @@ class Residual:
         )
 
 
-def residual(factorization: "Factorization", signal: "BaseSignal") -> Residual:
+def residual(
+    factorization: "Factorization", signal: "BaseSignal", show_progressbar: bool | None = None
+) -> Residual:
     """Compare a scan with its factorization; see `Factorization.residual`."""
     _check_same_shape(factorization, signal)
     by_position = position_excess(factorization)
@@ -219,7 +226,8 @@ def residual(factorization: "Factorization", signal: "BaseSignal") -> Residual:
     k = factorization.n_components
     maps = factorization.maps.data.reshape(k, -1).T
     patterns = factorization.patterns.data[:, kept]
-    sums = residual_sums(matrix, maps, patterns, worst.ravel())
+    with pass_progress(show_progressbar, "Residual") as bar:
+        sums = residual_sums(Job(bar), matrix, maps, patterns, worst.ravel())
     mse = float(sums.square.sum() / matrix.size)
     _check_same_data(mse, factorization.mse)
 

@@ -212,7 +212,7 @@ class Factorization:
 
         return plot_convergence(self.history, best=self.best_restart)
 
-    def residual(self, signal: "BaseSignal") -> "Residual":
+    def residual(self, signal: "BaseSignal", *, show_progressbar: bool | None = None) -> "Residual":
         """See what the components leave of the scan, so that a missed phase shows.
 
         One pass over the data. Without the data, `position_mse` tells where, but not which
@@ -222,6 +222,8 @@ class Factorization:
         ----------
         signal
             The scan that was factorized, lazy or not.
+        show_progressbar
+            None takes HyperSpy's preference.
 
         Returns
         -------
@@ -239,12 +241,12 @@ class Factorization:
         >>> import hs_nmfcluster, numpy as np
         >>> s = hs_nmfcluster.NMFDiffraction2D(np.random.default_rng(0).random((4, 5, 8, 8)))
         >>> nmf = s.decompose_als_nmf(2, restarts=1, print_info=False, show_progressbar=False)
-        >>> bool(np.isclose(nmf.residual(s).mse, nmf.mse))
+        >>> bool(np.isclose(nmf.residual(s, show_progressbar=False).mse, nmf.mse))
         True
         """
         from hs_nmfcluster.factorization.residual import residual
 
-        return residual(self, signal)
+        return residual(self, signal, show_progressbar)
 
     def save(self, path: str | os.PathLike[str], overwrite: bool | None = None) -> None:
         """Write everything into one file, which :func:`hs_nmfcluster.load` gives back.

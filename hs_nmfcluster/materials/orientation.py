@@ -65,18 +65,26 @@ class OrientationMap:
 
     def __repr__(self) -> str:
         lines = [f"<In-plane angles of {counted(len(self.symmetry), 'group')}"]
-        for group, order in enumerate(self.symmetry):
-            if not order:
-                lines.append(f"  {group}: no spots, no angle")
-                continue
-            members = np.flatnonzero((self.labels == group) & np.isfinite(self.angles))
-            angles = ", ".join(f"{k}: {self.angles[k]:.1f}°" for k in members)
-            lowest = self.confidence[members].min()
-            lines.append(
-                f"  {group}: {order}-fold pattern, modulo {360 / order:g}° – {angles} "
-                f"(confidence ≥ {lowest:.2f})"
-            )
+        lines += [f"  {group}: {self.describe(group)}" for group in range(len(self.symmetry))]
         return "\n".join(lines) + ">"
+
+    def describe(self, group: int) -> str:
+        """Say at which angles the crystals of one group lie.
+
+        Parameters
+        ----------
+        group
+            Number of the group.
+        """
+        order = self.symmetry[group]
+        if not order:
+            return "no spots, no angle"
+        members = np.flatnonzero((self.labels == group) & np.isfinite(self.angles))
+        angles = ", ".join(f"{k}: {self.angles[k]:.1f}°" for k in members)
+        lowest = self.confidence[members].min()
+        return (
+            f"{order}-fold pattern, modulo {360 / order:g}° – {angles} (confidence ≥ {lowest:.2f})"
+        )
 
     def to_signal(self, quantity: Literal["angle", "confidence"] = "angle") -> "BaseSignal":
         """Angles in degrees, or their confidence, as an image ``(group | x, y)``.

@@ -117,10 +117,17 @@ class ParticleSizes:
         probe = "" if self.probe_size is None else f", probe of {self.probe_size:g} removed"
         scale = "" if self.units == "nm" else " – scan not calibrated"
         lines = [f"<Particle sizes of {counted(len(self), 'group')} in {self.units}{probe}{scale}"]
-        lines += [f"  {number}: {self._line(number)}" for number in range(len(self))]
+        lines += [f"  {number}: {self.describe(number)}" for number in range(len(self))]
         return "\n".join(lines) + ">"
 
-    def _line(self, number: int) -> str:
+    def describe(self, number: int) -> str:
+        """Say what is known of the particles of one group.
+
+        Parameters
+        ----------
+        number
+            Number of the group.
+        """
         group = self[number]
         if not group.particles:
             return "no particles"
@@ -137,6 +144,11 @@ class ParticleSizes:
             f"{counted(len(group.particles), 'particle')}{edge}{diameter}{width}; "
             f"{density:.2g} ± {density_error:.1g} per {self.units}²"
         )
+
+    @property
+    def pixel(self) -> "PixelSize":
+        """Step of the scan."""
+        return self._maps[1]
 
     def number_density(self, group: int) -> tuple[float, float]:
         """Particles per area of the scan, and its counting error.

@@ -155,19 +155,29 @@ class LatticeSpacings:
     def __repr__(self) -> str:
         what = "in nm" if self.calibrated else f"– axes not calibrated: radii in {self.units}"
         lines = [f"<Lattice spacings of {counted(len(self), 'group')} {what}"]
-        lines += [f"  {number}: {self._line(number)}" for number in range(len(self))]
+        lines += [f"  {group}: {', '.join(self.describe(group))}" for group in range(len(self))]
         return "\n".join(lines) + ">"
 
-    def _line(self, number: int) -> str:
-        group = self.groups[number]
-        if group.rings:
-            return ", ".join(_written(spacing, self.calibrated) for spacing in self[number])
+    def describe(self, group: int) -> tuple[str, ...]:
+        """Say what one group's pattern shows, one text for each ring.
+
+        Parameters
+        ----------
+        group
+            Number of the group.
+        """
+        from hs_nmfcluster.plotting.style import format_units
+
+        found = self.groups[group]
+        if found.rings:
+            return tuple(_written(spacing, self.calibrated) for spacing in self[group])
         text = "no spots"
-        if group.halo is not None:
-            text += f"; halo at {group.halo.radius:.2f} ± {group.halo.sigma:.2f} {self.units}"
-        if group.exceptions:
-            text += f"; spots only in component {', '.join(map(str, group.exceptions))}"
-        return text
+        if found.halo is not None:
+            halo, units = found.halo, format_units(self.units)
+            text += f"; halo at {halo.radius:.2f} ± {halo.sigma:.2f} {units}"
+        if found.exceptions:
+            text += f"; spots only in component {', '.join(map(str, found.exceptions))}"
+        return (text,)
 
     def calibrate(self, measured: float, known: float, error: float = 0.0) -> Self:
         """Correct the camera constant by a ring whose spacing is known.
@@ -268,10 +278,12 @@ class LatticeSpacings:
         matplotlib.figure.Figure
         """
         from hs_nmfcluster.plotting.spacings import plot_spacings
+        from hs_nmfcluster.plotting.style import format_units
 
+        units = format_units(self.units)
         marks = [
             [
-                (s.radius, f"{s.d:.3f} nm" if self.calibrated else f"{s.radius:.1f}")
+                (s.radius, f"{s.d:.3f} nm" if self.calibrated else f"{s.radius:.3g} {units}")
                 for s in spacings
             ]
             for spacings in self

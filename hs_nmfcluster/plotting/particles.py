@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from .figures import new_figure
 from .panels import annotate, draw_image, drawable_maps, intensity_norm
 from .style import (
+    FONT_SIZE,
     MAP_CMAP,
     PAGE_WIDTH,
     UNCALIBRATED,
@@ -53,7 +54,7 @@ def plot_particles(
     Returns
     -------
     matplotlib.figure.Figure
-        Panels "particles 0", ... and "histogram".
+        Panels "particles 0", ... and, where there are whole particles, "histogram".
 
     Raises
     ------
@@ -70,11 +71,13 @@ def plot_particles(
     if len(circles) != len(images.values):
         raise ValueError(f"circles: {len(circles)} given for {len(images.values)} groups.")
     number = len(circles)
-    columns = min(number, 4)
+    columns = int(np.clip(number, 2, 4))
     rows = -(-number // columns)
-    height = PAGE_WIDTH / columns / max(images.width, 0.5)
-    figure = new_figure(PAGE_WIDTH, min(rows * height, 6.0) + 1.9)
-    grid = figure.add_gridspec(rows + 1, columns, height_ratios=[*[height] * rows, 1.8])
+    height = min(PAGE_WIDTH / columns / max(images.width, 0.5), 2.6)
+    histogram = 1.8 if any(not cut for group in circles for *_, cut in group) else 0.0
+    figure = new_figure(PAGE_WIDTH, min(rows * height, 6.0) + histogram + 0.1)
+    heights = [*[height] * rows, *([histogram] if histogram else [])]
+    grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
     for group in range(number):
         ax = figure.add_subplot(grid[divmod(group, columns)], label=f"particles {group}")
         draw_image(
@@ -88,7 +91,10 @@ def plot_particles(
         annotate(ax, group_name(group))
         for circle in circles[group]:
             _outline(ax, circle, map_pixel)
-    _draw_histogram(figure.add_subplot(grid[rows, :], label="histogram"), circles, bins, units)
+    if histogram:
+        _draw_histogram(figure.add_subplot(grid[rows, :], label="histogram"), circles, bins, units)
+    else:
+        figure.supxlabel("No whole particles: no diameters", fontsize=FONT_SIZE)
     return figure
 
 
@@ -113,9 +119,6 @@ def _draw_histogram(
     whole = [[c[2] for c in group if not c[3]] for group in circles]
     shown = [group for group, values in enumerate(whole) if values]
     tidy(ax, x=f"Diameter ({format_units(units)})", y="Particles")
-    if not shown:
-        ax.text(0.5, 0.5, "no whole particles", ha="center", transform=ax.transAxes)
-        return
     edges = np.histogram_bin_edges(np.concatenate([whole[g] for g in shown]), bins)
     ax.hist(
         [whole[g] for g in shown],

@@ -96,7 +96,7 @@ def plot_rank_patterns(
             if component == 0:
                 ax.set_title(str(number), fontsize=FONT_SIZE, pad=2.0)
     add_intensity_scales(figure, grid[:, -1], norm, None)
-    figure.supxlabel("Number of components", fontsize=FONT_SIZE)
+    figure.suptitle("Number of components", fontsize=FONT_SIZE)
     return figure
 
 

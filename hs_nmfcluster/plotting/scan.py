@@ -21,6 +21,9 @@ from .style import (
 )
 
 _SCAN_CMAP = "gray"
+# From here on numbers beside a colour bar are written without their power of a thousand.
+_LARGE = 1e5
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def plot_scan(
@@ -82,7 +85,7 @@ def plot_scan(
     height = float(np.clip((PAGE_WIDTH - 1.8) / sum(widths), 1.7, 3.2))
     figure = new_figure(PAGE_WIDTH, height + 0.25)
     axes = figure.subplots(1, 4, width_ratios=widths)
-    _draw_virtual_image(axes[0], axes[1], image, f"Intensity ({units})")
+    _draw_virtual_image(axes[0], axes[1], image, units)
     low, high = _log_range(pattern)
     norm = LogNorm(low, high, clip=True)
     # Pixels without counts have no logarithm: they get the darkest colour, only NaN is masked.
@@ -96,20 +99,30 @@ def plot_scan(
     return figure
 
 
-def _draw_virtual_image(ax: Axes, bar: Axes, image: DrawableMaps, label: str) -> None:
+def _draw_virtual_image(ax: Axes, bar: Axes, image: DrawableMaps, units: str) -> None:
     ax.set_label("virtual image")
-    label += f", {image.note}" if image.note else ""
+    values, power = _without_power(image.values[0])
+    label = f"Intensity ({power}{units})" + (f", {image.note}" if image.note else "")
     if not image.are_images:
         bar.remove()
-        draw_profile(ax, image.values[0], image.pixel)
+        draw_profile(ax, values, image.pixel)
         ax.set_ylabel(label, fontsize=SMALL_FONT_SIZE)
         return
     # Bright-field contrast is a few per cent of the direct beam: zero would hide it.
-    finite = image.values[np.isfinite(image.values)]
+    finite = values[np.isfinite(values)]
     low, high = np.percentile(finite, (0.1, 99.9)) if finite.size else (0.0, 1.0)
     norm = Normalize(low, high if high > low else low + 1.0)
-    draw_image(ax, image.values[0], cmap=_SCAN_CMAP, norm=norm, pixel=image.pixel)
+    draw_image(ax, values, cmap=_SCAN_CMAP, norm=norm, pixel=image.pixel)
     add_color_bar(bar, norm, _SCAN_CMAP, label, relative=False)
+
+
+def _without_power(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:
+    """Take a power of a thousand off large values, and write it as a factor of their unit."""
+    largest = float(np.nanmax(np.abs(values), initial=0.0))
+    if not _LARGE <= largest < np.inf:
+        return values, ""
+    power = 3 * int(np.log10(largest) // 3)
+    return values / 10.0**power, f"10{str(power).translate(_SUPERSCRIPTS)} "
 
 
 def _log_range(pattern: NDArray[np.float64]) -> tuple[float, float]:

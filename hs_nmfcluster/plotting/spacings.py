@@ -6,10 +6,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import isotonic_regression
 
 from .figures import new_figure
 from .style import (
     COLUMN_WIDTH,
+    FONT_SIZE,
     LINE_WIDTH,
     SMALL_FONT_SIZE,
     format_units,
@@ -19,7 +21,9 @@ from .style import (
 )
 
 Mark = tuple[float, str]
-_ROW_HEIGHT = 1.15
+# Inches: the figure and its panels; what a slanted label takes along the axis.
+_WIDTH, _ROW_HEIGHT, _MARGINS = 1.35 * COLUMN_WIDTH, 1.15, 0.75
+_LABEL_STEP, _AXIS_WIDTH = 0.125, _WIDTH - _MARGINS
 
 
 def plot_spacings(
@@ -74,7 +78,7 @@ def plot_spacings(
     for name, given in (("marks", marks), ("halos", halos)):
         if given is not None and len(given) != number:
             raise ValueError(f"{name}: {len(given)} given for {number} groups.")
-    figure = new_figure(1.35 * COLUMN_WIDTH, _ROW_HEIGHT * number + 0.45)
+    figure = new_figure(_WIDTH, _ROW_HEIGHT * number + 0.65)
     axes = figure.subplots(number, 1, sharex=True, squeeze=False)[:, 0]
     for group, ax in enumerate(axes):
         ax.set_label(f"profile {group}")
@@ -85,9 +89,17 @@ def plot_spacings(
             halos[group] if halos is not None else None,
             group,
         )
-    axes[0].legend(
-        fontsize=SMALL_FONT_SIZE, frameon=False, loc="upper right", handlelength=1.2, ncols=3
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(
+        handles,
+        labels,
+        fontsize=SMALL_FONT_SIZE,
+        frameon=False,
+        loc="outside upper right",
+        handlelength=1.2,
+        ncols=3,
     )
+    figure.supylabel("Intensity (maximum = 1)", fontsize=FONT_SIZE)
     tidy(axes[-1], x=f"Radius ({format_units(units)})", y=axes[-1].get_ylabel())
     return figure
 
@@ -119,16 +131,20 @@ def _draw(
     if np.isfinite(background).any():
         ax.plot(r, scale * background, color="0.5", linewidth=0.8, ls=":", label="background")
     tidy(ax, y=f"Group {group_name(group)}")
+    shown = r[np.isfinite(maximum)] if np.isfinite(maximum).any() else r
+    ax.set_xlim(shown.min(), shown.max() if shown.max() > shown.min() else shown.min() + 1.0)
     ax.set_ylim(0, 1.75)
     ax.set_yticks([0, 1])
 
 
 def _annotate(ax: Axes, marks: Sequence[Mark], halo: float | None, group: int) -> None:
-    for radius, label in marks:
-        ax.axvline(radius, color="0.7", linewidth=0.6, zorder=0, ymax=0.62)
+    left, right = ax.get_xlim()
+    places = spread([radius for radius, _ in marks], _LABEL_STEP * (right - left) / _AXIS_WIDTH)
+    for (radius, label), place in zip(sorted(marks), places, strict=True):
+        ax.plot([radius, radius, place], [0.0, 1.04, 1.15], color="0.7", linewidth=0.6, zorder=0)
         ax.text(
-            radius,
-            1.12,
+            place,
+            1.17,
             label,
             fontsize=SMALL_FONT_SIZE - 1,
             rotation=45,
@@ -138,5 +154,32 @@ def _annotate(ax: Axes, marks: Sequence[Mark], halo: float | None, group: int) -
             color=group_color(group),
         )
     if halo is not None:
-        ax.axvline(halo, color="0.7", linewidth=0.6, linestyle="--", zorder=0, ymax=0.62)
+        ax.plot([halo, halo], [0.0, 1.09], color="0.7", linewidth=0.6, linestyle="--", zorder=0)
         ax.text(halo, 1.12, "halo", fontsize=SMALL_FONT_SIZE, ha="center", va="bottom")
+
+
+def spread(places: Sequence[float], step: float) -> list[float]:
+    """Move places as little as possible so that they are at least a step apart.
+
+    Parameters
+    ----------
+    places
+        In any order.
+    step
+        Least distance.
+
+    Returns
+    -------
+    list of float
+        In ascending order.
+
+    Examples
+    --------
+    >>> spread([5.0, 1.0, 1.0], 1.0)
+    [0.5, 1.5, 5.0]
+    """
+    steps = step * np.arange(len(places))
+    if not len(places):
+        return []
+    moved: list[float] = (isotonic_regression(np.sort(places) - steps).x + steps).tolist()
+    return moved

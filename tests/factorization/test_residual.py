@@ -23,7 +23,7 @@ class TestResidual:
     def test_is_data_minus_model(self, scan, masks, chunks):
         s = signal(scan, chunks)
         nmf = decompose(s, navigation_mask=masks[0], signal_mask=masks[1])
-        found = nmf.residual(s)
+        found = nmf.residual(s, show_progressbar=False)
         left = scan - nmf.model().data.compute()
         with np.errstate(invalid="ignore"):
             np.testing.assert_allclose(found.mean.data, _mean(left, (0, 1)))
@@ -44,7 +44,7 @@ class TestResidual:
         with np.errstate(invalid="ignore"):
             ratio = square.mean(axis=(0, 1)) / scan.mean(axis=(0, 1))
         assert np.isnan(ratio).sum() == 1
-        found = nmf.residual(s)
+        found = nmf.residual(s, show_progressbar=False)
         np.testing.assert_allclose(found.pattern_excess.data, ratio / np.nanmedian(ratio))
         ratio = square.mean(axis=(2, 3)) / model.mean(axis=(2, 3))
         np.testing.assert_allclose(found.position_excess.data, ratio / np.median(ratio))
@@ -54,14 +54,14 @@ class TestResidual:
         s.axes_manager[0].scale, s.axes_manager[0].units = 1.5, "nm"
         for axis in s.axes_manager.signal_axes:
             axis.scale, axis.units = 0.2, "1/nm"
-        found = decompose(s).residual(s)
+        found = decompose(s).residual(s, show_progressbar=False)
         assert found.position_excess.axes_manager.signal_axes[0].scale == 1.5
         assert [a.units for a in found.worst.axes_manager.signal_axes] == ["1/nm"] * 2
 
     @pytest.mark.parametrize("shape", [(30,), (2, 3, 5)])
     def test_any_scan(self, shape):
         s = signal(counts((*shape, 7, 9)))
-        found = decompose(s).residual(s)
+        found = decompose(s).residual(s, show_progressbar=False)
         assert found.position_excess.data.shape == shape
         assert found.plot().axes
 
@@ -91,8 +91,8 @@ class TestMissedPhase:
         scan = np.broadcast_to(halo[:, None] + halo, (12, 14, 20, 20)).copy()
         scan[3:5, 6:8, 4, [5, 15]] += 120
         s = signal(rng.poisson(scan))
-        one = decompose(s, 1).residual(s)
-        two = decompose(s, 2, max_iterations=200, restarts=5).residual(s)
+        one = decompose(s, 1).residual(s, show_progressbar=False)
+        two = decompose(s, 2, max_iterations=200, restarts=5).residual(s, show_progressbar=False)
         return one, two
 
     def test_its_positions_stand_out(self, found):

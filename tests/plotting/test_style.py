@@ -168,7 +168,7 @@ class TestNewFigure:
         assert plt.fignum_exists(new_figure(2, 3).number)
 
     @pytest.mark.parametrize(
-        ("suffix", "mark"), [("svg", b">Excess</text>"), ("pdf", b"CIDFontType2")]
+        ("suffix", "mark"), [("svg", b">Area</text>"), ("pdf", b"CIDFontType2")]
     )
     def test_text_stays_text(self, suffix: str, mark: bytes) -> None:
         before = mpl.rcParams.copy()

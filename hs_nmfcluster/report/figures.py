@@ -1,0 +1,187 @@
+"""The figures of a report, with what they show and what to look for."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from hs_nmfcluster.markup import figure_uri
+from hs_nmfcluster.plotting.figures import off_screen
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hs_nmfcluster.clustering.groups import Groups
+    from hs_nmfcluster.report.findings import Findings
+
+# Sharp in print at the width of a page.
+_DPI = 200
+# CSS pixels an inch, at which the figures' text is about as large as the page's.
+_SCREEN_DPI = 120
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A figure that is not drawn yet.
+
+    Parameters
+    ----------
+    name
+        Of its file, and of its place in the report.
+    title, caption
+        What it shows, and how to read it.
+    draw
+        Draws it.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: "Callable[[], Figure]"
+
+    def embedded(self) -> "Embedded":
+        """Draw it."""
+        with off_screen():
+            figure = self.draw()
+            width = round(_SCREEN_DPI * figure.get_size_inches()[0])
+            return Embedded(self.name, self.title, self.caption, figure_uri(figure, _DPI), width)
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """A figure that is drawn.
+
+    Parameters
+    ----------
+    name, title, caption
+        As of the `Illustration`.
+    source
+        PNG as a data URI.
+    width
+        On a screen that is wide enough, in CSS pixels.
+    """
+
+    name: str
+    title: str
+    caption: str
+    source: str
+    width: int
+
+
+def illustrations(findings: "Findings") -> Iterator[Illustration]:
+    """Name all figures that can be drawn of an analysis, in the order of a report."""
+    groups = findings.groups
+    if groups is not None:
+        yield from _of_groups(groups)
+    yield from _of_answers(findings)
+    yield from _of_components(findings)
+    if groups is not None:
+        yield Illustration(
+            "similarity",
+            "Similarity of the components",
+            "Of all pairs, by four measures. Only the maximum cross-correlation knows that "
+            "patterns may be rotated; blocks that it alone shows are one crystal at several "
+            "in-plane angles.",
+            groups.tree.plot_similarity,
+        )
+
+
+def _of_groups(groups: "Groups") -> Iterator[Illustration]:
+    yield Illustration(
+        "groups",
+        "Groups",
+        "For each group the rotation-corrected average pattern, the sum of its maps, and the "
+        "average of its maps shifted onto each other. Every image has its own scale; low "
+        "intensities are raised.",
+        groups.plot,
+    )
+    if groups.maps is not None:
+        yield Illustration(
+            "group_map",
+            "Where the groups are",
+            "The maps of all groups over each other, each as opaque as it is strong there.",
+            groups.plot_map,
+        )
+    yield Illustration(
+        "dendrogram_distance",
+        "Tree and cut",
+        "Components join from left to right in the order of their distance. The dashed line is "
+        "the cut; arrows mark merges at a smaller distance than what they hold.",
+        groups.plot_dendrogram,
+    )
+
+
+def _of_answers(findings: "Findings") -> Iterator[Illustration]:
+    if findings.spacings is not None:
+        yield Illustration(
+            "spacings",
+            "Radial profiles and spacings",
+            "Maximum over the azimuth (coloured) and mean (black) of each group's pattern. Spots "
+            "raise only the maximum, a halo raises both.",
+            findings.spacings.plot,
+        )
+    if findings.sizes is not None:
+        yield Illustration(
+            "sizes",
+            "Particles",
+            "Outlines at half height in the maps of the groups, and the diameters of whole "
+            "particles. Dashed ones are cut by the edge and not counted in the histogram.",
+            findings.sizes.plot,
+        )
+    if findings.orientation is not None and any(findings.orientation.symmetry):
+        yield Illustration(
+            "orientation",
+            "In-plane angles",
+            "Angle of each crystal against the first one of its group, modulo the symmetry of "
+            "its pattern.",
+            findings.orientation.plot,
+        )
+
+
+def _of_components(findings: "Findings") -> Iterator[Illustration]:
+    groups, nmf, signal = findings.groups, findings.factorization, findings.signal
+    if signal is not None:
+        center = None if nmf is None else nmf.center
+        yield Illustration(
+            "scan",
+            "Scan",
+            "Virtual bright field, and mean pattern on a logarithmic scale with the virtual "
+            "detector around the beam centre that was used: see whether it sits on the beam.",
+            lambda: signal.plot_scan(center=center),
+        )
+    if groups is not None:
+        yield Illustration(
+            "components",
+            "Components",
+            "Pattern and map of every component, the strongest first, framed in the colour of "
+            "its group. All patterns share one scale, all maps another; low intensities are "
+            "raised.",
+            groups.plot_components,
+        )
+    elif nmf is not None:
+        caption = "Pattern and map of every component."
+        yield Illustration("components", "Components", caption, nmf.plot)
+    if findings.residual is not None:
+        yield Illustration(
+            "residual",
+            "What the components leave",
+            "a, b: squared residual over intensity, in units of its median; about 1 where only "
+            "noise is left. c: mean residual. d: mean residual where the scan is described worst: "
+            "spots here are a phase that was missed.",
+            findings.residual.plot,
+        )
+    if nmf is not None:
+        yield Illustration(
+            "convergence",
+            "Convergence",
+            "Error of every restart. Those that end well above the best one found another, worse "
+            "minimum; after compression only the best are taken further.",
+            nmf.plot_convergence,
+        )
+    if findings.study is not None:
+        yield Illustration(
+            "rank_study",
+            "Number of components",
+            "Error of NMF and PCA, and how well components return in other restarts, against "
+            "their number. " + "; ".join(findings.study.suggestion.reasons) + ".",
+            findings.study.plot,
+        )

@@ -1,0 +1,123 @@
+"""Everything that is known about an analysis, gathered in one place."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+if TYPE_CHECKING:
+    from hyperspy.signal import BaseSignal
+
+    from hs_nmfcluster.clustering.groups import Groups
+    from hs_nmfcluster.clustering.tree import ClusterTree
+    from hs_nmfcluster.factorization.rank import RankStudy
+    from hs_nmfcluster.factorization.residual import Residual
+    from hs_nmfcluster.factorization.result import Factorization
+    from hs_nmfcluster.materials.orientation import OrientationMap
+    from hs_nmfcluster.materials.phases import PhaseMatch
+    from hs_nmfcluster.materials.sizes import ParticleSizes
+    from hs_nmfcluster.materials.spacings import LatticeSpacings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Findings:
+    """What an analysis found; None where something is not known.
+
+    Parameters
+    ----------
+    signal
+        The scan.
+    factorization
+        Its components.
+    groups
+        The groups that a cut through their tree left.
+    residual
+        What the components leave of the scan.
+    study
+        The study of the number of components.
+    spacings, sizes, orientation, phases
+        What the groups say about the specimen.
+    missing
+        Why an answer could not be had, by the name of its field.
+    """
+
+    signal: "BaseSignal | None" = None
+    factorization: "Factorization | None" = None
+    groups: "Groups | None" = None
+    residual: "Residual | None" = None
+    study: "RankStudy | None" = None
+    spacings: "LatticeSpacings | None" = None
+    sizes: "ParticleSizes | None" = None
+    orientation: "OrientationMap | None" = None
+    phases: "PhaseMatch | None" = None
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def tree(self) -> "ClusterTree | None":
+        """The tree that was cut."""
+        return None if self.groups is None else self.groups.tree
+
+    @classmethod
+    def of_groups(
+        cls,
+        groups: "Groups",
+        *,
+        signal: "BaseSignal | None" = None,
+        factorization: "Factorization | None" = None,
+        study: "RankStudy | None" = None,
+        spacings: "LatticeSpacings | None" = None,
+        sizes: "ParticleSizes | None" = None,
+        candidates: object = None,
+        show_progressbar: bool | None = None,
+    ) -> Self:
+        """Ask the groups everything that is not given.
+
+        Parameters
+        ----------
+        groups
+            The groups.
+        signal, factorization, study, spacings, sizes, candidates, show_progressbar
+            As in `Groups.report`.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `Factorization.residual` and `Groups.match_phases`.
+        """
+        missing: dict[str, str] = {}
+        asked = _Asked(missing)
+        factorization = groups.tree.factorization if factorization is None else factorization
+        residual = None
+        if signal is not None and factorization is not None:
+            residual = factorization.residual(signal, show_progressbar=show_progressbar)
+        spacings = spacings or asked("spacings", groups.lattice_spacings)
+        phases = None
+        if candidates is not None:
+            phases = groups.match_phases(candidates, spacings=spacings)
+        return cls(
+            signal=signal,
+            factorization=factorization,
+            groups=groups,
+            residual=residual,
+            study=study,
+            spacings=spacings,
+            sizes=sizes or asked("sizes", groups.particle_sizes),
+            orientation=asked("orientation", groups.orientation_map),
+            phases=phases,
+            missing=missing,
+        )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Asks questions that some groups cannot answer, and notes why."""
+
+    missing: dict[str, str]
+
+    def __call__(self, name: str, question: Callable[..., T], **arguments: Any) -> T | None:
+        try:
+            return question(**arguments)
+        except ValueError as reason:
+            self.missing[name] = str(reason)
+            return None
