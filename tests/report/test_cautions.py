@@ -1,0 +1,204 @@
+"""What a report warns of: each warning where it is due, none where it is not."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from hs_nmfcluster import ClusterTree, NMFDiffraction2D
+from hs_nmfcluster.clustering.groups import Groups
+from hs_nmfcluster.materials.particles import Particle
+from hs_nmfcluster.materials.phases import match_phases
+from hs_nmfcluster.materials.rings import Ring
+from hs_nmfcluster.materials.sizes import GroupSizes, ParticleSizes
+from hs_nmfcluster.materials.spacings import GroupRings, LatticeSpacings, Profiles
+from hs_nmfcluster.plotting import PixelSize
+from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.answer_cautions import of_phases, of_sizes, of_spacings
+from hs_nmfcluster.report.cautions import cautions, inversions, of_factorization, of_groups
+
+
+def titles(found):
+    return {caution.title for caution in found}
+
+
+@pytest.fixture(scope="module")
+def good(scan):
+    """As many components as there are, found again by every restart."""
+    return scan.decompose_als_nmf(
+        4, restarts=3, center=(22, 20), random_state=0, print_info=False, show_progressbar=False
+    )
+
+
+class TestFactorization:
+    def test_nothing_to_say_of_a_good_one(self, good):
+        sure = replace(good, stability=np.ones(4), restart_mse=np.full(3, good.mse))
+        assert titles(of_factorization(sure)) == set()
+
+    def test_missed_crystals(self, scan):
+        nmf = scan.decompose_als_nmf(
+            2, restarts=2, center=(22, 20), random_state=0, print_info=False, show_progressbar=False
+        )
+        found = {c.title: c for c in of_factorization(nmf)}
+        assert found["Structure left"].serious
+        assert "positions" in found["Structure left"].text
+
+    def test_components_that_do_not_return(self, good):
+        nmf = replace(good, stability=np.array([1.0, 0.3, 0.9, 0.5]))
+        found = {c.title: c for c in of_factorization(nmf)}
+        assert "Components 1, 3 did" in found["Components that do not return"].text
+        assert not found["Components that do not return"].serious
+        nmf = replace(good, stability=np.array([1.0, 0.3, 0.2, 0.5]))
+        assert next(c for c in of_factorization(nmf) if "return" in c.title).serious
+
+    def test_single_restart(self, good):
+        nmf = replace(good, stability=np.full(4, np.nan))
+        assert "Stability not known" in titles(of_factorization(nmf))
+
+    def test_restarts_differ(self, good):
+        nmf = replace(good, restart_mse=good.mse * np.array([1.0, 1.02, 1.0]))
+        assert "Restarts differ" in titles(of_factorization(nmf))
+
+    def test_not_converged(self, good):
+        history = [np.arange(9.0, 1, -1)] * 3
+        settings = good.settings | {"max_iterations": 8}
+        nmf = replace(good, history=history, settings=settings)
+        assert "Not converged" in titles(of_factorization(nmf))
+        nmf = replace(good, history=history, settings=settings | {"max_iterations": 9})
+        assert "Not converged" not in titles(of_factorization(nmf))
+
+    def test_far_above_pca(self, good):
+        assert "Far above PCA" in titles(of_factorization(replace(good, pca_mse=0.9 * good.mse)))
+        assert "Far above PCA" not in titles(of_factorization(replace(good, pca_mse=np.nan)))
+
+    def test_few_positions(self, good):
+        few = np.full_like(good.position_mse, np.nan)
+        few[0, :10] = 1.0
+        assert "Few positions" in titles(of_factorization(replace(good, position_mse=few)))
+
+    def test_estimated_center(self, good):
+        assert "given" in good.settings["center_from"]
+        settings = good.settings | {"center_from": "estimated from the mean pattern"}
+        assert "Estimated centre" in titles(of_factorization(replace(good, settings=settings)))
+
+
+def tree_of(distances):
+    """A tree of four with these distances; first 0 and 1, then 2, then 3 join."""
+    patterns = NMFDiffraction2D(np.random.default_rng(0).random((4, 9, 9)))
+    tree = ClusterTree.from_patterns(patterns, center=(4, 4))
+    linkage = [[0, 1, 0, 2], [2, 4, 0, 3], [3, 5, 0, 4]]
+    tree.linkage = np.array(linkage, dtype=float)
+    tree.linkage[:, 2] = distances
+    return tree
+
+
+class TestCut:
+    def test_clear_cut(self):
+        found = of_groups(tree_of([0.10, 0.12, 0.9]).cut(distance=0.5))
+        # The fourth one is alone, and that is all there is to say.
+        assert titles(found) == {"Single components"}
+
+    def test_inversions_above_the_cut(self):
+        found = of_groups(tree_of([0.1, 0.9, 0.6]).cut(distance=0.5))
+        assert "Inversions above the cut" in titles(found)
+        found = of_groups(tree_of([0.2, 0.1, 0.9]).cut(distance=0.5))
+        assert "Inversions above the cut" not in titles(found)
+
+    def test_small_inversions_are_noise(self):
+        assert inversions(tree_of([0.1, 0.600, 0.595]).linkage).size == 0
+        assert inversions(tree_of([0.1, 0.60, 0.50]).linkage).tolist() == [2]
+
+    def test_groups_wider_than_the_cut(self):
+        groups = tree_of([0.6, 0.3, 0.9]).cut(distance=0.5)
+        assert len(groups) == 2
+        assert "Groups wider than the cut" in titles(of_groups(groups))
+
+    def test_sensitive_cut(self):
+        found = {c.title: c for c in of_groups(tree_of([0.1, 0.52, 0.9]).cut(distance=0.5))}
+        assert "3 or 2 groups instead of 3" in found["Sensitive cut"].text
+
+    def test_cut_by_number_has_no_distance(self):
+        groups = tree_of([0.1, 0.52, 0.9]).cut(n_groups=3)
+        assert isinstance(groups, Groups)
+        assert "Sensitive cut" not in titles(of_groups(groups))
+
+
+def spacings_of(*rings, per_nm=1.0, camera_error=0.01):
+    radii = np.arange(5.0)
+    flat = np.ones((1, 5))
+    own = tuple(Ring(radius, sigma, n_spots, 1.0) for radius, sigma, n_spots in rings)
+    profiles = Profiles(radii, flat, flat, flat)
+    return LatticeSpacings((GroupRings(own),), profiles, "1/nm", per_nm, camera_error)
+
+
+class TestSpacings:
+    def test_good_ones(self):
+        assert titles(of_spacings(spacings_of((4.0, 0.01, 4), camera_error=1e-3))) == set()
+
+    def test_nothing_measured(self):
+        assert titles(of_spacings(spacings_of(camera_error=0.0))) == set()
+
+    def test_camera_constant(self):
+        found = of_spacings(spacings_of((4.0, 0.001, 4), camera_error=0.0))
+        assert titles(found) == {"Camera constant"}
+
+    def test_not_calibrated(self):
+        assert titles(of_spacings(spacings_of((4.0, 0.1, 4), per_nm=None))) == {"No spacings"}
+
+    def test_uncertain(self):
+        found = list(of_spacings(spacings_of((4.0, 0.2, 4), (8.0, 0.01, 4), camera_error=1e-3)))
+        assert [c.text for c in found] == ["Known to no better than 1 %: 0.25 nm (i)."]
+
+    def test_single_pairs(self):
+        found = list(of_spacings(spacings_of((4.0, 0.01, 2), (8.0, 0.01, 4), camera_error=1e-3)))
+        assert [c.title for c in found] == ["Rings of one pair"]
+        assert found[0].text.startswith("1 of 2 rings")
+
+
+def sizes_of(*diameters, units="nm", probe_size=1.0):
+    particles = tuple(Particle(5.0, 5.0, d, 0.1, False, 1.0) for d in diameters)
+    maps = np.ones((1, 9, 9)), PixelSize(1.5, 1.5, units)
+    return ParticleSizes((GroupSizes(particles, 5.0, 0.1),), units, 182.0, probe_size, maps)
+
+
+class TestSizes:
+    def test_good_ones(self):
+        assert titles(of_sizes(sizes_of(*[6.0] * 12))) == set()
+
+    def test_none(self):
+        assert titles(of_sizes(sizes_of(probe_size=None))) == set()
+
+    def test_what_is_wrong(self):
+        found = titles(of_sizes(sizes_of(3.0, 3.5, units="px", probe_size=None)))
+        assert found == {
+            "No sizes in nm",
+            "Probe not removed",
+            "Small particles",
+            "Few particles",
+        }
+
+
+class TestPhases:
+    def test_not_distinguishable(self):
+        match = match_phases([[(0.200, 0.001)]], {"a": [0.2], "b": [0.2001]})
+        assert titles(of_phases(match)) == {"Phases of group i"}
+
+    def test_unexplained(self):
+        match = match_phases([[(0.200, 0.001), (0.1, 0.001)]], {"a": [0.2]})
+        (found,) = of_phases(match)
+        assert found.text == "a leaves 0.1 nm unexplained."
+
+    def test_explained(self):
+        match = match_phases([[(0.200, 0.001)], []], {"a": [0.2], "b": [0.3]})
+        assert titles(of_phases(match)) == set()
+
+
+class TestAll:
+    def test_nothing_known_nothing_said(self):
+        assert cautions(Findings()) == []
+
+    def test_serious_first(self, groups):
+        findings = Findings.of_groups(groups)
+        found = [caution.serious for caution in cautions(findings)]
+        assert found == sorted(found, reverse=True)
+        assert found
