@@ -1,24 +1,18 @@
-"""The whole analysis of one scan, written into one folder: what the command line runs."""
+"""The whole analysis of one scan: what the command line runs."""
 
-import json
 import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hs_nmfcluster import checks, storage
-from hs_nmfcluster.files import written_whole
+from hs_nmfcluster import axes, checks
+from hs_nmfcluster.materials.phases import match_phases
+from hs_nmfcluster.materials.units import inverse_nm_per
+from hs_nmfcluster.report.findings import Findings
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from hs_nmfcluster.clustering.groups import Groups
-    from hs_nmfcluster.clustering.tree import ClusterTree
     from hs_nmfcluster.factorization.result import Factorization
     from hs_nmfcluster.signals import NMFDiffraction2D
 
@@ -27,7 +21,11 @@ DEFAULT_COMPONENTS = 20
 
 @dataclass(frozen=True)
 class Options:
-    """What can be chosen about an analysis; radii in the signal's unit, centre in pixels."""
+    """What can be chosen about an analysis.
+
+    Radii are in the signal's unit, the centre in pixels, the beam's energy in kV, the probe's size
+    in nm; phases are CIF files.
+    """
 
     n_components: int | None = None
     restarts: int = 10
@@ -37,20 +35,14 @@ class Options:
     distance: float | None = None
     n_groups: int | None = None
     random_state: int = 0
+    phases: tuple[str | os.PathLike[str], ...] = ()
+    beam_energy: float | None = None
+    probe_size: float | None = None
     show_progressbar: bool | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Everything that an analysis found; no tree from a single component."""
-
-    factorization: "Factorization"
-    tree: "ClusterTree | None"
-    groups: "Groups | None"
-
-
-def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], None]) -> Outcome:
-    """Decompose a scan, order its components and cut the tree.
+def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], None]) -> Findings:
+    """Decompose a scan, order its components, cut the tree, and measure the groups.
 
     Parameters
     ----------
@@ -63,26 +55,40 @@ def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], N
 
     Returns
     -------
-    Outcome
+    Findings
+        Without groups if there is a single component.
 
     Raises
     ------
     TypeError, ValueError
-        As the methods that it calls.
+        As the methods that it calls; what can be known before the long work is refused before.
     """
     _check_cut(options)
+    _check_materials(signal, options)
     nmf = _decompose(signal, options, say)
     say(repr(nmf))
     if nmf.n_components < 2:
         say("A single component is not clustered.")
-        return Outcome(nmf, None, None)
+        residual = nmf.residual(signal, show_progressbar=options.show_progressbar)
+        return Findings(signal=signal, factorization=nmf, residual=residual)
     tree = signal.hierarchical_cluster(
         nmf, center=options.center, show_progressbar=options.show_progressbar
     )
     say(repr(tree))
     groups = tree.cut(distance=options.distance, n_groups=options.n_groups)
     say(repr(groups))
-    return Outcome(nmf, tree, groups)
+    findings = Findings.of_groups(
+        groups,
+        signal=signal,
+        candidates=options.phases or None,
+        beam_energy=options.beam_energy,
+        probe_size=options.probe_size,
+        show_progressbar=options.show_progressbar,
+    )
+    for found in (findings.spacings, findings.sizes, findings.phases, findings.residual):
+        if found is not None:
+            say(repr(found))
+    return findings
 
 
 def _check_cut(options: Options) -> None:
@@ -96,6 +102,26 @@ def _check_cut(options: Options) -> None:
                 f"`n_groups` must be at most {most}, the number of components, got "
                 f"{options.n_groups}."
             )
+
+
+def _check_materials(signal: "NMFDiffraction2D", options: Options) -> None:
+    """Refuse what `Groups.match_phases` and its like would refuse after the long work."""
+    for name in ("beam_energy", "probe_size"):
+        if getattr(options, name) is not None:
+            checks.check_positive(name, getattr(options, name))
+    if not options.phases:
+        return
+    try:
+        match_phases([], options.phases)
+    except ImportError as error:
+        raise ValueError(str(error)) from error
+    units = axes.detector_of(signal, (0.0, 0.0)).units
+    if inverse_nm_per(units, options.beam_energy) is None:
+        energy = ", or give the beam's energy" if "rad" in units else ""
+        raise ValueError(
+            f"Phases need spacings in nm, but the detector's axes are in {units!r}: calibrate them"
+            f"{energy}."
+        )
 
 
 def _ring_mask(signal: "NMFDiffraction2D", options: Options) -> Any:
@@ -128,112 +154,3 @@ def _decompose(
         except checks.TooManyComponentsError as error:
             n_components = error.allowed
             say(f"Components: {n_components}, as many as the data allow")
-
-
-def write(signal: "NMFDiffraction2D", outcome: Outcome, folder: Path) -> list[str]:
-    """Write figures, results and ``summary.json``; every file is whole or absent.
-
-    Parameters
-    ----------
-    signal
-        The scan.
-    outcome
-        What :func:`analyse` returned.
-    folder
-        An existing folder.
-
-    Returns
-    -------
-    list of str
-        Names of the files.
-    """
-    nmf, tree, groups = outcome.factorization, outcome.tree, outcome.groups
-    figures: dict[str, Callable[[], Figure]] = {
-        "scan": lambda: signal.plot_scan(center=nmf.center),
-        "components": nmf.plot,
-        "components_linear": lambda: nmf.plot(scaling="linear"),
-        "convergence": nmf.plot_convergence,
-    }
-    signals = {"mean_pattern": signal.get_mean_pattern(), "maps": nmf.maps}
-    if tree is not None and groups is not None:
-        figures["similarity"] = tree.plot_similarity
-        figures["dendrogram_sequence"] = lambda: tree.plot_dendrogram(kind="sequence")
-        figures["dendrogram_distance"] = lambda: tree.plot_dendrogram(kind="distance")
-        figures["groups"] = groups.plot
-        signals["group_patterns"] = groups.patterns
-        signals["group_maps"] = groups.maps
-        signals["group_aligned_maps"] = groups.aligned_maps
-        tree.save(folder / "tree.hspy", overwrite=True)
-    nmf.save(folder / "factorization.hspy", overwrite=True)
-    for name, result in signals.items():
-        storage.save_whole(result, folder / f"{name}.hspy")
-    for name, draw in figures.items():
-        _write_figure(draw(), folder / f"{name}.png")
-    summary = summarise(outcome)
-    _write_text(folder / "summary.json", json.dumps(summary, indent=2, default=_plain) + "\n")
-    names = ["factorization.hspy", *(["tree.hspy"] if tree is not None else [])]
-    names += [f"{name}.hspy" for name in signals] + [f"{name}.png" for name in figures]
-    return [*names, "summary.json"]
-
-
-def summarise(outcome: Outcome) -> dict[str, Any]:
-    """Put the numbers of an analysis into one dictionary for JSON."""
-    nmf, tree, groups = outcome.factorization, outcome.tree, outcome.groups
-    summary: dict[str, Any] = {
-        "hs_nmfcluster": version("hs_nmfcluster"),
-        "settings": nmf.settings,
-        "center_px": nmf.center,
-        "mse": nmf.mse,
-        "restart_mse": nmf.restart_mse,
-        "stability": nmf.stability,
-        "data_passes": nmf.passes,
-    }
-    if tree is not None and groups is not None:
-        summary["merges"] = [
-            {"first": int(a), "second": int(b), "distance": d} for a, b, d, _ in tree.linkage
-        ]
-        summary["groups"] = [
-            {"components": members, "rotations_degrees": groups.rotations[members]}
-            for members in groups
-        ]
-    return summary
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        # JSON has no NaN: what is not known is null.
-        return [None if v != v else v for v in value.tolist()]
-    return value.item()
-
-
-def _write_figure(figure: "Figure", path: Path) -> None:
-    from matplotlib import pyplot
-
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=200)
-    pyplot.close(figure)
-
-
-def _write_text(path: Path, text: str) -> None:
-    with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def make_folder(folder: str | os.PathLike[str]) -> Path:
-    """Make the output folder and see that it can be written, before any long work.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be made or written.
-    """
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise ValueError(
-            f"The output folder {str(path)!r} cannot be written: {error.strerror}."
-        ) from error
-    return path

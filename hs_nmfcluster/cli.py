@@ -1,12 +1,13 @@
 """Command line: ``hs-nmfcluster run FILE`` and ``hs-nmfcluster demo``.
 
-Exit codes: 0 = done, 2 = the file or an argument cannot be used (one line says why),
+Exit codes: 0 = done, 2 = the file or an argument cannot be used (one line on stderr says why),
 130 = interrupted from the keyboard.
 """
 
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,11 +15,28 @@ from hs_nmfcluster import __version__
 
 if TYPE_CHECKING:
     from hs_nmfcluster.analysis import Options
+    from hs_nmfcluster.report import Findings
 
+_EXIT_CODES = """exit codes:
+  0    done
+  2    the file or an argument cannot be used; one line on stderr says why
+  130  interrupted from the keyboard; no file is left half-written
+"""
+_EXAMPLES = """examples:
+  hs-nmfcluster run scan.mib -o results -k 20 --restarts 10 --report
+  hs-nmfcluster demo --report
+"""
 _RUN_EXAMPLES = """examples:
-  hs-nmfcluster run scan.mib -o results -k 20 --restarts 10
+  hs-nmfcluster run scan.mib -o results -k 20 --restarts 10 --report
   hs-nmfcluster run scan.tvips --scan-shape 128 64 --center 255.5 250
   hs-nmfcluster run scan.blo --inner 1.2 --outer 9 --groups 4
+  hs-nmfcluster run scan.hspy --phases B2.cif B19.cif --figure-format svg pdf
+  hs-nmfcluster run scan.mib --quiet --json > summary.json
+"""
+_DEMO_EXAMPLES = """examples:
+  hs-nmfcluster demo
+  hs-nmfcluster demo -o glass --specimen atoms --report
+  hs-nmfcluster demo -k 16 --seed 1 --figure-format png svg
 """
 
 
@@ -42,7 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options) or 0)
+        # The summary alone goes to stdout, so that a pipe gets nothing but JSON.
+        with redirect_stdout(sys.stderr) if options.json else nullcontext():
+            summary = options.command(options)
+        if options.json:
+            from hs_nmfcluster.outputs import as_json
+
+            print(as_json(summary), end="")
+        return 0
     except (ValueError, TypeError, OSError) as error:
         print(f"hs-nmfcluster: {error}", file=sys.stderr)
         return 2
@@ -56,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="hs-nmfcluster",
         description="Unsupervised analysis of 4D-STEM scans: which diffraction patterns is a "
         "scan made of, where is each, and which are the same crystal only rotated?",
-        epilog="Exit codes: 0 done, 2 the file or an argument cannot be used, 130 interrupted.",
+        epilog=f"{_EXAMPLES}\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -64,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
         "run",
         help="analyse one file",
         description="Analyse one file, in chunks, whatever its size.",
-        epilog=_RUN_EXAMPLES,
+        epilog=f"{_RUN_EXAMPLES}\n{_EXIT_CODES}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     run.set_defaults(command=_run)
@@ -84,6 +110,8 @@ def _parser() -> argparse.ArgumentParser:
         help="analyse a simulated metallic glass",
         description="Analyse a simulated scan of a metallic glass with rotated crystallites, "
         "and compare with what was put in.",
+        epilog=f"{_DEMO_EXAMPLES}\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     demo.set_defaults(command=_demo)
     demo.add_argument(
@@ -111,10 +139,29 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     cut.add_argument("--distance", type=float, metavar="D", help="cut the tree at this distance")
     cut.add_argument("--groups", type=int, metavar="N", help="cut the tree into N groups")
     add("--seed", type=int, default=0, metavar="N", help="seed of the random starts (default: 0)")
+    add(
+        "--phases", nargs="+", default=[], metavar="CIF", help="known phases to match spacings with"
+    )
+    add("--beam-energy", type=float, metavar="KV", help="for detector axes in mrad")
+    add(
+        "--probe-size", type=float, metavar="NM", help="full width of the probe, for particle sizes"
+    )
+    add(
+        "--report", action="store_true", help="write report.html: figures, tables, what to distrust"
+    )
+    add(
+        "--figure-format",
+        nargs="+",
+        choices=("png", "svg", "pdf"),
+        default=["png"],
+        metavar="FORMAT",
+        help="png, svg, pdf; one or several (default: png)",
+    )
+    add("--json", action="store_true", help="print the summary as JSON, all else to stderr")
     add("-q", "--quiet", action="store_true", help="no progress bars")
 
 
-def _run(options: argparse.Namespace) -> None:
+def _run(options: argparse.Namespace) -> dict[str, Any]:
     from hs_nmfcluster.reading import load_scan
 
     folder = options.output or f"{Path(options.file).stem}_nmf"
@@ -124,30 +171,30 @@ def _run(options: argparse.Namespace) -> None:
         scan_shape=tuple(options.scan_shape) if options.scan_shape else None,
     )
     print(found)
-    _analyse(signal, options, folder)
+    _, summary = _analyse(signal, options, folder)
+    return summary
 
 
-def _demo(options: argparse.Namespace) -> None:
+def _demo(options: argparse.Namespace) -> dict[str, Any]:
     from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
 
     print("Simulating a metallic glass with crystallites ...")
     simulate = linear_mixture if options.specimen == "mixture" else nanocrystals_in_glass
     signal, truth = simulate()
-    outcome = _analyse(signal, options, options.output or "hs_nmfcluster_demo")
-    _compare(outcome, truth)
+    findings, summary = _analyse(signal, options, options.output or "hs_nmfcluster_demo")
+    return summary | {"truth": _compare(findings, truth)}
 
 
-def _analyse(signal: Any, options: argparse.Namespace, folder: str) -> Any:
-    import matplotlib
+def _analyse(
+    signal: Any, options: argparse.Namespace, folder: str
+) -> tuple["Findings", dict[str, Any]]:
+    from hs_nmfcluster import analysis, outputs
 
-    from hs_nmfcluster import analysis
-
-    matplotlib.use("Agg")
-    path = analysis.make_folder(folder)
-    outcome = analysis.analyse(signal, _chosen(options), print)
-    names = analysis.write(signal, outcome, path)
-    print(f"Written to {path}: {', '.join(names)}")
-    return outcome
+    path = outputs.make_folder(folder)
+    findings = analysis.analyse(signal, _chosen(options), print)
+    summary = outputs.write(findings, path, formats=options.figure_format, report=options.report)
+    print(f"Written to {path}: {', '.join(summary['files'])}")
+    return findings, {"folder": str(path)} | summary
 
 
 def _chosen(options: argparse.Namespace) -> "Options":
@@ -162,17 +209,22 @@ def _chosen(options: argparse.Namespace) -> "Options":
         distance=options.distance,
         n_groups=options.groups,
         random_state=options.seed,
+        phases=tuple(options.phases),
+        beam_energy=options.beam_energy,
+        probe_size=options.probe_size,
         show_progressbar=not options.quiet,
     )
 
 
-def _compare(outcome: Any, truth: Any) -> None:
-    """Print how much of what the simulation put in was found."""
+def _compare(findings: "Findings", truth: Any) -> dict[str, float]:
+    """Say how much of what the simulation put in was found."""
     import numpy as np
 
     from hs_nmfcluster import validation
 
-    nmf = outcome.factorization
+    nmf = findings.factorization
+    if nmf is None:
+        return {}
     match = validation.match_components(
         nmf.patterns.data,
         truth.patterns,
@@ -184,9 +236,12 @@ def _compare(outcome: Any, truth: Any) -> None:
     )
     recall, _ = validation.recall_precision(match, truth.crystalline)
     print(f"Crystals found: {recall:.0%} of {int(truth.crystalline.sum())}")
-    if outcome.groups is not None:
+    compared = {"crystals_found": float(recall)}
+    if findings.groups is not None:
         # What is nobody's counterpart is left of the matrix, between the crystals or on them.
         labels = np.zeros(nmf.n_components, dtype=int)
         labels[match.found] = np.where(match.scores > 0.5, truth.labels[match.true], 0)
-        agreement = validation.adjusted_rand_index(outcome.groups.labels, labels)
+        agreement = validation.adjusted_rand_index(findings.groups.labels, labels)
         print(f"Groups against true families (adjusted Rand index, at most 1): {agreement:.2f}")
+        compared["adjusted_rand_index"] = float(agreement)
+    return compared

@@ -32,6 +32,10 @@ FIGURES = {
     "dendrogram_sequence.png",
     "dendrogram_distance.png",
     "groups.png",
+    "group_map.png",
+    "spacings.png",
+    "sizes.png",
+    "residual.png",
 }
 RESULTS = {
     "factorization.hspy",

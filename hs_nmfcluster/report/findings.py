@@ -69,6 +69,8 @@ class Findings:
         spacings: "LatticeSpacings | None" = None,
         sizes: "ParticleSizes | None" = None,
         candidates: object = None,
+        beam_energy: float | None = None,
+        probe_size: float | None = None,
         show_progressbar: bool | None = None,
     ) -> Self:
         """Ask the groups everything that is not given.
@@ -79,6 +81,8 @@ class Findings:
             The groups.
         signal, factorization, study, spacings, sizes, candidates, show_progressbar
             As in `Groups.report`.
+        beam_energy, probe_size
+            For `Groups.lattice_spacings` and `Groups.particle_sizes`, where these are asked.
 
         Raises
         ------
@@ -91,7 +95,7 @@ class Findings:
         residual = None
         if signal is not None and factorization is not None:
             residual = factorization.residual(signal, show_progressbar=show_progressbar)
-        spacings = spacings or asked("spacings", groups.lattice_spacings)
+        spacings = spacings or asked("spacings", groups.lattice_spacings, beam_energy=beam_energy)
         phases = None
         if candidates is not None:
             phases = groups.match_phases(candidates, spacings=spacings)
@@ -102,7 +106,7 @@ class Findings:
             residual=residual,
             study=study,
             spacings=spacings,
-            sizes=sizes or asked("sizes", groups.particle_sizes),
+            sizes=sizes or asked("sizes", groups.particle_sizes, probe_size=probe_size),
             orientation=asked("orientation", groups.orientation_map),
             phases=phases,
             missing=missing,
