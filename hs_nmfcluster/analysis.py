@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +23,8 @@ DEFAULT_COMPONENTS = 20
 class Options:
     """What can be chosen about an analysis.
 
-    Radii are in the signal's unit, the centre in pixels, the beam's energy in kV, the probe's size
-    in nm; phases are CIF files.
+    Radii are in the signal's unit, the centre in pixels, the beam's energy in kV (by default as the
+    file says), the probe's size in nm; phases are CIF files.
     """
 
     n_components: int | None = None
@@ -64,6 +64,7 @@ def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], N
         As the methods that it calls; what can be known before the long work is refused before.
     """
     _check_cut(options)
+    options = replace(options, beam_energy=_beam_energy(signal, options))
     _check_materials(signal, options)
     nmf = _decompose(signal, options, say)
     say(repr(nmf))
@@ -102,6 +103,14 @@ def _check_cut(options: Options) -> None:
                 f"`n_groups` must be at most {most}, the number of components, got "
                 f"{options.n_groups}."
             )
+
+
+def _beam_energy(signal: "NMFDiffraction2D", options: Options) -> float | None:
+    """Energy in kV as chosen, or as the file says."""
+    if options.beam_energy is not None:
+        return options.beam_energy
+    energy = signal.metadata.get_item("Acquisition_instrument.TEM.beam_energy", None)
+    return float(energy) if isinstance(energy, int | float) and energy > 0 else None
 
 
 def _check_materials(signal: "NMFDiffraction2D", options: Options) -> None:

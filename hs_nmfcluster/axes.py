@@ -66,7 +66,7 @@ def find_center(
     if from_axes is not None:
         return from_axes, "zero of the calibrated axes"
     if mean_pattern is None:
-        mean_pattern = signal.get_mean_pattern().data
+        mean_pattern = signal.get_mean_pattern(show_progressbar=False).data
     return estimate_beam_center(mean_pattern), "estimated from the mean pattern"
 
 
@@ -183,7 +183,7 @@ def polar_stack(source: "BaseSignal", data: Any, grid: "PolarGrid") -> "BaseSign
     navigation = [
         axis_dict(a, navigate=True) for a in _array_order(source.axes_manager.navigation_axes)
     ]
-    signal_class = LazySignal2D if source._lazy else Signal2D
+    signal_class = Signal2D if isinstance(data, np.ndarray) else LazySignal2D
     title = source.metadata.General.title
     return signal_class(data, axes=[*navigation, *plane], metadata={"General": {"title": title}})
 

@@ -142,7 +142,12 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add(
         "--phases", nargs="+", default=[], metavar="CIF", help="known phases to match spacings with"
     )
-    add("--beam-energy", type=float, metavar="KV", help="for detector axes in mrad")
+    add(
+        "--beam-energy",
+        type=float,
+        metavar="KV",
+        help="for detector axes in mrad (default: of the file)",
+    )
     add(
         "--probe-size", type=float, metavar="NM", help="full width of the probe, for particle sizes"
     )

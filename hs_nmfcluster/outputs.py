@@ -66,7 +66,7 @@ def _write_results(findings: Findings, folder: Path) -> list[str]:
     names = []
     signals: dict[str, BaseSignal | None] = {}
     if findings.signal is not None:
-        signals["mean_pattern"] = findings.signal.get_mean_pattern()
+        signals["mean_pattern"] = findings.signal.get_mean_pattern(show_progressbar=False)
     if nmf is not None:
         signals["maps"] = nmf.maps
         nmf.save(folder / "factorization.hspy", overwrite=True)

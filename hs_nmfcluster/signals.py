@@ -6,7 +6,8 @@ arrays into signals again.
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,8 +17,11 @@ from hs_nmfcluster import axes, checks, decomposition, masks
 from hs_nmfcluster.detector import estimate_beam_center
 from hs_nmfcluster.factorization import learning_results
 from hs_nmfcluster.factorization.chunks import map_patterns
-from hs_nmfcluster.factorization.survey import survey
+from hs_nmfcluster.factorization.job import Job
+from hs_nmfcluster.factorization.matrix import ScanMatrix
+from hs_nmfcluster.factorization.survey import survey_matrix
 from hs_nmfcluster.preparation import Selection
+from hs_nmfcluster.progress import pass_progress
 from hs_nmfcluster.running import Conduct
 
 if TYPE_CHECKING:
@@ -49,8 +53,13 @@ class NMFDiffraction2D(Signal2D):
     _signal_type = "nmf_diffraction"
     _factorization: "Factorization | None" = None
 
-    def get_mean_pattern(self) -> "NMFDiffraction2D":
+    def get_mean_pattern(self, *, show_progressbar: bool | None = None) -> "NMFDiffraction2D":
         """Mean over all positions (the paper's Fig. 3b), in one pass over the data.
+
+        Parameters
+        ----------
+        show_progressbar
+            Of lazy data; None takes HyperSpy's preference.
 
         Returns
         -------
@@ -72,13 +81,18 @@ class NMFDiffraction2D(Signal2D):
         checks.check_scan(self)
         title = f"Mean pattern of {self.metadata.General.title}"
         return NMFDiffraction2D(
-            survey(self.data).mean,
+            self._mean_pattern(show_progressbar),
             axes=axes.signal_axes(self),
             metadata={"General": {"title": title}},
         )
 
-    def estimate_beam_center(self) -> tuple[float, float]:
+    def estimate_beam_center(self, *, show_progressbar: bool | None = None) -> tuple[float, float]:
         """Sub-pixel position of the direct beam, from the mean pattern.
+
+        Parameters
+        ----------
+        show_progressbar
+            Of lazy data; None takes HyperSpy's preference.
 
         Returns
         -------
@@ -94,7 +108,7 @@ class NMFDiffraction2D(Signal2D):
         >>> [round(c, 3) for c in s.estimate_beam_center()]
         [14.2, 17.6]
         """
-        return estimate_beam_center(self._mean_pattern())
+        return estimate_beam_center(self._mean_pattern(show_progressbar))
 
     def get_detector_mask(
         self, inner: float, outer: float, center: Sequence[float] | None = None
@@ -135,7 +149,12 @@ class NMFDiffraction2D(Signal2D):
         )
 
     def get_virtual_image(
-        self, inner: float, outer: float, center: Sequence[float] | None = None
+        self,
+        inner: float,
+        outer: float,
+        center: Sequence[float] | None = None,
+        *,
+        show_progressbar: bool | None = None,
     ) -> "BaseSignal":
         """Intensity in a ring at every position: a virtual bright or dark field (Fig. 3a).
 
@@ -143,6 +162,8 @@ class NMFDiffraction2D(Signal2D):
         ----------
         inner, outer, center
             As in :meth:`get_detector_mask`.
+        show_progressbar
+            Of lazy data; None takes HyperSpy's preference.
 
         Returns
         -------
@@ -164,7 +185,9 @@ class NMFDiffraction2D(Signal2D):
         """
         checks.check_scan(self)
         ring = self._ring(inner, outer, center)
-        image = np.asarray(map_patterns(_sum_within, self.data, ring, shape=()))
+        matrix = ScanMatrix.from_array(self.data, None, ~ring)
+        with self._job("Virtual image", show_progressbar) as job:
+            image = job.collect(matrix, _sum_rows).reshape(axes.scan_shape(self))
         title = f"Virtual image {inner:g} to {outer:g} of {self.metadata.General.title}"
         return axes.scan_image(self, image, title)
 
@@ -175,6 +198,8 @@ class NMFDiffraction2D(Signal2D):
         n_azimuthal: int = 360,
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
+        lazy_output: bool | None = None,
+        show_progressbar: bool | None = None,
     ) -> "BaseSignal":
         """Patterns s′(r, φ) in polar coordinates around the beam, in which rotation is a shift.
 
@@ -189,12 +214,16 @@ class NMFDiffraction2D(Signal2D):
             inscribed in the detector.
         center
             As in :meth:`get_detector_mask`.
+        lazy_output
+            Whether the result is lazy; None: if this signal is.
+        show_progressbar
+            Of a lazy signal that is computed; None takes HyperSpy's preference.
 
         Returns
         -------
         Signal2D or LazySignal2D
             Navigation as here, signal axes r (rows, in the signal's unit) and phi (columns, in
-            degrees, from the x towards the y axis). Lazy if this signal is. NaN where the
+            degrees, from the x towards the y axis). NaN where the
             detector, or the unmasked part of it, does not reach.
 
         Raises
@@ -219,8 +248,13 @@ class NMFDiffraction2D(Signal2D):
             n_azimuthal=n_azimuthal,
             radial_range=radial_range,
         )
-        data = map_patterns(grid.transform, self.data, shape=(len(grid.radii), len(grid.angles)))
-        return axes.polar_stack(self, data, grid)
+        lazy = self._lazy if lazy_output is None else bool(lazy_output)
+        source = self.data if self._lazy or not lazy else self.as_lazy().data
+        data = map_patterns(grid.transform, source, shape=(len(grid.radii), len(grid.angles)))
+        polar = axes.polar_stack(self, data, grid)
+        if self._lazy and not lazy:
+            polar.compute(show_progressbar=show_progressbar)
+        return polar
 
     def decompose_als_nmf(
         self,
@@ -503,6 +537,8 @@ class NMFDiffraction2D(Signal2D):
         inner: float = 0.0,
         outer: float | None = None,
         center: Sequence[float] | None = None,
+        *,
+        show_progressbar: bool | None = None,
     ) -> Any:
         """Draw a virtual image and the mean pattern, with the ring used (Fig. 3a, b).
 
@@ -513,6 +549,8 @@ class NMFDiffraction2D(Signal2D):
             beam, that is a bright field.
         center
             As in :meth:`get_detector_mask`.
+        show_progressbar
+            Of lazy data; None takes HyperSpy's preference.
 
         Returns
         -------
@@ -521,11 +559,11 @@ class NMFDiffraction2D(Signal2D):
         from hs_nmfcluster.plotting import plot_scan
 
         checks.check_scan(self)
-        mean = self.get_mean_pattern()
+        mean = self.get_mean_pattern(show_progressbar=show_progressbar)
         position, _ = axes.find_center(self, center, mean.data)
         if outer is None:
             outer = masks.bright_field_radius(mean.data, axes.detector_of(self, position))
-        image = self.get_virtual_image(inner, outer, position)
+        image = self.get_virtual_image(inner, outer, position, show_progressbar=show_progressbar)
         return plot_scan(
             image.data,
             mean.data,
@@ -536,9 +574,16 @@ class NMFDiffraction2D(Signal2D):
             outer=outer,
         )
 
-    def _mean_pattern(self) -> np.ndarray:
+    def _mean_pattern(self, show_progressbar: bool | None = None) -> np.ndarray:
         checks.check_patterns(self)
-        return survey(self.data).mean
+        with self._job("Mean pattern", show_progressbar) as job:
+            return survey_matrix(ScanMatrix.from_array(self.data), self.data.shape[-2:], job).mean
+
+    @contextmanager
+    def _job(self, name: str, show_progressbar: bool | None) -> Iterator[Job]:
+        """Set up a single pass, with a bar if the data are lazy."""
+        with pass_progress(show_progressbar if self._lazy else False, name) as bar:
+            yield Job(bar)
 
     def _ring(
         self, inner: float, outer: float, center: Sequence[float] | None
@@ -593,5 +638,5 @@ class LazyNMFDiffraction2D(LazySignal2D, NMFDiffraction2D):
     """
 
 
-def _sum_within(patterns: np.ndarray, ring: np.ndarray) -> np.ndarray:
-    return patterns[..., ring].sum(axis=-1, dtype=np.float64)
+def _sum_rows(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
+    return rows.sum(axis=1, dtype=np.float64)

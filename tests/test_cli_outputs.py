@@ -188,10 +188,15 @@ class TestMaterials:
         name = f"`{option[2:].replace('-', '_')}`"
         self.refused(capsys, [file, "-o", tmp_path, f"{option}={value}"], name)
 
-    def test_angles_become_spacings(self, tmp_path):
+    @pytest.mark.parametrize("from_file", [False, True])
+    def test_angles_become_spacings(self, tmp_path, from_file):
         path = scan_file(tmp_path / "scan.hspy", "mrad")
+        if from_file:
+            s = hs.load(path)
+            s.metadata.set_item("Acquisition_instrument.TEM.beam_energy", 300.0)
+            s.save(path, overwrite=True)
         arguments = ["run", str(path), "-o", str(tmp_path / "out"), *QUICK, "--groups", "1"]
-        assert main([*arguments, "--beam-energy", "300"]) == 0
+        assert main([*arguments, *([] if from_file else ["--beam-energy", "300"])]) == 0
         summary = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))
         for spacing in summary["groups"][0]["spacings"]:
             assert spacing["d_nm"] == pytest.approx(0.00196874 / (1e-3 * spacing["radius"]), 1e-4)

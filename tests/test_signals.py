@@ -200,3 +200,38 @@ class TestHierarchicalCluster:
         one = lazy.hierarchical_cluster(center=(12, 10), show_progressbar=False)
         two = signal(data).hierarchical_cluster(center=(12, 10), show_progressbar=False)
         np.testing.assert_allclose(one.linkage, two.linkage)
+
+
+class TestHyperSpysHabits:
+    """Arguments mean what they mean in HyperSpy."""
+
+    @pytest.mark.parametrize("chunks", [None, (2, 3, 7, 9)], ids=["eager", "lazy"])
+    @pytest.mark.parametrize("lazy_output", [None, True, False])
+    def test_lazy_output(self, chunks, lazy_output):
+        s = signal(counts(), chunks)
+        polar = s.polar_transform(
+            n_azimuthal=36, center=(4, 3), lazy_output=lazy_output, show_progressbar=False
+        )
+        assert polar._lazy == (s._lazy if lazy_output is None else lazy_output)
+        expected = signal(counts()).polar_transform(n_azimuthal=36, center=(4, 3))
+        np.testing.assert_allclose(np.asarray(polar.data), expected.data)
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            lambda s, show: s.get_mean_pattern(show_progressbar=show),
+            lambda s, show: s.get_virtual_image(0, 2, (4, 3), show_progressbar=show),
+            lambda s, show: s.estimate_beam_center(show_progressbar=show),
+            lambda s, show: s.plot_scan(outer=2, center=(4, 3), show_progressbar=show),
+        ],
+        ids=["mean", "virtual image", "centre", "scan"],
+    )
+    def test_show_progressbar(self, call, capfd):
+        lazy, eager = signal(counts(), (2, 3, 7, 9)), signal(counts())
+        call(lazy, False)
+        call(eager, True)
+        quiet = capfd.readouterr()
+        assert "pass" not in quiet.out + quiet.err
+        call(lazy, True)
+        loud = capfd.readouterr()
+        assert "pass" in loud.out + loud.err

@@ -146,7 +146,7 @@ def _of_components(findings: "Findings") -> Iterator[Illustration]:
             "Scan",
             "Virtual bright field, and mean pattern on a logarithmic scale with the virtual "
             "detector around the beam centre that was used: see whether it sits on the beam.",
-            lambda: signal.plot_scan(center=center),
+            lambda: signal.plot_scan(center=center, show_progressbar=False),
         )
     if groups is not None:
         yield Illustration(
