@@ -1,6 +1,7 @@
 """What results say of themselves, as text and in a notebook."""
 
 import base64
+import inspect
 import io
 import re
 
@@ -10,7 +11,7 @@ import pytest
 from matplotlib.image import imread
 from scans import counts, decompose, signal
 
-from hs_nmfcluster import ClusterTree
+from hs_nmfcluster import ClusterTree, Factorization, Groups, RankStudy
 from hs_nmfcluster.cards import restarts_in_words, stability_in_words
 from hs_nmfcluster.markup import card, map_uri, pattern_uri
 from hs_nmfcluster.plotting import group_color
@@ -90,6 +91,21 @@ class TestNotebook:
         groups = ClusterTree.from_patterns(nmf.patterns, nmf.maps).cut(n_groups=2)
         assert len(sources(nmf._repr_html_() + groups._repr_html_())) == 2 * 3 + 2 * 2
 
+    def test_rank_study(self):
+        study = signal(counts()).estimate_number_of_components(
+            [1, 2, 3],
+            restarts=1,
+            signal_mask=None,
+            random_state=0,
+            print_info=False,
+            show_progressbar=False,
+        )
+        html = study._repr_html_()
+        (drawn,) = sources(html)
+        assert np.ptp(pixels(drawn)) > 0.3
+        assert "with a single restart nothing is known of stability" in html
+        assert "1 restart each" in repr(study)
+
     def test_leaves_pyplot_alone(self, nmf, tree):
         before = plt.figure()
         for result in (nmf, tree, tree.cut()):
@@ -141,3 +157,14 @@ class TestWords:
     def test_stability(self):
         assert stability_in_words(np.array([np.nan])) == "not known from a single restart"
         assert stability_in_words(np.array([0.9, 0.95])).startswith("2 of 2 components return in")
+
+
+class TestCompletion:
+    """What tab completion offers is documented, and offers nothing else."""
+
+    @pytest.mark.parametrize("result", [Factorization, RankStudy, ClusterTree, Groups])
+    def test_public_names_are_documented(self, result):
+        names = [name for name in dir(result) if not name.startswith("_")]
+        assert {"plot" if result is not ClusterTree else "plot_dendrogram"} <= set(names)
+        for name in names:
+            assert inspect.getdoc(getattr(result, name)), name
