@@ -51,7 +51,9 @@ def rotated_stability(
     """
     k = len(patterns)
     grid = PolarGrid.covering(detector, n_azimuthal=_AZIMUTHAL_BINS)
-    stack = RotatablePatterns(np.concatenate([grid.transform(p) for p in (patterns, *others)]))
+    # Single precision halves the time, and changes similarities by some 1e-6.
+    polar = [grid.transform(np.asarray(p, dtype=np.float32)) for p in (patterns, *others)]
+    stack = RotatablePatterns(np.concatenate(polar))
     found = [
         stack.compare(slice(k), slice(start, start + k))[0] for start in range(k, len(stack), k)
     ]

@@ -39,7 +39,7 @@ def explore(
     compression
         X ≈ B Q.
     ranks
-        Numbers of components.
+        Numbers of components, ascending.
     restarts
         Starts of each rank: one from the singular vectors, the others random.
     tolerance
@@ -65,7 +65,8 @@ def explore(
         found.maps[best] = descend(part, found.patterns[best], tolerance=tolerance).maps
         return _patterns_everywhere(compression, part, found.maps)
 
-    return _side_by_side(search, ranks)
+    # The longest first: the last one to end should be a short one.
+    return _side_by_side(search, ranks[::-1])[::-1]
 
 
 def refine(
