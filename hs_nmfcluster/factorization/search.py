@@ -12,9 +12,9 @@ from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 
-# Restarts of each rank that are polished on the data. Which of the best few wins is decided by
-# less than polishing changes.
-FINALISTS = 2
+# Restarts of each rank that are refined and polished on the data. A second one, which doubles the
+# work, lowered the MSE by 0.017 % at most (three studies of the simulated metallic glass).
+FINALISTS = 1
 
 
 @dataclass(frozen=True)
