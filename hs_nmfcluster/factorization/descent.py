@@ -21,14 +21,11 @@ class Descended(NamedTuple):
     ----------
     patterns
         S, ``(runs, k, n_pixels)``, rows of unit norm.
-    maps
-        Cᵀ for them, ``(runs, k, n_positions)``.
     errors
-        ``‖B Q − C S‖²``, ``(runs,)``.
+        ``‖B Q − C S‖²`` with the maps found for them, ``(runs,)``.
     """
 
     patterns: Matrix
-    maps: Matrix
     errors: Matrix
 
 
@@ -64,7 +61,7 @@ def descend(
     enough = tolerance * compression.pca_mse(patterns.shape[1]) * compression.size
 
     number = len(patterns)
-    result = Descended(patterns.copy(), np.zeros((*patterns.shape[:2], len(B))), np.zeros(number))
+    result = Descended(patterns.copy(), np.zeros(number))
     live, last = np.arange(number), np.full(number, np.inf)
     share, largest = np.full(number, _SHARE), np.ones(number)
     ahead, maps = patterns, None
@@ -77,8 +74,7 @@ def descend(
         rises = errors > last
         done = ~rises & (last - errors <= enough) | (iteration == max_iterations)
         if done.any():
-            result.patterns[live[done]], result.maps[live[done]] = ahead[done], maps[done]
-            result.errors[live[done]] = errors[done]
+            result.patterns[live[done]], result.errors[live[done]] = ahead[done], errors[done]
             state = (live, patterns, ahead, maps, map_gram, errors, rises, share, largest)
             live, patterns, ahead, maps, map_gram, errors, rises, share, largest = (
                 values[~done] for values in state

@@ -62,8 +62,8 @@ def explore(
         starts = [turned_start(part, rank, seed, stream) for stream in range(1, restarts)]
         found = descend(part, np.array([svd_start(part, rank), *starts]), tolerance=rough)
         best = np.argsort(found.errors, kind="stable")[:_GOING_ON]
-        found.maps[best] = descend(part, found.patterns[best], tolerance=tolerance).maps
-        return _patterns_everywhere(compression, part, found.maps)
+        found.patterns[best] = descend(part, found.patterns[best], tolerance=tolerance).patterns
+        return _patterns_everywhere(compression, part, found.patterns)
 
     # The longest first: the last one to end should be a short one.
     return _side_by_side(search, ranks[::-1])[::-1]
@@ -96,10 +96,15 @@ def _side_by_side(function: Callable[[Item], Matrix], items: Iterable[Item]) -> 
         return list(pool.map(function, items))
 
 
-def _patterns_everywhere(compression: Compression, part: Compression, maps: Matrix) -> Matrix:
-    """Patterns on all pixels from maps at the sample's positions ``(restarts, k, n)``."""
-    everywhere = [hals_rows((one @ part.scores) @ compression.basis, one @ one.T) for one in maps]
-    return normalise(np.array(everywhere))
+def _patterns_everywhere(compression: Compression, part: Compression, patterns: Matrix) -> Matrix:
+    """Patterns on all pixels, by way of the maps, from those ``(restarts, k, n)`` on a sample."""
+
+    def everywhere(S: Matrix) -> Matrix:
+        maps = hals_rows((S @ part.basis.T) @ compression.scores.T, S @ S.T, sweeps=_SWEEPS)
+        target = (maps @ compression.scores) @ compression.basis
+        return normalise(hals_rows(target, maps @ maps.T, sweeps=_SWEEPS))
+
+    return np.array([everywhere(S) for S in patterns])
 
 
 def svd_start(compression: Compression, n_components: int) -> Matrix:

@@ -99,12 +99,13 @@ class TestDescend:
             return turned_start(compression, k, 0, stream)[None]
         return svd_start(compression, k)[None]
 
-    def test_error_is_that_of_the_patterns_and_maps(self, compression):
+    def test_error_is_that_of_the_patterns(self, compression):
+        """With maps solved exactly, a position at a time, it could only be smaller."""
         X = compression.scores @ compression.basis
         found = descend(compression, self.start(compression, 4, 1), tolerance=1e-3)
-        direct = ((X - found.maps[0].T @ found.patterns[0]) ** 2).sum()
-        assert found.errors[0] == pytest.approx(direct, rel=1e-9)
-        assert (found.maps >= 0).all()
+        exact = error(X, found.patterns[0])
+        assert exact <= found.errors[0] * (1 + 1e-10)
+        assert found.errors[0] == pytest.approx(exact, rel=1e-2)
         assert (found.patterns >= 0).all()
 
     def test_error_falls(self, compression):
