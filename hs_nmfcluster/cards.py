@@ -35,14 +35,13 @@ def factorization_card(nmf: "Factorization") -> str:
         ("Data passes", str(nmf.passes)),
     ]
     shown = range(min(nmf.n_components, _MOST_PICTURES))
-    pictures = [
-        Picture(
-            (pattern_uri(nmf.patterns.data[i]), map_uri(nmf.maps.data[i])),
-            str(i),
-            f"component {i}{_stable(nmf, i)}",
-        )
-        for i in shown
-    ]
+    pictures = []
+    for i in shown:
+        sources = [pattern_uri(nmf.patterns.data[i])]
+        # What a cluster keeps is not fetched for a thumbnail.
+        if not nmf.maps._lazy:
+            sources.append(map_uri(nmf.maps.data[i]))
+        pictures.append(Picture(tuple(sources), str(i), f"component {i}{_stable(nmf, i)}"))
     summary = counted(nmf.n_components, "component")
     if nmf.n_components > _MOST_PICTURES:
         summary += f", the first {_MOST_PICTURES} below"

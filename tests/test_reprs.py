@@ -4,6 +4,7 @@ import base64
 import inspect
 import io
 import re
+from dataclasses import replace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -62,6 +63,10 @@ class TestNotebook:
         assert "6 × 5 positions, 24 × 20 pixels" in html
         assert f"{nmf.mse:.6g}" in html
         assert len(sources(html)) == 2 * 4
+
+    def test_maps_on_a_cluster_are_not_fetched(self, nmf):
+        html = replace(nmf, maps=nmf.maps.as_lazy())._repr_html_()
+        assert len(sources(html)) == 4
 
     def test_tree(self, tree):
         html = tree._repr_html_()

@@ -132,7 +132,8 @@ def position_excess(factorization: "Factorization") -> NDArray[np.float64]:
     """`excess` of every position, ``scan_shape``; needs no look at the data."""
     patterns = factorization.patterns.data[:, ~factorization.detector_mask]
     intensity = np.tensordot(patterns.mean(axis=1), factorization.maps.data, axes=1)
-    return excess(factorization.position_mse, intensity)
+    # Of lazy maps only this, a number a position, is fetched.
+    return excess(np.asarray(factorization.position_mse), np.asarray(intensity))
 
 
 def standing_out(values: NDArray[np.floating]) -> NDArray[np.bool_]:
@@ -224,7 +225,7 @@ def residual(
     kept = ~factorization.detector_mask
     matrix = ScanMatrix.from_array(signal.data, left_out, factorization.detector_mask)
     k = factorization.n_components
-    maps = factorization.maps.data.reshape(k, -1).T
+    maps = np.asarray(factorization.maps.data).reshape(k, -1).T
     patterns = factorization.patterns.data[:, kept]
     with pass_progress(show_progressbar, "Residual") as bar:
         sums = residual_sums(Job(bar), matrix, maps, patterns, worst.ravel())

@@ -1,5 +1,7 @@
 """What the components leave, against the plain formula and a phase that was left out."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scans import CHUNKS, counts, decompose, signal
@@ -34,6 +36,14 @@ class TestResidual:
         assert found.worst_positions.sum() == 3
         assert np.isnan(found.position_excess.data[masks[0].T]).all()
         assert np.isnan(found.pattern_excess.data[masks[1].T]).all()
+
+    def test_maps_on_a_cluster(self, scan):
+        s = signal(scan)
+        nmf = decompose(s)
+        found = replace(nmf, maps=nmf.maps.as_lazy()).residual(s, show_progressbar=False)
+        expected = nmf.residual(s, show_progressbar=False)
+        np.testing.assert_allclose(found.mean.data, expected.mean.data)
+        np.testing.assert_allclose(found.position_excess.data, expected.position_excess.data)
 
     def test_excesses(self, scan):
         s = signal(scan)
