@@ -204,6 +204,8 @@ def plot_convergence(
     reached = np.concatenate(curves)
     if np.nanmax(reached) > 10.0 * np.nanmin(reached) > 0.0:
         ax.set_yscale("log")
+    else:
+        ax.ticklabel_format(axis="y", useOffset=False)
     tidy(ax, x="Iteration", y=f"MSE ({escape(intensity_units)}²)")
     ax.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     handles, names = ax.get_legend_handles_labels()

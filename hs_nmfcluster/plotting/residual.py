@@ -24,6 +24,7 @@ from .style import (
     PixelSize,
     escape,
     figure_of,
+    power_of_ten,
     tidy,
 )
 
@@ -104,13 +105,15 @@ def plot_residual(
         ax.set_ylabel(_EXCESS_LABEL, fontsize=SMALL_FONT_SIZE)
     number = "" if n_worst is None else f"{n_worst} "
     headings = ("b  Excess by pixel", "c  Mean residual", f"d  At {number}worst positions")
-    for index, (name, image) in enumerate(patterns.items(), start=1):
-        ax = places.panel(index, name, headings[index - 1])
-        is_excess = name == "pattern excess"
-        norm = _excess_norm(image) if is_excess else _difference_norm(image)
-        cmap = PATTERN_CMAP if is_excess else DIFFERENCE_CMAP
+    for index, (name, values) in enumerate(patterns.items(), start=1):
+        ax, image = places.panel(index, name, headings[index - 1]), values
+        norm, cmap, label = _excess_norm(image), PATTERN_CMAP, _EXCESS_LABEL
+        if name != "pattern excess":
+            factor, power = power_of_ten(image)
+            image = image / factor
+            norm, cmap = _difference_norm(image), DIFFERENCE_CMAP
+            label = f"Residual ({power}{escape(intensity_units)})"
         draw_image(ax, image, cmap=cmap, norm=norm, pixel=pattern_pixel, scale_bar=index == 1)
-        label = _EXCESS_LABEL if is_excess else f"Residual ({escape(intensity_units)})"
         _draw_scale(places.scale(index), norm, cmap, label)
     return places.figure
 

@@ -18,12 +18,10 @@ from .style import (
     escape,
     format_units,
     outline,
+    power_of_ten,
 )
 
 _SCAN_CMAP = "gray"
-# From here on numbers beside a colour bar are written without their power of a thousand.
-_LARGE = 1e5
-_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def plot_scan(
@@ -101,7 +99,8 @@ def plot_scan(
 
 def _draw_virtual_image(ax: Axes, bar: Axes, image: DrawableMaps, units: str) -> None:
     ax.set_label("virtual image")
-    values, power = _without_power(image.values[0])
+    factor, power = power_of_ten(image.values[0])
+    values = image.values[0] / factor
     label = f"Intensity ({power}{units})" + (f", {image.note}" if image.note else "")
     if not image.are_images:
         bar.remove()
@@ -114,15 +113,6 @@ def _draw_virtual_image(ax: Axes, bar: Axes, image: DrawableMaps, units: str) ->
     norm = Normalize(low, high if high > low else low + 1.0)
     draw_image(ax, values, cmap=_SCAN_CMAP, norm=norm, pixel=image.pixel)
     add_color_bar(bar, norm, _SCAN_CMAP, label, relative=False)
-
-
-def _without_power(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:
-    """Take a power of a thousand off large values, and write it as a factor of their unit."""
-    largest = float(np.nanmax(np.abs(values), initial=0.0))
-    if not _LARGE <= largest < np.inf:
-        return values, ""
-    power = 3 * int(np.log10(largest) // 3)
-    return values / 10.0**power, f"10{str(power).translate(_SUPERSCRIPTS)} "
 
 
 def _log_range(pattern: NDArray[np.float64]) -> tuple[float, float]:

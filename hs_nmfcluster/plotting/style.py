@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
+from numpy.typing import NDArray
 
 Scaling = Literal["weak", "linear"]
 
@@ -49,6 +51,9 @@ _GROUP_COLORS = (
 _NUMERALS = {100: "c", 90: "xc", 50: "l", 40: "xl", 10: "x", 9: "ix", 5: "v", 4: "iv", 1: "i"}
 _UNCALIBRATED = {"", "px", "pixel", "pixels", "<undefined>"}
 _UNITS = {"A": "Å", "um": "µm", "1/nm": "nm⁻¹", "1/A": "Å⁻¹", "1/Å": "Å⁻¹", "$A^{-1}$": "Å⁻¹"}
+# Numbers beyond these are written without their power of a thousand.
+_SMALL, _LARGE = 1e-2, 1e5
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _UNITS |= {"nm^-1": "nm⁻¹", "A^-1": "Å⁻¹", "$nm^{-1}$": "nm⁻¹", "deg": "°"}
 
 
@@ -173,6 +178,24 @@ def format_units(units: str) -> str:
 def escape(text: str) -> str:
     """`text` with dollars that Matplotlib does not read as mathematics."""
     return text.replace(r"\$", "$").replace("$", r"\$")
+
+
+def power_of_ten(values: NDArray[np.floating]) -> tuple[float, str]:
+    """Power of a thousand to take off large or small values, and its name before their unit.
+
+    Beside an axis Matplotlib would write it where other text stands.
+
+    Examples
+    --------
+    >>> power_of_ten(np.array([0.0, 2.5e6])), power_of_ten(np.array([4.2]))
+    ((1000000.0, '10⁶ '), (1.0, ''))
+    """
+    finite = np.abs(values[np.isfinite(values)])
+    largest = float(finite.max(initial=0.0))
+    if largest == 0.0 or _SMALL <= largest < _LARGE:
+        return 1.0, ""
+    power = 3 * int(np.floor(np.log10(largest) / 3))
+    return 10.0**power, f"10{str(power).translate(_SUPERSCRIPTS)} "
 
 
 def tidy(ax: Axes, *, x: str = "", y: str = "", spines: Sequence[str] = ("left", "bottom")) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 # Positions for each component, fewer of which cannot tell a pattern from noise.
 _FEW_POSITIONS = 10
-# Shares by which restarts may differ in their error, and NMF may exceed PCA.
-_RESTARTS_AGREE, _NEAR_PCA = 0.01, 0.02
+# Shares by which restarts may differ in their error, NMF may exceed PCA, and that are nothing.
+_RESTARTS_AGREE, _NEAR_PCA, _NOTHING = 0.01, 0.02, 1e-6
 # A cut is moved by this share to see whether the groups stay.
 _CUT_MOVED = 0.1
 # Distances that fall by less than this from one merge to the next are noise.
@@ -69,7 +69,8 @@ def of_factorization(nmf: "Factorization") -> Iterator[Caution]:
             serious=True,
         )
     yield from _of_restarts(nmf)
-    if nmf.mse > (1 + _NEAR_PCA) * nmf.pca_mse:
+    # A PCA that leaves nothing has as many components as there are positions or pixels.
+    if nmf.mse > (1 + _NEAR_PCA) * nmf.pca_mse > _NOTHING * nmf.mse:
         yield Caution(
             "Far above PCA",
             f"The error is {100 * (nmf.mse / nmf.pca_mse - 1):.2g} % above that of a PCA with as "

@@ -47,6 +47,16 @@ def test_units(render):
     assert any(t.get_text().endswith("nm⁻¹") for ax in fig.axes for t in ax.texts)
 
 
+def test_tiny_residuals_have_their_power_in_the_label(render):
+    excess, pixels, mean, worst = images()
+    fig = plot_residual(excess, pixels, 1e-13 * mean, 1e6 * worst)
+    render(fig)
+    texts = [ax.get_xlabel() for ax in fig.axes]
+    assert "Residual (10⁻¹⁵ counts)" in texts
+    assert "Residual (10⁶ counts)" in texts
+    assert not any(ax.xaxis.get_offset_text().get_text() for ax in fig.axes)
+
+
 def test_all_masked(render):
     nothing = np.full((8, 8), np.nan)
     render(plot_residual(np.full((4, 5), np.nan), nothing, nothing, nothing))

@@ -69,7 +69,9 @@ class TestFactorization:
 
     def test_far_above_pca(self, good):
         assert "Far above PCA" in titles(of_factorization(replace(good, pca_mse=0.9 * good.mse)))
-        assert "Far above PCA" not in titles(of_factorization(replace(good, pca_mse=np.nan)))
+        for pca_mse in (np.nan, 0.0, 1e-30):
+            found = titles(of_factorization(replace(good, pca_mse=pca_mse)))
+            assert "Far above PCA" not in found
 
     def test_few_positions(self, good):
         few = np.full_like(good.position_mse, np.nan)
