@@ -85,7 +85,7 @@ def plot_orientation(
     columns = max(len(drawn), 1)
     width = PAGE_WIDTH / max(columns, 2)
     height = min(width / max(maps.width, 0.5), 4.0) if maps.are_images else 2.0
-    figure = new_figure(width * columns, height + 1.4)
+    figure = new_figure(width * columns, height + 1.4 if drawn else 0.6)
     if not drawn:
         ax = figure.add_subplot(label="no angles")
         ax.text(0.5, 0.5, "no group has spots", ha="center", transform=ax.transAxes)
