@@ -143,7 +143,7 @@ def prepare(
     _check_memory(needs, conduct)
     room = _room(budget, needs)
     lazy, here = whole.is_lazy, scheduling.active_client() is None
-    if lazy and here and 2 * whole.n_bytes <= room:
+    if lazy and here and whole.n_bytes <= room:
         whole = job.hold(whole)
     look = survey_matrix(whole, signal.data.shape[-2:], job)
 

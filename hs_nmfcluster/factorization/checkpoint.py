@@ -39,7 +39,7 @@ class Checkpoint:
 
     Examples
     --------
-    >>> import tempfile
+    >>> import numpy as np, tempfile
     >>> folder = tempfile.mkdtemp()
     >>> Checkpoint(folder, {"seed": 1}).keep("state", {"S": np.eye(2), "passes": 3})
     >>> Checkpoint(folder, {"seed": 1}).recall("state")["passes"]

@@ -18,12 +18,33 @@ from hs_nmfcluster.factorization.chunks import CHUNK_BYTES, whole_patterns
 
 # Rows are handled in float64 in pieces of this size: large enough for BLAS to run at its peak,
 # small enough that the copy costs little beside the data.
-PIECE_BYTES = 32 * 2**20
+PIECE_BYTES = 16 * 2**20
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Rows that are taken out of patterns in memory when they are needed, which saves a copy.
+
+    Parameters
+    ----------
+    patterns
+        ``(n, n_pixels)``, masked ones included.
+    keep, pixels
+        As in :func:`select`.
+    """
+
+    patterns: NDArray
+    keep: NDArray[np.bool_]
+    pixels: NDArray[np.int64] | None
+
+    def take(self) -> NDArray:
+        """Return the rows."""
+        return select(self.patterns[:, None], self.keep, self.pixels)
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows of the matrix: data (or a promise of them) and the positions they belong to.
+    """Some rows of the matrix: data (or how to get them) and the positions they belong to.
 
     Parameters
     ----------
@@ -37,7 +58,7 @@ class Block:
         Whether the next block needs nothing of what the source's chunks of this one hold.
     """
 
-    rows: NDArray | Delayed
+    rows: NDArray | Selection | Delayed
     positions: NDArray[np.int64]
     n_bytes: int
     ends_chunk: bool = True
@@ -149,8 +170,9 @@ class ScanMatrix:
             True = left out, of as many elements as there are pixels.
         """
         pixels = np.flatnonzero(~mask.ravel())
-        rows = [np.take(block.rows, pixels, axis=1) for block in self.blocks]
-        return replace(self.with_rows(rows), n_pixels=len(pixels))
+        held: list[Any] = [block.rows for block in self.blocks]
+        rows = [Selection(own, np.ones(len(own), dtype=bool), pixels) for own in held]
+        return replace(self.with_rows(rows), n_pixels=len(pixels), pixels=pixels)
 
     def segments(self, first: int, at_least: int) -> Iterator[tuple[Block, ...]]:
         """Hand out blocks to be computed together, never parting what one chunk has to be read for.
@@ -215,9 +237,10 @@ def select(data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | N
 def _split_numpy(
     data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None
 ) -> Iterator[Block]:
-    n_bytes = data.dtype.itemsize * int(np.prod(data.shape[-2:]))
-    for rows, positions in split_rows(select(data, keep, pixels), np.flatnonzero(keep)):
-        yield Block(rows, positions, len(rows) * n_bytes)
+    patterns = data.reshape(-1, data.shape[-2] * data.shape[-1])
+    for part, positions in split_rows(patterns, np.arange(len(patterns))):
+        kept = keep[positions]
+        yield Block(Selection(part, kept, pixels), positions[kept], part.nbytes)
 
 
 def _split_dask(
