@@ -19,6 +19,8 @@ _BEAM_TO_NOISE = 7.0
 # Share of the direct beam's height at which the default mask takes it to have ended. The beam
 # is >= 100 times brighter than the halo around it, so what is left is below the halo.
 _BEAM_END = 0.005
+# Share of its height at which a spot's disk has ended, its blurred edge included.
+_DISK_END = 0.05
 
 
 @dataclass(frozen=True)
@@ -138,13 +140,7 @@ def estimate_beam_radius(pattern: NDArray, detector: Detector) -> float:
     float
         0 where the pattern shows no beam around the centre.
     """
-    image = _without_defects(pattern)
-    bins = np.round(detector.radius() / detector.pixel).astype(int)
-    counts = np.bincount(bins.ravel())
-    profile = np.bincount(bins.ravel(), image.ravel()) / np.maximum(counts, 1)
-    # A centre between four pixels has none within half a pixel of it.
-    profile[0] = profile[0] if counts[0] else profile[min(1, profile.size - 1)]
-    profile = profile[: int(detector.inscribed_radius / detector.pixel) + 1]
+    profile, _ = _azimuthal_mean(pattern, detector)
     if profile.size < 3 or profile[0] <= np.median(profile):
         return 0.0
     half = _first_below(profile, (profile[0] + np.median(profile)) / 2)
@@ -154,6 +150,59 @@ def estimate_beam_radius(pattern: NDArray, detector: Detector) -> float:
     # Radii past a few widths of the beam belong to a halo or to diffuse scattering, not to it;
     # and whatever the beam, half the detector is to be left.
     return min(end, 3 * half + 1, profile.size // 2) * detector.pixel
+
+
+def estimate_disk_radius(pattern: NDArray, detector: Detector) -> float:
+    """Radius of the direct beam's disk, which is that of every spot, in the detector's units.
+
+    Where the azimuthal mean around ``detector.center`` has fallen to 5 % of its height above
+    the level beyond, to a fraction of a pixel. Unlike :func:`estimate_beam_radius`, without the
+    beam's tail: the spots' tails are lost in the halo.
+
+    Parameters
+    ----------
+    pattern
+        Mean pattern ``(n_v, n_u)``.
+    detector
+        Geometry with the beam's centre.
+
+    Returns
+    -------
+    float
+        0 where the pattern shows no beam around the centre.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> detector = Detector((41, 41), center=(20.0, 20.0))
+    >>> round(estimate_disk_radius(1000.0 * (detector.radius() <= 5), detector), 1)
+    6.0
+    """
+    profile, radii = _azimuthal_mean(pattern, detector)
+    end = estimate_beam_radius(pattern, detector)
+    if end == 0:
+        return 0.0
+    beyond = profile[min(round(end / detector.pixel), profile.size - 1) :]
+    level = beyond[0] + _DISK_END * (profile[0] - beyond[0])
+    outer = max(_first_below(profile, level), 1)
+    inner = outer - 1
+    share = (profile[inner] - level) / (profile[inner] - profile[outer])
+    return float(radii[inner] + share * (radii[outer] - radii[inner]))
+
+
+def _azimuthal_mean(
+    pattern: NDArray, detector: Detector
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of rings of one pixel's width out to the inscribed circle, and the rings' radii."""
+    image, radius = _without_defects(pattern), detector.radius()
+    bins = np.round(radius / detector.pixel).astype(int)
+    counts = np.bincount(bins.ravel())
+    profile = np.bincount(bins.ravel(), image.ravel()) / np.maximum(counts, 1)
+    radii = np.bincount(bins.ravel(), radius.ravel()) / np.maximum(counts, 1)
+    # A centre between four pixels has none within half a pixel of it.
+    profile[0] = profile[0] if counts[0] else profile[min(1, profile.size - 1)]
+    number = int(detector.inscribed_radius / detector.pixel) + 1
+    return profile[:number], radii[:number]
 
 
 def _first_below(profile: NDArray[np.float64], level: float) -> int:
