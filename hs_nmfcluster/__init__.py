@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from hs_nmfcluster.clustering.groups import Groups
     from hs_nmfcluster.clustering.tree import ClusterTree
+    from hs_nmfcluster.factorization.constraints import MapResolution, SmoothPatterns
     from hs_nmfcluster.factorization.rank import RankStudy
     from hs_nmfcluster.factorization.result import Factorization
     from hs_nmfcluster.signals import LazyNMFDiffraction2D, NMFDiffraction2D
@@ -23,8 +24,10 @@ _MODULE_OF = {
     "Factorization": "hs_nmfcluster.factorization.result",
     "Groups": "hs_nmfcluster.clustering.groups",
     "LazyNMFDiffraction2D": "hs_nmfcluster.signals",
+    "MapResolution": "hs_nmfcluster.factorization.constraints",
     "NMFDiffraction2D": "hs_nmfcluster.signals",
     "RankStudy": "hs_nmfcluster.factorization.rank",
+    "SmoothPatterns": "hs_nmfcluster.factorization.constraints",
     "load": "hs_nmfcluster.storage",
 }
 
@@ -33,8 +36,10 @@ __all__ = [
     "Factorization",
     "Groups",
     "LazyNMFDiffraction2D",
+    "MapResolution",
     "NMFDiffraction2D",
     "RankStudy",
+    "SmoothPatterns",
     "__version__",
     "load",
 ]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.detector import Detector, estimate_beam_center
+from hs_nmfcluster.factorization.constraints import ScanAxes
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -111,6 +112,13 @@ def pixel_size(plane: Sequence[Any]) -> "PixelSize":
 def scan_shape(signal: "BaseSignal") -> tuple[int, ...]:
     """Shape of the scan in array order."""
     return tuple(int(n) for n in signal.axes_manager.navigation_shape[::-1])
+
+
+def scan_axes(signal: "BaseSignal") -> ScanAxes:
+    """Calibration of the last two scan axes, or the only one: those that a map is drawn along."""
+    resolved = _array_order(signal.axes_manager.navigation_axes)[-2:]
+    steps = tuple(abs(float(axis.scale)) for axis in resolved)
+    return ScanAxes(scan_shape(signal), steps, tuple(axis_units(axis) for axis in resolved))
 
 
 def _component_axis(size: int) -> Axis:

@@ -1,7 +1,7 @@
 """What the methods of the signals that factorize a scan do, and the results they make of it."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster import axes, checks
+from hs_nmfcluster.detector import estimate_disk_radius
 from hs_nmfcluster.factorization import learning_results
+from hs_nmfcluster.factorization.constraints import (
+    Constraint,
+    Constraints,
+    bind,
+    check_constraints,
+    check_scan_axes,
+    describe,
+)
 from hs_nmfcluster.factorization.fit import Fit, fit
 from hs_nmfcluster.factorization.rank import RankStudy, rank_curves
 from hs_nmfcluster.factorization.result import Factorization
@@ -41,6 +50,11 @@ class Arguments:
     max_iterations: int
     ridge: float
     random_state: int
+    constraints: tuple[Constraint, ...] = ()
+
+    def described(self) -> dict[str, Any]:
+        """Return them as numbers and text."""
+        return asdict(self) | {"constraints": describe(self.constraints)}
 
 
 def check_arguments(
@@ -53,6 +67,7 @@ def check_arguments(
     max_iterations: object,
     ridge: object,
     seed: int,
+    constraints: object = None,
 ) -> Arguments:
     """Check what needs no look at the data.
 
@@ -72,6 +87,7 @@ def check_arguments(
         checks.check_whole_number("max_iterations", max_iterations),
         checks.check_not_negative("ridge", ridge),
         seed,
+        check_constraints(constraints),
     )
 
 
@@ -80,9 +96,12 @@ def decompose(
 ) -> Factorization:
     """Do what :meth:`~hs_nmfcluster.signals.NMFDiffraction2D.decompose_als_nmf` documents."""
     compressed = arguments.compression is not None
-    demand = Demand([arguments.n_components], arguments.restarts, compressed)
-    with running(signal, "ALS-NMF", asdict(arguments), selection.identity(), conduct) as job:
+    limited = check_scan_axes(arguments.constraints, axes.scan_axes(signal))
+    demand = Demand([arguments.n_components], arguments.restarts, compressed, limited)
+    described, identity = arguments.described(), selection.identity()
+    with running(signal, "ALS-NMF", described, identity, conduct) as job:
         prepared = prepare(signal, selection, demand, conduct, job)
+        constraints, resolved = _bind(signal, arguments.constraints, prepared)
         result = fit(
             prepared.matrix,
             arguments.n_components,
@@ -94,6 +113,7 @@ def decompose(
             ridge=arguments.ridge,
             seed=arguments.random_state,
             job=job,
+            constraints=constraints,
         )
     _report_convergence(result, arguments, job.stopped)
     factorization = Factorization._from_fit(
@@ -102,7 +122,7 @@ def decompose(
         prepared.matrix.positions,
         prepared.mask.array,
         prepared.center,
-        asdict(arguments) | _provenance(signal, prepared, result.passes),
+        described | resolved | _provenance(signal, prepared, result.passes),
     )
     patterns, maps = factorization.patterns.data, factorization.maps.data
     if isinstance(maps, np.ndarray):
@@ -117,12 +137,16 @@ def study_ranks(
     arguments: dict[str, Any],
     selection: Selection,
     conduct: Conduct,
+    chosen: Sequence[Constraint] = (),
 ) -> RankStudy:
     """Do what `NMFDiffraction2D.estimate_number_of_components` documents."""
     ranks = np.array(arguments["ranks"])
-    demand = Demand(arguments["ranks"], arguments["restarts"])
-    with running(signal, "Rank study", arguments, selection.identity(), conduct) as job:
+    limited = check_scan_axes(chosen, axes.scan_axes(signal))
+    demand = Demand(arguments["ranks"], arguments["restarts"], limited=limited)
+    described = arguments | {"constraints": describe(chosen)}
+    with running(signal, "Rank study", described, selection.identity(), conduct) as job:
         prepared = prepare(signal, selection, demand, conduct, job)
+        constraints, resolved = _bind(signal, chosen, prepared)
         curves = rank_curves(
             prepared.matrix,
             ranks,
@@ -130,6 +154,7 @@ def study_ranks(
             tolerance=arguments["tolerance"],
             seed=arguments["random_state"],
             job=job,
+            constraints=constraints,
         )
     kept = ~prepared.mask.array
     counted = not prepared.look.negative[kept].any()
@@ -152,7 +177,7 @@ def study_ranks(
         patterns=stacks,
         suggestion=suggest(ranks, best, curves.pca_mse, noise_mse, curves.stability),
         passes=curves.passes,
-        settings=arguments | _provenance(signal, prepared, curves.passes),
+        settings=described | resolved | _provenance(signal, prepared, curves.passes),
     )
 
 
@@ -175,6 +200,23 @@ def check_ranks(ranks: Iterable[int]) -> list[int]:
     if not checked:
         raise ValueError("`ranks` is empty: give one or more numbers of components, ascending.")
     return checked
+
+
+def _bind(
+    signal: "BaseSignal", chosen: Sequence[Constraint], prepared: Prepared
+) -> tuple[Constraints, dict[str, Any]]:
+    """Bind constraints to a scan, with what is to be remembered of them."""
+    detector = axes.detector_of(signal, prepared.center)
+    constraints, described = bind(
+        chosen,
+        axes.scan_axes(signal),
+        prepared.matrix.positions,
+        prepared.look.mean,
+        prepared.mask.array,
+        detector,
+    )
+    spot_radius = estimate_disk_radius(prepared.look.mean, detector)
+    return constraints, {"constraints": described, "spot_radius": spot_radius}
 
 
 def _report_convergence(result: Fit, arguments: Arguments, stopped: bool) -> None:

@@ -12,6 +12,7 @@ from hs_nmfcluster.factorization.chunks import CHUNK_BYTES
 from hs_nmfcluster.factorization.compression import most_columns, most_positions
 from hs_nmfcluster.factorization.matrix import PIECE_BYTES, ScanMatrix
 from hs_nmfcluster.factorization.search import FINALISTS
+from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
 
 # Share of the free memory that data may be kept in where no budget is given.
 _SHARE = 0.5
@@ -71,6 +72,7 @@ def factorization_needs(
     *,
     compressed: bool,
     workers: int,
+    limited: bool = False,
 ) -> Needs:
     """Estimate the most memory that a factorization takes beside data kept in memory.
 
@@ -86,6 +88,8 @@ def factorization_needs(
         Whether all restarts converge in the compressed problem.
     workers
         Blocks that are worked on at a time.
+    limited
+        Whether maps are limited to a resolution, and therefore needed whole.
 
     Returns
     -------
@@ -105,8 +109,11 @@ def factorization_needs(
     all_runs = restarts * sum(ranks)
     stepping = min(restarts, FINALISTS) * sum(ranks) if compressed else all_runs
     numbers = (_STEPS + workers) * stepping * p
+    maps = _MAPS * n * (max(k, stepping) if limited else k) * _FLOAT
+    if limited:
+        maps += _MAPS * min(BATCH_BYTES, n * all_runs * _FLOAT)
     if not compressed:
-        return Needs(chunks, numbers * _FLOAT, 0, _MAPS * n * k * _FLOAT)
+        return Needs(chunks, numbers * _FLOAT, 0, maps)
     columns = most_columns(k, min(n, p))
     subspace = (2 * columns + (2 + workers) * 2 * k) * p
     numbers = max(numbers + 2 * all_runs * p, subspace)
@@ -114,7 +121,7 @@ def factorization_needs(
     rows = min(n, PIECE_BYTES // (_FLOAT * p) + 1)
     exploring = 2 * m * min(5 * k, columns) + workers * 5 * k * (m + p)
     exploring = max(exploring, workers * 3 * all_runs * rows)
-    return Needs(chunks, numbers * _FLOAT, exploring * _FLOAT, _MAPS * n * k * _FLOAT)
+    return Needs(chunks, numbers * _FLOAT, exploring * _FLOAT, maps)
 
 
 def read_budget(max_memory: int | str | None) -> int | None:

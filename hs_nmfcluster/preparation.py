@@ -118,11 +118,12 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Demand:
-    """How large a factorization is: ranks, restarts, and whether it is compressed."""
+    """How large a factorization is: ranks, restarts, if compressed, if with limited maps."""
 
     ranks: Sequence[int]
     restarts: int
     compressed: bool = True
+    limited: bool = False
 
 
 def prepare(
@@ -171,7 +172,12 @@ def _needs(matrix: ScanMatrix, demand: Demand, workers: int) -> memory.Needs:
     limit = min(matrix.n_positions, matrix.n_pixels)
     ranks = [min(rank, limit) for rank in demand.ranks]
     return memory.factorization_needs(
-        matrix, ranks, demand.restarts, compressed=demand.compressed, workers=workers
+        matrix,
+        ranks,
+        demand.restarts,
+        compressed=demand.compressed,
+        workers=workers,
+        limited=demand.limited,
     )
 
 

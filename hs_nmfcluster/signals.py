@@ -17,6 +17,7 @@ from hs_nmfcluster import axes, checks, decomposition, masks
 from hs_nmfcluster.detector import estimate_beam_center
 from hs_nmfcluster.factorization import learning_results
 from hs_nmfcluster.factorization.chunks import map_patterns
+from hs_nmfcluster.factorization.constraints import check_constraints
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.survey import survey_matrix
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
 
     from hs_nmfcluster.clustering.tree import ClusterTree
+    from hs_nmfcluster.factorization.constraints import Constraint
     from hs_nmfcluster.factorization.rank import RankStudy
     from hs_nmfcluster.factorization.result import Factorization
     from hs_nmfcluster.masks import Mask
@@ -269,6 +271,7 @@ class NMFDiffraction2D(Signal2D):
         navigation_mask: "Mask | None" = None,
         signal_mask: "Mask | Literal['auto'] | None" = "auto",
         center: Sequence[float] | None = None,
+        constraints: "Constraint | Sequence[Constraint] | None" = None,
         random_state: int | np.random.Generator | None = None,
         max_memory: int | str | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -313,6 +316,11 @@ class NMFDiffraction2D(Signal2D):
         center
             Beam centre ``(x, y)`` in pixels. By default where both axes are zero, if that lies
             inside the detector, else estimated.
+        constraints
+            What is known beforehand, beyond the 2024 paper:
+            :class:`~hs_nmfcluster.MapResolution`, that maps hold nothing finer than the probe
+            resolves, :class:`~hs_nmfcluster.SmoothPatterns`, that patterns have no unnatural
+            drops, or both in a list.
         random_state
             An integer makes the run repeatable; ``settings["random_state"]`` of the result
             holds the one that was used.
@@ -375,6 +383,7 @@ class NMFDiffraction2D(Signal2D):
             max_iterations=max_iterations,
             ridge=ridge,
             seed=conduct.seed(random_state),
+            constraints=constraints,
         )
         selection = Selection.checked(
             self,
@@ -395,6 +404,7 @@ class NMFDiffraction2D(Signal2D):
         navigation_mask: "Mask | None" = None,
         signal_mask: "Mask | Literal['auto'] | None" = "auto",
         center: Sequence[float] | None = None,
+        constraints: "Constraint | Sequence[Constraint] | None" = None,
         random_state: int | np.random.Generator | None = None,
         max_memory: int | str | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -412,7 +422,7 @@ class NMFDiffraction2D(Signal2D):
             Numbers of components to try.
         restarts
             Starts of each: one from the singular vectors of the data, the others random.
-        tolerance, navigation_mask, signal_mask, center, random_state
+        tolerance, navigation_mask, signal_mask, center, constraints, random_state
             As in :meth:`decompose_als_nmf`.
         max_memory, checkpoint, on_interrupt, print_info
             As in :meth:`decompose_als_nmf`.
@@ -453,6 +463,7 @@ class NMFDiffraction2D(Signal2D):
             "tolerance": checks.check_positive("tolerance", tolerance),
             "random_state": conduct.seed(random_state),
         }
+        chosen = check_constraints(constraints)
         selection = Selection.checked(
             self,
             max(arguments["ranks"]),
@@ -460,7 +471,7 @@ class NMFDiffraction2D(Signal2D):
             signal_mask=signal_mask,
             center=center,
         )
-        return decomposition.study_ranks(self, arguments, selection, conduct)
+        return decomposition.study_ranks(self, arguments, selection, conduct, chosen)
 
     def hierarchical_cluster(
         self,

@@ -163,15 +163,7 @@ class BandLimit:
         Where positions were left out, by the iteration of Papoulis and Gerchberg: what was left
         out is taken from the last fit.
         """
-        measured = self._spread(rows)
-        if self._complete:
-            return self._gather(low_pass(measured, self.band))
-        kept = self._kept()
-        filled = measured
-        for _ in range(_FITTING_STEPS):
-            fitted = low_pass(filled, self.band)
-            filled = np.where(kept, measured, fitted)
-        return self._gather(fitted)
+        return self._gather(low_pass(self._filled(rows), self.band))
 
     def limit(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Non-negative maps near these, with next to nothing beyond the band.
@@ -193,7 +185,7 @@ class BandLimit:
         >>> band.limit(np.array([[0.0, 0, 0, 0, 1, 0, 0, 0]])).min() >= 0
         np.True_
         """
-        kept, full = self._kept(), self._spread(rows)
+        kept, full = self._kept(), self._filled(rows)
         for _ in range(_ALTERNATIONS):
             full = low_pass(full, self.band)
             full = np.where(kept, np.maximum(full, 0.0), full)
@@ -207,6 +199,15 @@ class BandLimit:
         kept = np.zeros(len(self.nearest), bool)
         kept[self.positions] = True
         return kept.reshape(self.shape)
+
+    def _filled(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Whole maps; where positions were left out, what a band-limited map has there."""
+        measured = filled = self._spread(rows)
+        if not self._complete:
+            kept = self._kept()
+            for _ in range(_FITTING_STEPS):
+                filled = np.where(kept, measured, low_pass(filled, self.band))
+        return filled
 
     def _spread(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         full = rows if self._complete else rows[:, self.nearest]

@@ -5,7 +5,7 @@ that the probe cannot resolve, patterns have no peaks downwards.
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -101,6 +101,14 @@ class Constraints:
     maps: BandLimit | None = None
     patterns: HoleFilling | None = None
 
+    def fill(self, patterns: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Fill the holes of patterns ``(k, n_pixels)``, unless they are free."""
+        return patterns if self.patterns is None else self.patterns(patterns)
+
+
+#: No constraint: the factorization of the 2024 paper.
+FREE = Constraints()
+
 
 @dataclass(frozen=True)
 class ScanAxes:
@@ -149,8 +157,13 @@ def check_constraints(constraints: object) -> tuple[Constraint, ...]:
     return tuple(chosen)
 
 
-def check_scan_axes(constraints: Sequence[Constraint], scan: ScanAxes) -> None:
+def check_scan_axes(constraints: Sequence[Constraint], scan: ScanAxes) -> bool:
     """Refuse a limit of the maps that says nothing on this scan, before the data are read.
+
+    Returns
+    -------
+    bool
+        Whether there is such a limit.
 
     Raises
     ------
@@ -158,9 +171,10 @@ def check_scan_axes(constraints: Sequence[Constraint], scan: ScanAxes) -> None:
         If the scan axes are not calibrated in one unit, or the limit has no effect on such steps
         or leaves nothing.
     """
-    for constraint in constraints:
-        if isinstance(constraint, MapResolution):
-            _limit_maps(constraint, scan, None)
+    limits = [constraint for constraint in constraints if isinstance(constraint, MapResolution)]
+    for constraint in limits:
+        _limit_maps(constraint, scan, None)
+    return bool(limits)
 
 
 def bind(
@@ -170,7 +184,7 @@ def bind(
     mean_pattern: NDArray[np.float64],
     left_out: NDArray[np.bool_],
     detector: Detector,
-) -> tuple[Constraints | None, dict[str, Any] | None]:
+) -> tuple[Constraints, dict[str, Any] | None]:
     """Bind constraints to a scan.
 
     Parameters
@@ -191,26 +205,36 @@ def bind(
     Returns
     -------
     Constraints, dict
-        Ready for use, and what is to be remembered of them, with the radius that was measured;
-        None and None without any.
+        Ready for use, and what is to be remembered of them, with the radius that was measured.
 
     Raises
     ------
     ValueError
         As :func:`check_scan_axes`; if there is no direct beam to take a spot's radius from.
     """
-    if not constraints:
-        return None, None
-    maps, patterns = None, None
-    described = {}
+    bound = FREE
+    resolved: list[Constraint] = []
     for constraint in constraints:
         if isinstance(constraint, MapResolution):
-            maps = _limit_maps(constraint, scan, positions)
+            bound = replace(bound, maps=_limit_maps(constraint, scan, positions))
         else:
-            constraint = SmoothPatterns(_spot_radius(constraint, mean_pattern, detector))
-            patterns = hole_filling(constraint.spot_radius or 0.0, mean_pattern, left_out, detector)
-        described[type(constraint).__name__] = asdict(constraint)
-    return Constraints(maps, patterns), described
+            radius = _spot_radius(constraint, mean_pattern, detector)
+            constraint = SmoothPatterns(radius)
+            filling = hole_filling(radius, mean_pattern, left_out, detector)
+            bound = replace(bound, patterns=filling)
+        resolved.append(constraint)
+    return bound, describe(resolved)
+
+
+def describe(constraints: Sequence[Constraint]) -> dict[str, Any] | None:
+    """Describe constraints by numbers under their names; None where there are none.
+
+    Examples
+    --------
+    >>> describe([MapResolution(2)])
+    {'MapResolution': {'limit': 2.0}}
+    """
+    return {type(c).__name__: asdict(c) for c in constraints} or None
 
 
 def hole_filling(

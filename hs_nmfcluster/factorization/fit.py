@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization import scheduling
+from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.iteration import Run, Stack, iterate, random_runs, solve_maps
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
+from hs_nmfcluster.factorization.whole_maps import squared_residual, whole_maps
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def fit(
     ridge: float = 0.0,
     seed: int = 0,
     job: Job | None = None,
+    constraints: Constraints = FREE,
 ) -> Fit:
     """Factorize X ≈ C S by the steps 1 to 8 of Kimoto et al. (2024).
 
@@ -101,6 +104,9 @@ def fit(
         The same seed gives the same result, whatever the chunking.
     job
         Makes the passes; by default one that nobody watches and that keeps nothing.
+    constraints
+        Of maps and patterns, bound to the scan. Limited maps make an iteration on the data of two
+        passes.
 
     Returns
     -------
@@ -130,10 +136,12 @@ def fit(
             seed=seed,
             ridge=ridge,
             job=job,
+            constraints=constraints,
         )
         runs, compression = found.runs[n_components], found.compression
         pca_mse = compression.pca_mse(n_components)
-        return finish(matrix, runs, compression.square, found.solver, pca_mse=pca_mse, job=job)
+        square, rule = compression.square, found.solver
+        return finish(matrix, runs, square, rule, pca_mse=pca_mse, job=job, constraints=constraints)
     rule = SOLVERS[solver]._replace(ridge=ridge)
     runs, square = random_runs(matrix, n_components, restarts, rule, seed, job)
     iterate(
@@ -145,8 +153,9 @@ def fit(
         max_iterations=max_iterations,
         seed=seed,
         job=job,
+        constraints=constraints,
     )
-    return finish(matrix, runs, square, rule, pca_mse=np.nan, job=job)
+    return finish(matrix, runs, square, rule, pca_mse=np.nan, job=job, constraints=constraints)
 
 
 def finish(
@@ -157,6 +166,7 @@ def finish(
     *,
     pca_mse: float,
     job: Job,
+    constraints: Constraints = FREE,
 ) -> Fit:
     """Compute maps and residual of the best run in one pass, and sort by the maps' norm."""
     restart_mse = np.array([run.best_mse for run in runs])
@@ -164,7 +174,7 @@ def finish(
     patterns = runs[best].best_patterns.astype(np.float64)
     job.expect(1)
     stack = Stack.of([patterns])
-    rows, sums = _rows(matrix, stack, solver, job)
+    rows, sums = _rows(matrix, stack, solver, constraints, job)
     job.say("maps of the best restart")
     maps, residual = rows[..., :-1], rows[..., -1]
     order = np.argsort(-sums[:-1], kind="stable")
@@ -188,23 +198,34 @@ def finish(
 
 
 def _rows(
-    matrix: ScanMatrix, stack: Stack, solver: Solver, job: Job
+    matrix: ScanMatrix, stack: Stack, solver: Solver, constraints: Constraints, job: Job
 ) -> tuple[NDArray[np.float64] | da.Array, NDArray[np.float64]]:
     """Compute maps and, in a last column, residuals; and sums: of the maps' squares, residual.
 
-    Maps that are large stay on the workers of a cluster that computed them.
+    Maps that are large stay on the workers of a cluster that computed them, unless they are
+    limited and therefore needed whole.
     """
     columns = len(stack.patterns) + 1
-    if matrix.is_lazy and scheduling.leaves_on_cluster(8 * matrix.n_positions * columns):
+    large = scheduling.leaves_on_cluster(8 * matrix.n_positions * columns)
+    if matrix.is_lazy and constraints.maps is None and large:
         left = job.collect_on_cluster(matrix, _maps_and_residual, columns, stack, solver)
         squares = da.nansum(left**2, axis=tuple(range(left.ndim - 1)))
         sums, residual = dask.compute(squares, da.nansum(left[..., -1]))
         sums[-1] = residual
         return left, sums
-    rows = job.once("maps", lambda: job.collect(matrix, _maps_and_residual, stack, solver))
+    rows = job.once("maps", lambda: _final_maps(matrix, stack, solver, constraints, job))
     sums = np.einsum("nk,nk->k", rows, rows)
     sums[-1] = rows[:, -1].sum()
     return rows, sums
+
+
+def _final_maps(
+    matrix: ScanMatrix, stack: Stack, solver: Solver, constraints: Constraints, job: Job
+) -> NDArray[np.float64]:
+    if constraints.maps is None:
+        return job.collect(matrix, _maps_and_residual, stack, solver)
+    found = whole_maps(matrix, stack, solver, constraints.maps, job)
+    return np.column_stack([found.maps[0].T, squared_residual(found, stack.grams[0])])
 
 
 def _maps_and_residual(

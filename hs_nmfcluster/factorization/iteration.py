@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.start import uniform
 from hs_nmfcluster.factorization.updates import Solver, normalise
+from hs_nmfcluster.factorization.whole_maps import batches, project, whole_maps
 
 # The change of MSE can pass through zero where a clipped run turns from rising to falling; a
 # run has converged when the change is small twice in succession.
 _CALM_ITERATIONS = 2
+# Under constraints, when it has not become better for so many.
+_PATIENCE = 3
 # A guess for the progress bar, until there is something to go by.
 _USUAL_ITERATIONS = 10
 # Change of the MSE relative to the mean square that no data are exact enough to show.
@@ -47,14 +51,22 @@ class Run:
     def __post_init__(self) -> None:
         self.best_patterns = self.patterns
 
-    def record(self, mse: float, tolerance: float, rounding: float) -> None:
-        """Take the MSE of the present patterns and judge convergence (the paper's step 7)."""
+    def record(
+        self, mse: float, tolerance: float, rounding: float, *, constrained: bool = False
+    ) -> None:
+        """Take the MSE of the present patterns and judge convergence (the paper's step 7).
+
+        A run under constraints has converged when it gets no better: what they do between the
+        steps may raise the error slowly, for long.
+        """
+        change = abs(self.history[-1] - mse) if self.history else np.inf
+        if constrained:
+            change = max(self.best_mse - mse, 0.0)
         if mse < self.best_mse:
             self.best_mse, self.best_patterns = mse, self.patterns
-        change = abs(self.history[-1] - mse) if self.history else np.inf
         self.history.append(mse)
         self.calm = self.calm + 1 if change <= max(tolerance * mse, rounding) else 0
-        self.converged = self.calm >= _CALM_ITERATIONS
+        self.converged = self.calm >= (_PATIENCE if constrained else _CALM_ITERATIONS)
 
 
 @dataclass(frozen=True)
@@ -148,6 +160,7 @@ def iterate(
     max_iterations: int,
     seed: int,
     job: Job,
+    constraints: Constraints = FREE,
 ) -> None:
     """Advance all runs together, a pass over the data an iteration, until all have converged.
 
@@ -169,6 +182,8 @@ def iterate(
         As in :func:`~hs_nmfcluster.factorization.fit.fit`.
     job
         Makes the passes. Where it was told to return what there is, Ctrl-C ends the iteration.
+    constraints
+        Bound to the scan. Limited maps make an iteration of two passes.
     """
     rounding = _ROUNDING * square / matrix.size
     done = _resume(runs, job)
@@ -177,22 +192,34 @@ def iterate(
         if not live:
             break
         left = min(_iterations_left(live, tolerance), max_iterations - iteration + 1)
-        job.expect(left + 1)
+        job.expect(left * (1 if constraints.maps is None else 2) + 1)
         stack = Stack.of([run.patterns for run in live])
         try:
-            sums = job.visit(matrix, _iteration_sums, _add_all, stack, solver)
+            sums = _sums(matrix, stack, solver, constraints, job)
         except KeyboardInterrupt:
             if job.on_interrupt == "raise":
                 raise
             job.stopped = True
             break
         for run, total in zip(live, sums, strict=True):
-            run.record(total.mse(run.patterns, square, matrix.size), tolerance, rounding)
+            mse = total.mse(run.patterns, square, matrix.size)
+            run.record(mse, tolerance, rounding, constrained=constraints is not FREE)
             if not run.converged and iteration < max_iterations:
-                _advance(run, total, solver, seed)
+                _advance(run, total, solver, seed, constraints)
         going = sum(not run.converged for run in live)
         job.say(f"MSE {min(run.best_mse for run in runs):.6g}, {going} runs left")
         job.keep("iteration", (iteration, list(runs)))
+
+
+def _sums(
+    matrix: ScanMatrix, stack: Stack, solver: Solver, constraints: Constraints, job: Job
+) -> list[RunSums]:
+    if constraints.maps is None:
+        return job.visit(matrix, _iteration_sums, _add_all, stack, solver)
+    found = whole_maps(matrix, stack, solver, constraints.maps, job)
+    projections = project(matrix, found.maps, job)
+    grams = [maps @ maps.T for maps in found.maps]
+    return [RunSums(*of_run) for of_run in zip(projections, grams, found.overlaps, strict=True)]
 
 
 def _iterations_left(runs: Sequence[Run], tolerance: float) -> int:
@@ -216,17 +243,19 @@ def _resume(runs: Sequence[Run], job: Job) -> int:
 
 
 def evaluate(
-    matrix: ScanMatrix, runs: Sequence[Run], square: float, solver: Solver, job: Job
+    matrix: ScanMatrix,
+    runs: Sequence[Run],
+    square: float,
+    solver: Solver,
+    job: Job,
+    constraints: Constraints = FREE,
 ) -> None:
     """Record the true MSE of all runs in one pass, without a step.
 
-    Needs no sums of the size of the patterns, so hundreds of runs fit.
+    Needs no sums of the size of the patterns, so hundreds of runs fit. Limited maps are whole
+    ones: where those of all runs do not fit into memory, it takes more passes.
     """
-    stack = Stack.of([run.patterns for run in runs])
-    sums = job.once(
-        "evaluation",
-        lambda: job.visit(matrix, _evaluation_sums, _add_evaluations, stack, solver),
-    )
+    sums = job.once("evaluation", lambda: _evaluations(matrix, runs, solver, constraints, job))
     for run, (overlap, map_gram) in zip(runs, sums, strict=True):
         nothing = np.empty((0, 0))
         total = RunSums(nothing, map_gram, overlap)
@@ -234,11 +263,26 @@ def evaluate(
     job.say("true MSE of all starts")
 
 
-def _advance(run: Run, sums: RunSums, solver: Solver, seed: int) -> None:
+def _evaluations(
+    matrix: ScanMatrix, runs: Sequence[Run], solver: Solver, constraints: Constraints, job: Job
+) -> list[tuple[float, NDArray[np.float64]]]:
+    if constraints.maps is None:
+        stack = Stack.of([run.patterns for run in runs])
+        return job.visit(matrix, _evaluation_sums, _add_evaluations, stack, solver)
+    sums: list[tuple[float, NDArray[np.float64]]] = []
+    for batch in batches(runs, matrix.n_positions):
+        stack = Stack.of([run.patterns for run in batch])
+        found = whole_maps(matrix, stack, solver, constraints.maps, job)
+        grams = [maps @ maps.T for maps in found.maps]
+        sums += zip(found.overlaps, grams, strict=True)
+    return sums
+
+
+def _advance(run: Run, sums: RunSums, solver: Solver, seed: int, constraints: Constraints) -> None:
     """Take the next S from the sums, and see to components that have died."""
     # The maps scale as they please: least squares for S is from where S stands, unscaled.
     S = solver.solve(sums.projections, sums.map_gram, run.patterns)
-    run.patterns = normalise(S)
+    run.patterns = normalise(constraints.fill(S))
     _reseed(run, seed)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.iteration import Run
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix
@@ -62,6 +63,7 @@ def rank_curves(
     tolerance: float,
     seed: int,
     job: Job | None = None,
+    constraints: Constraints = FREE,
 ) -> RankCurves:
     """Factorize a scan at every rank, all in the same passes over the data.
 
@@ -79,6 +81,8 @@ def rank_curves(
         The same seed gives the same result.
     job
         Makes the passes; by default one that nobody watches and that keeps nothing.
+    constraints
+        Of maps and patterns, bound to the scan.
 
     Returns
     -------
@@ -93,6 +97,7 @@ def rank_curves(
         max_iterations=_POLISHING_PASSES,
         seed=seed,
         job=job,
+        constraints=constraints,
     )
     runs = [found.runs[int(rank)] for rank in ranks]
     best = [min(of_rank, key=lambda run: run.best_mse) for of_rank in runs]

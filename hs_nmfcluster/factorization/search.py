@@ -4,8 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
+from hs_nmfcluster.factorization import constrained
 from hs_nmfcluster.factorization.compression import Compression, compress
+from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.exploration import explore, refine
 from hs_nmfcluster.factorization.iteration import Run, evaluate, iterate
 from hs_nmfcluster.factorization.job import Job
@@ -15,6 +18,10 @@ from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 # Restarts of each rank that are refined and polished on the data. A second one, which doubles the
 # work, lowered the MSE by 0.017 % at most (three studies of the simulated metallic glass).
 FINALISTS = 1
+# Under constraints: how far all starts go on before the best are chosen, and to how many times the
+# tolerance these are polished. What is left to be gained then is in components of noise, those
+# that limited maps leave: they lie outside of the compressed data.
+_EXPLORING_TOLERANCE, _POLISHING = 1e-4, 10
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ def search(
     seed: int,
     ridge: float = 0.0,
     job: Job,
+    constraints: Constraints = FREE,
 ) -> Search:
     """Find the best factorizations of each rank.
 
@@ -68,6 +76,8 @@ def search(
         Tikhonov term of polishing, see :class:`~hs_nmfcluster.factorization.updates.Solver`.
     job
         Makes the passes.
+    constraints
+        Of maps and patterns: they are taken up from what was found without them.
 
     Returns
     -------
@@ -78,16 +88,24 @@ def search(
         "exploration",
         lambda: explore(compression, ranks, restarts=restarts, tolerance=tolerance, seed=seed),
     )
+    if constraints is not FREE:
+        free = [patterns for of_rank in found for patterns in of_rank]
+        rough = max(tolerance, _EXPLORING_TOLERANCE)
+        bound = iter(
+            job.once("constraining", lambda: _refine(compression, free, rough, constraints))
+        )
+        found = [[next(bound) for _ in of_rank] for of_rank in found]
     runs = {
         rank: [Run(patterns, stream) for stream, patterns in enumerate(of_rank)]
         for rank, of_rank in zip(ranks, found, strict=True)
     }
     solver = SOLVERS["hals"]._replace(ridge=ridge)
     job.expect(min(max_iterations, 10) + 2)
-    evaluate(matrix, [run for rank in ranks for run in runs[rank]], compression.square, solver, job)
+    all_runs = [run for rank in ranks for run in runs[rank]]
+    evaluate(matrix, all_runs, compression.square, solver, job, constraints)
     finalists = [run for rank in ranks for run in _best(runs[rank])]
     starts = [run.patterns for run in finalists]
-    refined = job.once("refinement", lambda: refine(compression, starts, tolerance=tolerance))
+    refined = job.once("refinement", lambda: _refine(compression, starts, tolerance, constraints))
     for run, patterns in zip(finalists, refined, strict=True):
         run.patterns = patterns
     iterate(
@@ -95,12 +113,24 @@ def search(
         finalists,
         compression.square,
         solver,
-        tolerance=tolerance,
+        tolerance=tolerance if constraints is FREE else _POLISHING * tolerance,
         max_iterations=max_iterations,
         seed=seed,
         job=job,
+        constraints=constraints,
     )
     return Search(runs, compression, solver)
+
+
+def _refine(
+    compression: Compression,
+    starts: Sequence[NDArray[np.float64]],
+    tolerance: float,
+    constraints: Constraints,
+) -> list[NDArray[np.float64]]:
+    if constraints is FREE:
+        return refine(compression, starts, tolerance=tolerance)
+    return constrained.refine(compression, starts, constraints, tolerance=tolerance)
 
 
 def _best(runs: Sequence[Run]) -> list[Run]:
