@@ -116,9 +116,19 @@ def scan_shape(signal: "BaseSignal") -> tuple[int, ...]:
 
 def scan_axes(signal: "BaseSignal") -> ScanAxes:
     """Calibration of the last two scan axes, or the only one: those that a map is drawn along."""
-    resolved = _array_order(signal.axes_manager.navigation_axes)[-2:]
+    return _scan_axes(_array_order(signal.axes_manager.navigation_axes))
+
+
+def map_axes(maps: "BaseSignal") -> ScanAxes:
+    """Do the same for the maps of components, whose first axis is no scan axis."""
+    return _scan_axes(maps.axes_manager._axes[1:])
+
+
+def _scan_axes(scan: Sequence[Any]) -> ScanAxes:
+    resolved = scan[-2:]
     steps = tuple(abs(float(axis.scale)) for axis in resolved)
-    return ScanAxes(scan_shape(signal), steps, tuple(axis_units(axis) for axis in resolved))
+    units = tuple(axis_units(axis) for axis in resolved)
+    return ScanAxes(tuple(int(axis.size) for axis in scan), steps, units)
 
 
 def _component_axis(size: int) -> Axis:

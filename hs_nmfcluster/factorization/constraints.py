@@ -173,7 +173,7 @@ def check_scan_axes(constraints: Sequence[Constraint], scan: ScanAxes) -> bool:
     """
     limits = [constraint for constraint in constraints if isinstance(constraint, MapResolution)]
     for constraint in limits:
-        _limit_maps(constraint, scan, None)
+        limit_maps(constraint, scan, None)
     return bool(limits)
 
 
@@ -216,11 +216,10 @@ def bind(
     resolved: list[Constraint] = []
     for constraint in constraints:
         if isinstance(constraint, MapResolution):
-            bound = replace(bound, maps=_limit_maps(constraint, scan, positions))
+            bound = replace(bound, maps=limit_maps(constraint, scan, positions))
         else:
-            radius = _spot_radius(constraint, mean_pattern, detector)
-            constraint = SmoothPatterns(radius)
-            filling = hole_filling(radius, mean_pattern, left_out, detector)
+            filling = hole_filling(constraint, mean_pattern, left_out, detector)
+            constraint = SmoothPatterns(filling.radius)
             bound = replace(bound, patterns=filling)
         resolved.append(constraint)
     return bound, describe(resolved)
@@ -238,18 +237,25 @@ def describe(constraints: Sequence[Constraint]) -> dict[str, Any] | None:
 
 
 def hole_filling(
-    radius: float,
+    constraint: SmoothPatterns,
     mean_pattern: NDArray[np.float64],
     left_out: NDArray[np.bool_],
     detector: Detector,
 ) -> HoleFilling:
-    """Make the filling of holes of up to a radius in the detector's unit, see :class:`HoleFilling`.
+    """Bind a constraint of the patterns; the other arguments as for :func:`bind`.
 
     Raises
     ------
     ValueError
-        If such a hole is as large as a pattern.
+        If there is no direct beam to take a spot's radius from, or a spot is as large as a
+        pattern.
     """
+    radius = constraint.spot_radius or estimate_disk_radius(mean_pattern, detector)
+    if not radius:
+        raise ValueError(
+            "The mean pattern shows no direct beam to take the radius of a spot from; give it as "
+            f"`SmoothPatterns(spot_radius=...)` in {detector.units}."
+        )
     if radius >= detector.inscribed_radius:
         raise ValueError(
             f"`spot_radius` = {radius:g} {detector.units} is as large as the pattern: it must be "
@@ -259,9 +265,16 @@ def hole_filling(
     return HoleFilling(~left_out, level, radius, detector.scale)
 
 
-def _limit_maps(
+def limit_maps(
     constraint: MapResolution, scan: ScanAxes, positions: NDArray[np.int64] | None
 ) -> BandLimit:
+    """Bind a constraint of the maps to the positions kept, all where these are None.
+
+    Raises
+    ------
+    ValueError
+        As :func:`check_scan_axes`.
+    """
     if "px" in scan.units or len(set(scan.units)) > 1:
         raise ValueError(
             f"`MapResolution(limit={constraint.limit:g})` needs scan axes that are calibrated in "
@@ -269,15 +282,3 @@ def _limit_maps(
             "`s.axes_manager.navigation_axes`."
         )
     return BandLimit.of_scan(scan.shape, scan.steps, constraint.limit, positions)
-
-
-def _spot_radius(
-    constraint: SmoothPatterns, mean_pattern: NDArray[np.float64], detector: Detector
-) -> float:
-    radius = constraint.spot_radius or estimate_disk_radius(mean_pattern, detector)
-    if not radius:
-        raise ValueError(
-            "The mean pattern shows no direct beam to take the radius of a spot from; give it as "
-            f"`SmoothPatterns(spot_radius=...)` in {detector.units}."
-        )
-    return radius

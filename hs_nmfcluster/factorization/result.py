@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
 
+    from hs_nmfcluster.factorization.diagnosis import Diagnosis
     from hs_nmfcluster.factorization.residual import Residual
 
 _ARRAYS = ("restart_mse", "stability", "detector_mask", "position_mse")
@@ -247,6 +248,43 @@ class Factorization:
         from hs_nmfcluster.factorization.residual import residual
 
         return residual(self, signal, show_progressbar)
+
+    def diagnose(
+        self, limit: float | None = None, *, spot_radius: float | None = None
+    ) -> "Diagnosis":
+        """Say what is unnatural: holes in the patterns, and what no probe resolves in the maps.
+
+        Parameters
+        ----------
+        limit
+            Smallest resolvable distance in the unit of the scan axes, as of
+            :class:`~hs_nmfcluster.MapResolution`; None leaves the maps out.
+        spot_radius
+            Radius of a spot in the unit of the detector's axes; None takes the direct beam's, as
+            :class:`~hs_nmfcluster.SmoothPatterns` does.
+
+        Returns
+        -------
+        Diagnosis
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not a number above zero or has no effect on this scan, or neither
+            is known.
+
+        Examples
+        --------
+        >>> from hs_nmfcluster.simulation import linear_mixture
+        >>> s, _ = linear_mixture((16, 16), (32, 32), scan_step=0.7, pixel_size=0.6,
+        ...                       n_particles=1)
+        >>> nmf = s.decompose_als_nmf(2, restarts=1, print_info=False, show_progressbar=False)
+        >>> nmf.diagnose(limit=2.0).unresolved.shape
+        (2,)
+        """
+        from hs_nmfcluster.factorization.diagnosis import diagnose
+
+        return diagnose(self, limit, spot_radius)
 
     def save(self, path: str | os.PathLike[str], overwrite: bool | None = None) -> None:
         """Write everything into one file, which :func:`hs_nmfcluster.load` gives back.

@@ -11,6 +11,7 @@ and is drawn in grey. Pixel sizes are given as `PixelSize`.
 
 from .components import plot_components, plot_convergence
 from .dendrogram import plot_dendrogram
+from .diagnosis import draw_spectrum, map_spectrum, plot_diagnosis
 from .groups import composite_map, plot_group_map, plot_groups
 from .polar import plot_polar
 from .rank import plot_rank_curves
@@ -23,12 +24,15 @@ from .style import PixelSize, group_color, group_colors, group_name
 __all__ = [
     "PixelSize",
     "composite_map",
+    "draw_spectrum",
     "group_color",
     "group_colors",
     "group_name",
+    "map_spectrum",
     "plot_components",
     "plot_convergence",
     "plot_dendrogram",
+    "plot_diagnosis",
     "plot_group_map",
     "plot_groups",
     "plot_polar",
