@@ -13,6 +13,7 @@ from hs_nmfcluster.materials.units import inverse_nm_per
 from hs_nmfcluster.report.findings import Findings
 
 if TYPE_CHECKING:
+    from hs_nmfcluster.factorization.constraints import Constraint
     from hs_nmfcluster.factorization.result import Factorization
     from hs_nmfcluster.signals import NMFDiffraction2D
 
@@ -34,6 +35,7 @@ class Options:
     outer: float | None = None
     distance: float | None = None
     n_groups: int | None = None
+    constraints: tuple["Constraint", ...] = ()
     random_state: int = 0
     phases: tuple[str | os.PathLike[str], ...] = ()
     beam_energy: float | None = None
@@ -150,6 +152,7 @@ def _decompose(
             restarts=options.restarts,
             center=options.center,
             signal_mask=_ring_mask(signal, options),
+            constraints=options.constraints,
             random_state=options.random_state,
             show_progressbar=options.show_progressbar,
         )

@@ -15,6 +15,7 @@ from hs_nmfcluster import __version__
 
 if TYPE_CHECKING:
     from hs_nmfcluster.analysis import Options
+    from hs_nmfcluster.factorization.constraints import Constraint
     from hs_nmfcluster.report import Findings
 
 _EXIT_CODES = """exit codes:
@@ -135,6 +136,13 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     unit = "of the ring of pixels to use, in the signal's unit"
     add("--inner", type=float, metavar="R", help=f"inner radius {unit}")
     add("--outer", type=float, metavar="R", help=f"outer radius {unit}")
+    add(
+        "--map-resolution",
+        type=float,
+        metavar="D",
+        help="limit maps to what the probe resolves: a distance in the unit of the scan axes",
+    )
+    add("--smooth-patterns", action="store_true", help="allow no unnatural drops in patterns")
     cut = command.add_mutually_exclusive_group()
     cut.add_argument("--distance", type=float, metavar="D", help="cut the tree at this distance")
     cut.add_argument("--groups", type=int, metavar="N", help="cut the tree into N groups")
@@ -213,12 +221,21 @@ def _chosen(options: argparse.Namespace) -> "Options":
         outer=options.outer,
         distance=options.distance,
         n_groups=options.groups,
+        constraints=_constraints(options),
         random_state=options.seed,
         phases=tuple(options.phases),
         beam_energy=options.beam_energy,
         probe_size=options.probe_size,
         show_progressbar=not options.quiet,
     )
+
+
+def _constraints(options: argparse.Namespace) -> tuple["Constraint", ...]:
+    from hs_nmfcluster.factorization.constraints import MapResolution, SmoothPatterns
+
+    limit = options.map_resolution
+    maps = () if limit is None else (MapResolution(limit),)
+    return (*maps, SmoothPatterns()) if options.smooth_patterns else maps
 
 
 def _compare(findings: "Findings", truth: Any) -> dict[str, float]:

@@ -17,6 +17,7 @@ from matplotlib.image import imread
 from scans import counts
 
 import hs_nmfcluster
+from hs_nmfcluster import MapResolution, SmoothPatterns
 from hs_nmfcluster.analysis import analyse
 from hs_nmfcluster.cli import _chosen, _parser, main
 from hs_nmfcluster.reading import NotAScanError, load_scan
@@ -208,6 +209,20 @@ class TestOptions:
         r = 0.5 * np.hypot(x - 11, y - 9)
         expected = (r >= kept[0]) & (r <= kept[1])
         np.testing.assert_array_equal(~outcome.factorization.detector_mask, expected)
+
+    def test_constraints(self):
+        arguments = ["run", "x.hspy", "--map-resolution", "2.5", "--smooth-patterns"]
+        chosen = _chosen(_parser().parse_args(arguments)).constraints
+        assert chosen == (MapResolution(2.5), SmoothPatterns())
+        assert _chosen(_parser().parse_args(["demo"])).constraints == ()
+
+    def test_constraints_reach_the_factorization(self, file, tmp_path, capsys):
+        folder = str(tmp_path / "out")
+        assert main(["run", str(file), "-o", folder, *QUICK, "--map-resolution", "2"]) == 2
+        assert "calibrated in one unit" in capsys.readouterr().err
+        assert main(["run", str(file), "-o", folder, *QUICK, "--smooth-patterns"]) == 0
+        settings = hs_nmfcluster.load(f"{folder}/factorization.hspy").settings
+        assert list(settings["constraints"]) == ["SmoothPatterns"]
 
     def test_distance(self, file):
         outcome, _ = analysed(file, "-k", "3", "--distance", "5")

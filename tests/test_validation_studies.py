@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-STUDIES = ("detection", "clustering", "rank", "linearity", "restarts")
+STUDIES = ("detection", "clustering", "rank", "linearity", "restarts", "constraints")
 SHARED = "_common"
 
 
@@ -88,6 +88,18 @@ class TestStudies:
         table = self.check(study, settings, tmp_path)
         assert table.column("restarts").tolist() == [1, 3]
         assert table.column("excess %").min() == pytest.approx(0)
+
+    def test_constraints(self, studies, geometry, tmp_path):
+        study = studies["constraints"]
+        fine = replace(geometry, scan=24, detector=64, scan_step=0.75, diameter=5.0)
+        settings = study.Settings(fine, ("linear_mixture",), (30,), 0.1, (4,), 2, 1)
+        table = self.check(study, settings, tmp_path)
+        assert table.column("constraints").tolist() == ["none", "maps", "patterns", "both"]
+        errors = table.column("pattern error"), table.column("map error")
+        assert all(error[-1] < error[0] for error in errors)
+        assert (table.column("recall") == 1).all()
+        figures = study.components(settings), study.course(settings)
+        assert [len(figure.axes) for figure in figures] == [24, 1]
 
 
 class TestTable:

@@ -2,7 +2,7 @@
 
 import argparse
 import csv
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +32,7 @@ class Geometry:
         Positions along each axis of a square scan.
     detector
         Pixels along each axis of a square detector.
-    n_particles, angles_per_family
+    n_particles, angles_per_family, scan_step, diameter
         As for `linear_mixture`.
     """
 
@@ -40,6 +40,8 @@ class Geometry:
     detector: int = 64
     n_particles: int = 9
     angles_per_family: int = 3
+    scan_step: float = 1.5
+    diameter: float = 7.0
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -50,6 +52,8 @@ class Geometry:
             "pixel_size": 0.16 * 128 / self.detector,
             "n_particles": self.n_particles,
             "angles_per_family": self.angles_per_family,
+            "scan_step": self.scan_step,
+            "diameter": self.diameter,
         }
 
     def __str__(self) -> str:
@@ -67,10 +71,13 @@ def dose_for(geometry: Geometry, electrons_per_pixel: float) -> float:
     return float(electrons_per_pixel / truth.patterns[0][~truth.detector_mask].mean())
 
 
-def factorize(signal: Any, n_components: int, restarts: int, seed: int) -> "Factorization":
-    """Decompose quietly by the default analysis."""
+def factorize(
+    signal: Any, n_components: int, restarts: int, seed: int, **kwargs: Any
+) -> "Factorization":
+    """Decompose quietly by the default analysis, unless other arguments say otherwise."""
     found: Factorization = signal.decompose_als_nmf(
         n_components,
+        **kwargs,
         restarts=restarts,
         random_state=seed,
         print_info=False,
@@ -158,6 +165,7 @@ def main(
     sizes: dict[str, Any],
     study: Callable[[Any], Table],
     figure: Callable[[Table], "Figure"],
+    others: Mapping[str, Callable[[Any], "Figure"]] | None = None,
 ) -> None:
     """Run a study from the command line.
 
@@ -171,6 +179,8 @@ def main(
         Settings, a dataclass with the field ``seeds``, by name of the size.
     study, figure
         Make the table of some settings, and the figure of a table.
+    others
+        Further figures of some settings, by the names of their files.
     """
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--seeds", type=int, help="number of seeds, 0, 1, ...")
@@ -186,6 +196,8 @@ def main(
     table = study(settings)
     print(table)
     save(name, table, figure(table), arguments.output)
+    for other, draw in (others or {}).items():
+        draw(settings).savefig(arguments.output / f"{other}.png", dpi=150)
 
 
 def save(name: str, table: Table, drawn: "Figure", folder: Path) -> None:

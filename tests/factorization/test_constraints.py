@@ -1,5 +1,7 @@
 """Constraints: as choices, bound to a scan, and what a factorization under them comes to."""
 
+from copy import deepcopy
+
 import dask
 import dask.array as da
 import numpy as np
@@ -207,6 +209,19 @@ class TestFactorization:
         assert np.allclose(found.maps.data, constrained[name].maps.data, rtol=1e-6, atol=1e-3)
         assert found.passes == constrained[name].passes
 
+    def test_distributed(self, noisy, constrained):
+        distributed = pytest.importorskip("distributed")
+        data = da.from_array(noisy[0].data, chunks=(13, 15, 76, 80))
+        lazy = LazyNMFDiffraction2D(data, axes=noisy[0].axes_manager._get_axes_dicts())
+        with (
+            distributed.LocalCluster(
+                n_workers=1, threads_per_worker=2, processes=False, dashboard_address=None
+            ) as cluster,
+            distributed.Client(cluster),
+        ):
+            found = decompose(lazy, CASES["both"])
+        assert np.allclose(found.maps.data, constrained["both"].maps.data, rtol=1e-6, atol=1e-3)
+
     def test_settings_and_files(self, constrained, tmp_path):
         constrained["both"].save(tmp_path / "both.hspy")
         settings = load(tmp_path / "both.hspy").settings["constraints"]
@@ -264,3 +279,42 @@ class TestBatches:
         monkeypatch.setattr(whole, "BATCH_BYTES", 8 * 100 * 5)
         found = [[len(run.patterns) for run in batch] for batch in whole.batches(runs, 100)]
         assert found == [[3, 2], [4], [6], [1]]
+
+
+class TestDiagnosis:
+    def test_table_and_words(self, free):
+        found = free.diagnose(LIMIT)
+        assert "of a map's variance" in repr(found)
+        assert "missing" in repr(found)
+        assert list(found.to_dataframe().columns) == ["missing", "depth", "unresolved"]
+
+    def test_without_a_limit_the_maps_are_left_out(self, free):
+        found = free.diagnose()
+        assert np.isnan(found.unresolved).all()
+        assert "variance" not in repr(found)
+
+    def test_figure(self, free):
+        figure = free.diagnose(LIMIT).plot()
+        labels = [ax.get_label() for ax in figure.axes]
+        lines = ("pattern", "holes", "map", "spectrum")
+        assert sorted(labels) == sorted(f"{line} {k}" for line in lines for k in range(4))
+
+    def test_a_hole_of_known_size(self, free):
+        dented = deepcopy(free)
+        kept = ~free.detector_mask
+        y, x = np.indices(kept.shape) - np.array([37.5, 39.5])[:, None, None]
+        disk = np.hypot(y - 12, x) <= 2
+        dented.patterns.data[0][disk] *= 0.25
+        before, after = free.diagnose(), dented.diagnose()
+        share = free.patterns.data[0][disk].sum() / np.nansum(free.patterns.data[0])
+        assert after.missing[0] - before.missing[0] == pytest.approx(0.75 * share, rel=0.4)
+        assert after.depth[0] > 0.4
+
+    def test_without_anything_to_go_by(self, free):
+        blind = deepcopy(free)
+        blind.settings.pop("spot_radius")
+        with pytest.raises(ValueError, match=r"nothing to diagnose.*`spot_radius`, `limit`"):
+            blind.diagnose()
+        with pytest.raises(ValueError, match=r"`limit` = 0.1 has no effect"):
+            blind.diagnose(0.1)
+        assert np.isnan(blind.diagnose(LIMIT).missing).all()
