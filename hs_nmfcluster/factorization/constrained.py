@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from dask.system import CPU_COUNT
@@ -24,7 +26,7 @@ _PATIENCE = 4
 
 def refine(
     compression: Compression,
-    starts: Sequence[Matrix],
+    starts: Sequence[NDArray[Any]],
     constraints: Constraints,
     *,
     tolerance: float,
@@ -52,9 +54,13 @@ def refine(
     list of numpy.ndarray
         Patterns, rows of unit norm.
     """
+    if not compression.complete:
+        constraints = replace(constraints, maps=None)
+    scores = np.ascontiguousarray(compression.scores.T)
+    resolved = scores if constraints.maps is None else constraints.maps.fit(scores)
 
-    def converge(start: Matrix) -> Matrix:
-        return _converge(compression, start, constraints, tolerance, max_iterations)
+    def converge(start: NDArray[Any]) -> Matrix:
+        return _converge(compression, resolved, start, constraints, tolerance, max_iterations)
 
     # Chains of products too small for two cores: one BLAS thread each is faster.
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(CPU_COUNT) as pool:
@@ -63,6 +69,7 @@ def refine(
 
 def _converge(
     compression: Compression,
+    resolved: Matrix,
     patterns: Matrix,
     constraints: Constraints,
     tolerance: float,
@@ -71,8 +78,7 @@ def _converge(
     """Alternate for C and S as the free search does, with each constraint between the steps."""
     B, Q = compression.scores, compression.basis
     scores = np.ascontiguousarray(B.T)
-    band, solver = constraints.maps if compression.complete else None, SOLVERS["hals"]
-    resolved = scores if band is None else band.fit(scores)
+    band, solver = constraints.maps, SOLVERS["hals"]
     square = float(np.einsum("ij,ij->", B, B))
     enough = tolerance * compression.pca_mse(len(patterns)) * compression.size
     share, largest = _SHARE, 1.0

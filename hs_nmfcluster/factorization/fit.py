@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization import scheduling
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
-from hs_nmfcluster.factorization.iteration import Run, Stack, iterate, random_runs, solve_maps
+from hs_nmfcluster.factorization.iteration import iterate, random_runs, solve_maps
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.factorization.runs import Run, Stack
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 from hs_nmfcluster.factorization.whole_maps import squared_residual, whole_maps

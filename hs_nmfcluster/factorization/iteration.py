@@ -1,7 +1,6 @@
 """One pass over the data that advances any number of runs, and the loop around it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -11,121 +10,15 @@ from numpy.typing import NDArray
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.factorization.runs import CALM_ITERATIONS, Run, RunSums, Stack
 from hs_nmfcluster.factorization.start import uniform
 from hs_nmfcluster.factorization.updates import Solver, normalise
 from hs_nmfcluster.factorization.whole_maps import batches, project, whole_maps
 
-# The change of MSE can pass through zero where a clipped run turns from rising to falling; a
-# run has converged when the change is small twice in succession.
-_CALM_ITERATIONS = 2
-# Under constraints, when it has not become better for so many.
-_PATIENCE = 3
 # A guess for the progress bar, until there is something to go by.
 _USUAL_ITERATIONS = 10
 # Change of the MSE relative to the mean square that no data are exact enough to show.
 _ROUNDING = 1e-11
-
-Patterns = NDArray[np.floating[Any]]
-
-
-@dataclass
-class Run:
-    """One start of one number of components: where it stands, and where it was best.
-
-    Parameters
-    ----------
-    patterns
-        S, ``(k, n_pixels)``, rows of unit l2 norm.
-    stream
-        Number of its stream of random numbers.
-    """
-
-    patterns: Patterns
-    stream: int
-    best_patterns: Patterns = field(init=False)
-    best_mse: float = np.inf
-    history: list[float] = field(default_factory=list)
-    calm: int = 0
-    converged: bool = False
-
-    def __post_init__(self) -> None:
-        self.best_patterns = self.patterns
-
-    def record(
-        self, mse: float, tolerance: float, rounding: float, *, constrained: bool = False
-    ) -> None:
-        """Take the MSE of the present patterns and judge convergence (the paper's step 7).
-
-        A run under constraints has converged when it gets no better: what they do between the
-        steps may raise the error slowly, for long.
-        """
-        change = abs(self.history[-1] - mse) if self.history else np.inf
-        if constrained:
-            change = max(self.best_mse - mse, 0.0)
-        if mse < self.best_mse:
-            self.best_mse, self.best_patterns = mse, self.patterns
-        self.history.append(mse)
-        self.calm = self.calm + 1 if change <= max(tolerance * mse, rounding) else 0
-        self.converged = self.calm >= (_PATIENCE if constrained else _CALM_ITERATIONS)
-
-
-@dataclass(frozen=True)
-class RunSums:
-    """What the next step of a run needs to know of all positions.
-
-    Parameters
-    ----------
-    projections
-        Cᵀ X, ``(k, n_pixels)``.
-    map_gram
-        Cᵀ C, ``(k, k)``.
-    overlap
-        ⟨X Sᵀ, C⟩.
-    """
-
-    projections: NDArray[np.float64]
-    map_gram: NDArray[np.float64]
-    overlap: float
-
-    def __add__(self, other: "RunSums") -> "RunSums":
-        return RunSums(
-            self.projections + other.projections,
-            self.map_gram + other.map_gram,
-            self.overlap + other.overlap,
-        )
-
-    def mse(self, patterns: Patterns, square: float, size: int) -> float:
-        """Compute ‖X − C S‖² / size without another look at X."""
-        model_square = float(np.sum((patterns @ patterns.T) * self.map_gram))
-        return max(square - 2 * self.overlap + model_square, 0.0) / size
-
-
-@dataclass(frozen=True)
-class Stack:
-    """Patterns of many runs, one above the other, so that their products are wide ones.
-
-    Parameters
-    ----------
-    patterns
-        S of all runs, ``(K, n_pixels)`` float64.
-    grams
-        S Sᵀ of each run.
-    """
-
-    patterns: NDArray[np.float64]
-    grams: list[NDArray[np.float64]]
-
-    @classmethod
-    def of(cls, patterns: Sequence[Patterns]) -> "Stack":
-        """Put the patterns of several runs together."""
-        whole = np.concatenate(patterns).astype(np.float64, copy=False)
-        edges = np.cumsum([len(S) for S in patterns])[:-1]
-        return cls(whole, [S @ S.T for S in np.split(whole, edges)])
-
-    @property
-    def edges(self) -> NDArray[np.int64]:
-        """Rows at which one run's patterns end and the next one's begin."""
-        return np.cumsum([len(gram) for gram in self.grams])[:-1]
 
 
 def random_runs(
@@ -230,7 +123,7 @@ def _iterations_left(runs: Sequence[Run], tolerance: float) -> int:
         if len(changes) < 2 or not 0 < changes[1] < changes[0]:
             return _USUAL_ITERATIONS
         missing = np.log(max(changes[1] / (tolerance * run.history[-1] or 1.0), 1.0))
-        guesses.append(_CALM_ITERATIONS + int(missing / np.log(changes[0] / changes[1])))
+        guesses.append(CALM_ITERATIONS + int(missing / np.log(changes[0] / changes[1])))
     return max(guesses)
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
-from hs_nmfcluster.factorization.iteration import Run
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix
+from hs_nmfcluster.factorization.runs import Run
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.factorization.suggestion import Suggestion

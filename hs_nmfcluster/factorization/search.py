@@ -10,9 +10,10 @@ from hs_nmfcluster.factorization import constrained
 from hs_nmfcluster.factorization.compression import Compression, compress
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.exploration import explore, refine
-from hs_nmfcluster.factorization.iteration import Run, evaluate, iterate
+from hs_nmfcluster.factorization.iteration import evaluate, iterate
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix
+from hs_nmfcluster.factorization.runs import Patterns, Run
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 
 # Restarts of each rank that are refined and polished on the data. A second one, which doubles the
@@ -94,7 +95,7 @@ def search(
         bound = iter(
             job.once("constraining", lambda: _refine(compression, free, rough, constraints))
         )
-        found = [[next(bound) for _ in of_rank] for of_rank in found]
+        found = [np.array([next(bound) for _ in of_rank]) for of_rank in found]
     runs = {
         rank: [Run(patterns, stream) for stream, patterns in enumerate(of_rank)]
         for rank, of_rank in zip(ranks, found, strict=True)
@@ -124,7 +125,7 @@ def search(
 
 def _refine(
     compression: Compression,
-    starts: Sequence[NDArray[np.float64]],
+    starts: Sequence[Patterns],
     tolerance: float,
     constraints: Constraints,
 ) -> list[NDArray[np.float64]]:

@@ -19,7 +19,7 @@ from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.updates import Solver
 
 if TYPE_CHECKING:
-    from hs_nmfcluster.factorization.iteration import Run, Stack
+    from hs_nmfcluster.factorization.runs import Run, Stack
 
 Matrix = NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from hs_nmfcluster import (
 )
 from hs_nmfcluster.factorization import whole_maps as whole
 from hs_nmfcluster.factorization.constraints import check_constraints
-from hs_nmfcluster.factorization.iteration import Run
+from hs_nmfcluster.factorization.runs import Run
 from hs_nmfcluster.simulation import linear_mixture
 from hs_nmfcluster.validation import match_components, recall_precision
 

@@ -1,0 +1,116 @@
+"""Runs of a factorization: where each stands, and what its next step needs to know of the data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# The change of MSE can pass through zero where a clipped run turns from rising to falling; a
+# run has converged when the change is small twice in succession.
+CALM_ITERATIONS = 2
+# Under constraints, when it has not become better for so many.
+_PATIENCE = 3
+
+Patterns = NDArray[np.floating[Any]]
+
+
+@dataclass
+class Run:
+    """One start of one number of components: where it stands, and where it was best.
+
+    Parameters
+    ----------
+    patterns
+        S, ``(k, n_pixels)``, rows of unit l2 norm.
+    stream
+        Number of its stream of random numbers.
+    """
+
+    patterns: Patterns
+    stream: int
+    best_patterns: Patterns = field(init=False)
+    best_mse: float = np.inf
+    history: list[float] = field(default_factory=list)
+    calm: int = 0
+    converged: bool = False
+
+    def __post_init__(self) -> None:
+        self.best_patterns = self.patterns
+
+    def record(
+        self, mse: float, tolerance: float, rounding: float, *, constrained: bool = False
+    ) -> None:
+        """Take the MSE of the present patterns and judge convergence (the paper's step 7).
+
+        A run under constraints has converged when it gets no better: what they do between the
+        steps may raise the error slowly, for long.
+        """
+        change = abs(self.history[-1] - mse) if self.history else np.inf
+        if constrained:
+            change = max(self.best_mse - mse, 0.0)
+        if mse < self.best_mse:
+            self.best_mse, self.best_patterns = mse, self.patterns
+        self.history.append(mse)
+        self.calm = self.calm + 1 if change <= max(tolerance * mse, rounding) else 0
+        self.converged = self.calm >= (_PATIENCE if constrained else CALM_ITERATIONS)
+
+
+@dataclass(frozen=True)
+class RunSums:
+    """What the next step of a run needs to know of all positions.
+
+    Parameters
+    ----------
+    projections
+        Cᵀ X, ``(k, n_pixels)``.
+    map_gram
+        Cᵀ C, ``(k, k)``.
+    overlap
+        ⟨X Sᵀ, C⟩.
+    """
+
+    projections: NDArray[np.float64]
+    map_gram: NDArray[np.float64]
+    overlap: float
+
+    def __add__(self, other: "RunSums") -> "RunSums":
+        return RunSums(
+            self.projections + other.projections,
+            self.map_gram + other.map_gram,
+            self.overlap + other.overlap,
+        )
+
+    def mse(self, patterns: Patterns, square: float, size: int) -> float:
+        """Compute ‖X − C S‖² / size without another look at X."""
+        model_square = float(np.sum((patterns @ patterns.T) * self.map_gram))
+        return max(square - 2 * self.overlap + model_square, 0.0) / size
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Patterns of many runs, one above the other, so that their products are wide ones.
+
+    Parameters
+    ----------
+    patterns
+        S of all runs, ``(K, n_pixels)`` float64.
+    grams
+        S Sᵀ of each run.
+    """
+
+    patterns: NDArray[np.float64]
+    grams: list[NDArray[np.float64]]
+
+    @classmethod
+    def of(cls, patterns: Sequence[Patterns]) -> "Stack":
+        """Put the patterns of several runs together."""
+        whole = np.concatenate(patterns).astype(np.float64, copy=False)
+        edges = np.cumsum([len(S) for S in patterns])[:-1]
+        return cls(whole, [S @ S.T for S in np.split(whole, edges)])
+
+    @property
+    def edges(self) -> NDArray[np.int64]:
+        """Rows at which one run's patterns end and the next one's begin."""
+        return np.cumsum([len(gram) for gram in self.grams])[:-1]
