@@ -166,12 +166,12 @@ def _rows(patterns: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def figure(table: Table) -> "Figure":
     """Bars of the ARI at each cut, one panel a specimen."""
+    from hs_nmfcluster.plotting.figures import new_figure
     from hs_nmfcluster.plotting.style import (
         FONT_SIZE,
         PAGE_WIDTH,
         SMALL_FONT_SIZE,
         group_color,
-        new_figure,
         tidy,
     )
 

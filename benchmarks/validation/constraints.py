@@ -202,12 +202,12 @@ def _group_score(found: "Factorization", scan: Scan) -> float:
 
 def figure(table: Table) -> "Figure":
     """Errors against the dose, a line of panels for each specimen, at the first number."""
+    from hs_nmfcluster.plotting.figures import new_figure
     from hs_nmfcluster.plotting.style import (
         FONT_SIZE,
         PAGE_WIDTH,
         SMALL_FONT_SIZE,
         group_color,
-        new_figure,
         tidy,
     )
 
@@ -247,8 +247,9 @@ def figure(table: Table) -> "Figure":
 def components(settings: Settings) -> "Figure":
     """Matrix and a crystal of the mixture: truth, PCA, NMF, and NMF under both constraints."""
     from hs_nmfcluster.plotting import PixelSize, draw_spectrum
+    from hs_nmfcluster.plotting.figures import new_figure
     from hs_nmfcluster.plotting.panels import bare, draw_image
-    from hs_nmfcluster.plotting.style import FONT_SIZE, PAGE_WIDTH, new_figure
+    from hs_nmfcluster.plotting.style import FONT_SIZE, PAGE_WIDTH
 
     scan = _medium(settings, "linear_mixture")
     lines = _lines(scan, settings)
@@ -318,12 +319,12 @@ def _pca(scan: Scan) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
 def course(settings: Settings) -> "Figure":
     """Error of the best start against the iteration, all on the data, from random starts."""
+    from hs_nmfcluster.plotting.figures import new_figure
     from hs_nmfcluster.plotting.style import (
         FONT_SIZE,
         PAGE_WIDTH,
         SMALL_FONT_SIZE,
         group_color,
-        new_figure,
         tidy,
     )
 

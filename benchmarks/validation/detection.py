@@ -116,12 +116,12 @@ def _recall(found: "Factorization", truth: Truth) -> float:
 
 def figure(table: Table) -> "Figure":
     """Recall against signal fraction, one panel a dose."""
+    from hs_nmfcluster.plotting.figures import new_figure
     from hs_nmfcluster.plotting.style import (
         FONT_SIZE,
         PAGE_WIDTH,
         SMALL_FONT_SIZE,
         group_color,
-        new_figure,
         tidy,
     )
 

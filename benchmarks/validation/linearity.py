@@ -113,12 +113,12 @@ def _slopes(found: "Factorization", truth: Truth) -> Iterator[tuple[int, tuple[f
 
 def figure(table: Table) -> "Figure":
     """Recovered against true fraction, one panel a dose."""
+    from hs_nmfcluster.plotting.figures import new_figure
     from hs_nmfcluster.plotting.style import (
         COLUMN_WIDTH,
         FONT_SIZE,
         SMALL_FONT_SIZE,
         group_color,
-        new_figure,
         tidy,
     )
 

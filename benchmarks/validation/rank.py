@@ -131,12 +131,12 @@ def _numbers(result: "RankStudy") -> tuple[float, ...]:
 
 def figure(table: Table) -> "Figure":
     """Errors against the number of components, one panel a row of the table."""
+    from hs_nmfcluster.plotting.figures import new_figure
     from hs_nmfcluster.plotting.style import (
         FONT_SIZE,
         PAGE_WIDTH,
         SMALL_FONT_SIZE,
         group_color,
-        new_figure,
         tidy,
     )
 

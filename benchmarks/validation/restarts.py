@@ -91,11 +91,11 @@ def _kept(run: "Factorization", longest: "Factorization") -> float:
 
 def figure(table: Table) -> "Figure":
     """One panel a quantity, one curve a specimen."""
+    from hs_nmfcluster.plotting.figures import new_figure
     from hs_nmfcluster.plotting.style import (
         PAGE_WIDTH,
         SMALL_FONT_SIZE,
         group_color,
-        new_figure,
         tidy,
     )
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import ArrayLike, NDArray
 
+from .figures import new_figure
 from .panels import annotate, bare, draw_image, intensity_norm
 from .style import (
     FONT_SIZE,
@@ -19,7 +20,6 @@ from .style import (
     UNCALIBRATED,
     PixelSize,
     component_labels,
-    new_figure,
 )
 
 # Powers of ten that a spectrum shows.
