@@ -58,15 +58,26 @@ def explore(
     part = sample(compression, max(ranks), seed=seed)
     rough = max(tolerance, _EXPLORING_TOLERANCE)
 
-    def search(rank: int) -> Matrix:
+    # All in one array, so that the pass over the data that follows needs no copy of them.
+    whole = np.empty((restarts * sum(ranks), compression.basis.shape[1]))
+    ends = restarts * np.cumsum(ranks)
+
+    def search(rank: int, everywhere: Matrix) -> Matrix:
         starts = [turned_start(part, rank, seed, stream) for stream in range(1, restarts)]
         found = descend(part, np.array([svd_start(part, rank), *starts]), tolerance=rough)
         best = np.argsort(found.errors, kind="stable")[:_GOING_ON]
         found.patterns[best] = descend(part, found.patterns[best], tolerance=tolerance).patterns
-        return _patterns_everywhere(compression, part, found.patterns)
+        for out, patterns in zip(everywhere, found.patterns, strict=True):
+            out[...] = _on_all_pixels(compression, part, patterns)
+        return everywhere
 
+    places = [
+        whole[end - restarts * rank : end].reshape(restarts, rank, -1)
+        for end, rank in zip(ends, ranks, strict=True)
+    ]
     # The longest first: the last one to end should be a short one.
-    return _side_by_side(search, ranks[::-1])[::-1]
+    jobs = list(zip(ranks, places, strict=True))[::-1]
+    return _side_by_side(lambda job: search(*job), jobs)[::-1]
 
 
 def refine(
@@ -96,15 +107,12 @@ def _side_by_side(function: Callable[[Item], Matrix], items: Iterable[Item]) -> 
         return list(pool.map(function, items))
 
 
-def _patterns_everywhere(compression: Compression, part: Compression, patterns: Matrix) -> Matrix:
-    """Patterns on all pixels, by way of the maps, from those ``(restarts, k, n)`` on a sample."""
-
-    def everywhere(S: Matrix) -> Matrix:
-        maps = hals_rows((S @ part.basis.T) @ compression.scores.T, S @ S.T, sweeps=_SWEEPS)
-        target = (maps @ compression.scores) @ compression.basis
-        return normalise(hals_rows(target, maps @ maps.T, sweeps=_SWEEPS))
-
-    return np.array([everywhere(S) for S in patterns])
+def _on_all_pixels(compression: Compression, part: Compression, patterns: Matrix) -> Matrix:
+    """Find patterns on all pixels, by way of the maps, from those ``(k, n)`` on a sample."""
+    overlaps = (patterns @ part.basis.T) @ compression.scores.T
+    maps = hals_rows(overlaps, patterns @ patterns.T, sweeps=_SWEEPS)
+    target = (maps @ compression.scores) @ compression.basis
+    return normalise(hals_rows(target, maps @ maps.T, sweeps=_SWEEPS))
 
 
 def svd_start(compression: Compression, n_components: int) -> Matrix:

@@ -106,7 +106,9 @@ class Stack:
     @classmethod
     def of(cls, patterns: Sequence[Patterns]) -> "Stack":
         """Put the patterns of several runs together."""
-        whole = np.concatenate(patterns).astype(np.float64, copy=False)
+        whole = _as_they_lie(patterns)
+        if whole is None:
+            whole = np.concatenate(patterns).astype(np.float64, copy=False)
         edges = np.cumsum([len(S) for S in patterns])[:-1]
         return cls(whole, [S @ S.T for S in np.split(whole, edges)])
 
@@ -114,3 +116,16 @@ class Stack:
     def edges(self) -> NDArray[np.int64]:
         """Rows at which one run's patterns end and the next one's begin."""
         return np.cumsum([len(gram) for gram in self.grams])[:-1]
+
+
+def _as_they_lie(patterns: Sequence[Patterns]) -> NDArray[np.float64] | None:
+    """Return the array that patterns lie in one after the other, if that is all it holds."""
+    whole = patterns[0].base
+    if whole is None or whole.dtype != np.float64 or not whole.flags.c_contiguous:
+        return None
+    starts = np.cumsum([0] + [S.nbytes for S in patterns])
+    addresses = [S.__array_interface__["data"][0] for S in patterns]
+    in_order = np.array_equal(np.subtract(addresses, addresses[0]), starts[:-1])
+    if not in_order or whole.nbytes != starts[-1] or any(S.base is not whole for S in patterns):
+        return None
+    return whole.reshape(-1, patterns[0].shape[1])
