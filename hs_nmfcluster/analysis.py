@@ -40,6 +40,8 @@ class Options:
     phases: tuple[str | os.PathLike[str], ...] = ()
     beam_energy: float | None = None
     probe_size: float | None = None
+    max_memory: int | str | None = None
+    checkpoint: str | os.PathLike[str] | None = None
     show_progressbar: bool | None = None
 
 
@@ -154,6 +156,8 @@ def _decompose(
             signal_mask=_ring_mask(signal, options),
             constraints=options.constraints,
             random_state=options.random_state,
+            max_memory=options.max_memory,
+            checkpoint=options.checkpoint,
             show_progressbar=options.show_progressbar,
         )
 

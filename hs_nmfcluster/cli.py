@@ -170,6 +170,14 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         metavar="FORMAT",
         help="png, svg, pdf; one or several (default: png)",
     )
+    add(
+        "--memory", metavar="SIZE", help='most to take, like "4 GB" (default: half of what is free)'
+    )
+    add(
+        "--checkpoint",
+        metavar="DIR",
+        help="folder to keep the state in; the same command goes on from there",
+    )
     add("--json", action="store_true", help="print the summary as JSON, all else to stderr")
     add("-q", "--quiet", action="store_true", help="no progress bars")
 
@@ -226,6 +234,8 @@ def _chosen(options: argparse.Namespace) -> "Options":
         phases=tuple(options.phases),
         beam_energy=options.beam_energy,
         probe_size=options.probe_size,
+        max_memory=options.memory,
+        checkpoint=options.checkpoint,
         show_progressbar=not options.quiet,
     )
 

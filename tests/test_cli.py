@@ -224,6 +224,17 @@ class TestOptions:
         settings = hs_nmfcluster.load(f"{folder}/factorization.hspy").settings
         assert list(settings["constraints"]) == ["SmoothPatterns"]
 
+    def test_checkpoint_and_memory(self, file, tmp_path, capsys):
+        folder, state = str(tmp_path / "out"), tmp_path / "state"
+        run = ["run", str(file), "-o", folder, *QUICK, "--checkpoint", str(state)]
+        assert main([*run, "--memory", "1 GB"]) == 0
+        assert (state / "job.json").exists()
+        assert main(run) == 0
+        assert main([*run, "--seed", "9"]) == 2
+        assert "random_state was 0, is 9" in capsys.readouterr().err
+        assert main([*run, "--memory", "much"]) == 2
+        assert "`max_memory` must be" in capsys.readouterr().err
+
     def test_distance(self, file):
         outcome, _ = analysed(file, "-k", "3", "--distance", "5")
         assert len(outcome.groups) == 1
