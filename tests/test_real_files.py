@@ -25,6 +25,20 @@ SCANS = {
     "dm4_stack.dm4": ((), (66, 65, 64), "i2"),
     "Si100_4D.emd": ((), (2, 11, 11, 8, 8), "f4"),
 }
+FIGURES = {
+    "scan",
+    "components",
+    "components_linear",
+    "convergence",
+    "similarity",
+    "dendrogram_sequence",
+    "dendrogram_distance",
+    "groups",
+    "group_map",
+    "spacings",
+    "residual",
+}
+REPORTED = ("test1.blo", "dm4_stack.dm4")
 NOT_SCANS = (
     "complex_stack.dm3",
     "single_image.emd",
@@ -68,6 +82,7 @@ class TestScans:
         extra, shape, _ = wanted
         path = path_of(real_data, name)
         arguments = ["run", str(path), "-o", str(tmp_path), "-q", "-k", "2", "--restarts", "2"]
+        arguments += ["--report"] * (name in REPORTED)
         with warnings.catch_warnings():
             warnings.filterwarnings("error", module=r"hs_nmfcluster|numpy|scipy|matplotlib")
             warnings.filterwarnings("ignore", category=DeprecationWarning, module="matplotlib")
@@ -77,7 +92,11 @@ class TestScans:
         assert all("negative" in line for line in captured.err.splitlines()), captured.err
         assert f"{shape[-1]} × {shape[-2]} pixels" in captured.out
         names = {p.name for p in tmp_path.iterdir()}
-        assert len([n for n in names if n.endswith(".png")]) == 8
+        drawn = {n.removesuffix(".png") for n in names if n.endswith(".png")}
+        assert drawn >= FIGURES
+        # Particles need a scan along two axes.
+        assert ("sizes" in drawn) == (len(shape) == 4)
+        assert ("report.html" in names) == (name in REPORTED)
         assert not [n for n in names if n.startswith(".")]
         nmf = hs_nmfcluster.load(tmp_path / "factorization.hspy")
         assert nmf.patterns.data.shape == (2, *shape[-2:])
