@@ -242,10 +242,20 @@ def _fit(excess: NDArray[np.float64], peak: Peak) -> NDArray[np.float64] | None:
         spread = (x - p[0]) ** 2 + (y - p[1]) ** 2
         return np.asarray(p[2] * np.exp(-spread / (2 * p[3] ** 2)) + p[4] - values)
 
+    def derivatives(p: NDArray[np.float64]) -> NDArray[np.float64]:
+        dx, dy = x - p[0], y - p[1]
+        shape = np.exp(-(dx**2 + dy**2) / (2 * p[3] ** 2))
+        slope = p[2] * shape / p[3] ** 2
+        along_width = slope * (dx**2 + dy**2) / p[3]
+        return np.stack([slope * dx, slope * dy, shape, along_width, np.ones_like(x)], axis=1)
+
     start = [column, row, peak.height, max(half_width / 1.18, 0.7), 0.0]
     if values.size <= len(start):
         return None
-    fit = optimize.least_squares(residuals, start, x_scale=[1, 1, peak.height, 1, peak.height])
+    # There may be hundreds of spots: this takes a third of the time of SciPy's default method.
+    fit = optimize.least_squares(
+        residuals, start, derivatives, method="lm", x_scale=[1, 1, peak.height, 1, peak.height]
+    )
     found_x, found_y, height, width, _ = fit.x
     strayed = np.hypot(found_x - column, found_y - row) > reach
     if strayed or height <= 0 or abs(width) > 2 * reach:
