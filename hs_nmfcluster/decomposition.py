@@ -94,7 +94,7 @@ def check_arguments(
 def decompose(
     signal: "BaseSignal", arguments: Arguments, selection: Selection, conduct: Conduct
 ) -> Factorization:
-    """Do what :meth:`~hs_nmfcluster.signals.NMFDiffraction2D.decompose_als_nmf` documents."""
+    """Do what :meth:`~hs_nmfcluster.NMFDiffraction2D.decompose_als_nmf` documents."""
     compressed = arguments.compression is not None
     limited = check_scan_axes(arguments.constraints, axes.scan_axes(signal))
     demand = Demand([arguments.n_components], arguments.restarts, compressed, limited)

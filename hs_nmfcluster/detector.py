@@ -52,7 +52,17 @@ class Detector:
     units: str = "px"
 
     def radius(self) -> NDArray[np.float64]:
-        """Distance of every pixel from the centre, ``(n_v, n_u)``, in `units`."""
+        """Distance of every pixel from the centre, ``(n_v, n_u)``, in `units`.
+
+        Returns
+        -------
+        numpy.ndarray
+
+        Examples
+        --------
+        >>> float(detector.radius()[2, 4])
+        0.2
+        """
         x = (np.arange(self.shape[1]) - self.center[0]) * self.scale[0]
         y = (np.arange(self.shape[0]) - self.center[1]) * self.scale[1]
         return np.hypot(y[:, None], x[None, :])
@@ -79,7 +89,23 @@ class Detector:
         return float(np.sqrt(self.scale[0] * self.scale[1]))
 
     def ring(self, inner: float, outer: float) -> NDArray[np.bool_]:
-        """Pixels with ``inner <= r <= outer`` (in `units`), True inside."""
+        """Pixels with ``inner <= r <= outer`` (in `units`), True inside.
+
+        Parameters
+        ----------
+        inner, outer
+            Radii in `units`.
+
+        Returns
+        -------
+        numpy.ndarray
+            Bool, ``(n_v, n_u)``.
+
+        Examples
+        --------
+        >>> int(detector.ring(0.0, 0.1).sum())
+        5
+        """
         radius = self.radius()
         # A radius typed with a few digits must not lose the pixels that lie exactly on it.
         slack = 1e-9 * self.pixel

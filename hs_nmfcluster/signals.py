@@ -432,7 +432,7 @@ class NMFDiffraction2D(Signal2D):
         Returns
         -------
         RankStudy
-            With :meth:`~hs_nmfcluster.factorization.rank.RankStudy.plot`.
+            With :meth:`~hs_nmfcluster.RankStudy.plot`.
 
         Raises
         ------
@@ -566,6 +566,12 @@ class NMFDiffraction2D(Signal2D):
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> from hs_nmfcluster.simulation import linear_mixture
+        >>> s, truth = linear_mixture((8, 8), (32, 32), pixel_size=0.6, n_particles=1)
+        >>> figure = s.plot_scan(inner=3.5, outer=4.8)
         """
         from hs_nmfcluster.plotting import plot_scan
 
@@ -646,6 +652,12 @@ class LazyNMFDiffraction2D(LazySignal2D, NMFDiffraction2D):
     """Diffraction patterns of a scan that need not fit in memory.
 
     The same methods as :class:`NMFDiffraction2D`, on dask arrays.
+
+    Examples
+    --------
+    >>> import dask.array as da, hs_nmfcluster
+    >>> hs_nmfcluster.LazyNMFDiffraction2D(da.zeros((3, 4, 8, 8), dtype="uint16"))
+    <LazyNMFDiffraction2D, title: , dimensions: (4, 3|8, 8)>
     """
 
 

@@ -1,9 +1,10 @@
-"""The examples in the docstrings."""
+"""The examples in the docstrings; those of a method go on from those of its class."""
 
 import doctest
 import importlib
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import pytest
 
 import hs_nmfcluster
@@ -24,6 +25,12 @@ def test_examples(name, tmp_path, monkeypatch):
     module = importlib.import_module(name)
     runner = doctest.DocTestRunner(optionflags=OPTIONS)
     report: list[str] = []
-    for example in doctest.DocTestFinder(exclude_empty=True).find(module):
-        runner.run(example, out=report.append)
+    ran: dict[str, dict] = {}
+    # A class comes before its methods.
+    for example in sorted(doctest.DocTestFinder(exclude_empty=True).find(module)):
+        owner = example.name.rpartition(".")[0]
+        example.globs |= ran.get(owner, {})
+        runner.run(example, out=report.append, clear_globs=False)
+        ran[example.name] = example.globs
+        plt.close("all")
     assert not runner.failures, "".join(report)

@@ -76,12 +76,21 @@ class PolarGrid:
             ``(inner, outer)`` in the detector's units, by default from 0 to the inscribed
             circle. A larger outer radius is allowed: bins off the detector are NaN.
 
+        Returns
+        -------
+        PolarGrid
+
         Raises
         ------
         ValueError
             If a number of bins is too small or no pixel lies in the range.
         TypeError
             If a number of bins is no integer.
+
+        Examples
+        --------
+        >>> PolarGrid.covering(Detector((21, 21), (10, 10)), radial_range=(2, 10)).shape
+        (8, 360)
         """
         inner, outer = _checked_range(detector, radial_range)
         if n_radial is None:
@@ -147,6 +156,11 @@ class PolarGrid:
         ------
         ValueError
             If the patterns have not the detector's shape.
+
+        Examples
+        --------
+        >>> float(grid.transform(np.eye(21)).max()) <= 1.0
+        True
         """
         patterns = np.asarray(patterns)
         if patterns.shape[-2:] != self.detector.shape:

@@ -93,6 +93,15 @@ def pairwise(items: Alignable) -> tuple[NDArray[np.floating], NDArray[np.floatin
         ``(n, n)``, symmetric, 1 on the diagonal.
     shifts : numpy.ndarray
         ``(n, n, n_shifts)``: the shift that brings item j onto item i, antisymmetric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.clustering.alignable import FixedRows
+    >>> from hs_nmfcluster.clustering.similarity import pairwise
+    >>> similarity, shifts = pairwise(FixedRows(np.array([[1.0, 0.0], [3.0, 4.0]]), "cosine"))
+    >>> similarity.round(2).tolist(), shifts.shape
+    ([[1.0, 0.6], [0.6, 1.0]], (2, 2, 0))
     """
     n = len(items)
     block = max(1, _BLOCK_BYTES // (items.bytes_per_pair * n))

@@ -133,11 +133,20 @@ class ClusterTree(TreeFigures):
         show_progressbar
             None takes HyperSpy's preference.
 
+        Returns
+        -------
+        ClusterTree
+
         Raises
         ------
         TypeError, ValueError
             If an argument is not among the allowed ones, there are fewer than two patterns, a
             pattern or map has no measured pixel or is infinite, or the centre is unknown.
+
+        Examples
+        --------
+        >>> len(ClusterTree.from_patterns(s, center=(20, 20), radial_range=(5, 20)))
+        3
         """
         check_choice("by", by, get_args(By))
         check_choice("metric", metric, get_args(Metric))
@@ -234,6 +243,11 @@ class ClusterTree(TreeFigures):
         -------
         SuggestedCut
             With ``distance``, ``n_groups`` and ``reason`` in words.
+
+        Examples
+        --------
+        >>> tree.suggest_cut().n_groups
+        2
         """
         return cuts.suggest(self.linkage)
 
@@ -257,6 +271,11 @@ class ClusterTree(TreeFigures):
         ------
         ValueError
             If both are given, `distance` is not positive, or there are not so many components.
+
+        Examples
+        --------
+        >>> len(tree.cut(distance=0.5)), len(tree.cut(n_groups=3))
+        (2, 3)
         """
         if distance is not None and n_groups is not None:
             raise ValueError("Give either `distance` or `n_groups`, not both.")
@@ -283,6 +302,14 @@ class ClusterTree(TreeFigures):
             File name.
         overwrite
             None asks if the file exists.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, tempfile
+        >>> path = tempfile.mkdtemp() + "/tree.hspy"
+        >>> tree.save(path)
+        >>> len(hs_nmfcluster.load(path))
+        3
         """
         detector = self.grid.detector
         state: dict[str, Any] = {

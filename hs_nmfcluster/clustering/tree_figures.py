@@ -35,7 +35,18 @@ _QUANTITIES = {"patterns": "intensity", "maps": "coefficient"}
 
 
 class TreeFigures:
-    """What `ClusterTree` compares and draws."""
+    """What `ClusterTree` compares and draws.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster import ClusterTree
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> signal, truth = linear_mixture((16, 16), (64, 64), n_particles=3, pixel_size=0.3)
+    >>> patterns = signal.inav[:4, 0]
+    >>> patterns.data = truth.patterns
+    >>> maps = signal.T.inav[:4, 0].__class__(truth.maps)
+    >>> tree = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8))
+    """
 
     patterns: "BaseSignal"
     maps: "BaseSignal | None"
@@ -82,6 +93,10 @@ class TreeFigures:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = tree.plot_dendrogram(kind="sequence", n_groups=4)
         """
         groups = self.cut(distance=distance, n_groups=n_groups)
         return groups.plot_dendrogram(kind, insets=insets, scaling=scaling, ax=ax)
@@ -112,6 +127,12 @@ class TreeFigures:
         ------
         ValueError
             If an argument is not among the allowed ones.
+
+        Examples
+        --------
+        >>> explorer = tree.explore()
+        >>> len(explorer.groups) == tree.suggest_cut().n_groups
+        True
         """
         from hs_nmfcluster.plotting.explorer import CutExplorer
 
@@ -154,6 +175,11 @@ class TreeFigures:
         ------
         ValueError
             If an argument is not among the allowed ones, or there are no maps.
+
+        Examples
+        --------
+        >>> tree.compare("cosine").shape
+        (4, 4)
         """
         by = self.by if by is None else by
         check_choice("by", by, get_args(By))
@@ -184,6 +210,10 @@ class TreeFigures:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = tree.plot_similarity(["cosine", "cross_correlation"])
         """
         from hs_nmfcluster.plotting import plot_similarity
 
@@ -210,6 +240,10 @@ class TreeFigures:
         ------
         IndexError
             If there is no such component.
+
+        Examples
+        --------
+        >>> figure = tree.plot_polar(2)
         """
         from hs_nmfcluster.axes import pixel_size
         from hs_nmfcluster.plotting import plot_polar
@@ -235,6 +269,10 @@ class TreeFigures:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = tree.plot_scatter_tableau(by="maps")
         """
         from hs_nmfcluster.plotting import plot_scatter_tableau
 

@@ -124,7 +124,7 @@ def _patterns(run: Run) -> NDArray[np.float64]:
 
 @dataclass(eq=False, repr=False)
 class RankStudy:
-    """Result of :meth:`~hs_nmfcluster.signals.NMFDiffraction2D.estimate_number_of_components`.
+    """Result of :meth:`~hs_nmfcluster.NMFDiffraction2D.estimate_number_of_components`.
 
     Parameters
     ----------
@@ -151,6 +151,15 @@ class RankStudy:
         Passes over the data that it took.
     settings
         Every argument and what was derived from it.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> s, truth = linear_mixture((16, 16), (32, 32), pixel_size=0.6, n_particles=2)
+    >>> study = s.estimate_number_of_components(range(1, 5), restarts=3, random_state=0,
+    ...     print_info=False, show_progressbar=False)
+    >>> truth.n_components, study.suggested[0]
+    (3, 3)
     """
 
     ranks: NDArray[np.int64]
@@ -189,6 +198,10 @@ class RankStudy:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = study.plot()
         """
         from hs_nmfcluster.plotting import plot_rank_curves
 
@@ -213,6 +226,10 @@ class RankStudy:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = study.plot_patterns(number=3)
         """
         from hs_nmfcluster import axes
         from hs_nmfcluster.plotting import plot_rank_patterns

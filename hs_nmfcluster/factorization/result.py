@@ -29,7 +29,7 @@ _MODEL_CHUNK = 8 * 2**20
 
 @dataclass(eq=False, repr=False)
 class Factorization:
-    """Result of :meth:`~hs_nmfcluster.signals.NMFDiffraction2D.decompose_als_nmf`.
+    """Result of :meth:`~hs_nmfcluster.NMFDiffraction2D.decompose_als_nmf`.
 
     Parameters
     ----------
@@ -67,6 +67,17 @@ class Factorization:
         Passes over the data that it took.
     settings
         Every argument, what was derived from it, and versions.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> s, truth = linear_mixture((16, 16), (32, 32), pixel_size=0.6, n_particles=2)
+    >>> nmf = s.decompose_als_nmf(3, restarts=3, random_state=0, print_info=False,
+    ...                           show_progressbar=False)
+    >>> nmf.patterns
+    <NMFDiffraction2D, title: NMF patterns of Simulated linear mixture, dimensions: (3|32, 32)>
+    >>> bool((nmf.stability > 0.9).all())
+    True
     """
 
     patterns: "BaseSignal"
@@ -191,6 +202,10 @@ class Factorization:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = nmf.plot(scaling="linear")
         """
         from hs_nmfcluster.plotting import plot_components
 
@@ -208,6 +223,10 @@ class Factorization:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = nmf.plot_convergence()
         """
         from hs_nmfcluster.plotting import plot_convergence
 
@@ -300,6 +319,14 @@ class Factorization:
         ------
         ValueError, FileNotFoundError
             Another suffix; no such folder.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, tempfile
+        >>> path = tempfile.mkdtemp() + "/nmf.hspy"
+        >>> nmf.save(path)
+        >>> hs_nmfcluster.load(path).n_components
+        3
         """
         state = {name: getattr(self, name) for name in (*_ARRAYS, *_NUMBERS, "settings")}
         state |= {"maps": self.maps, "center": list(self.center)}

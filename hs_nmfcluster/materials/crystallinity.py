@@ -37,6 +37,19 @@ class Crystallinity:
         Share of the spots in the intensity of the whole scan.
     crystalline_members
         Number of components with spots in each group, ``(n_groups,)``.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster import ClusterTree
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> signal, truth = linear_mixture((32, 32), (64, 64), n_particles=4, pixel_size=0.3)
+    >>> patterns = signal.inav[:5, 0]
+    >>> patterns.data = truth.patterns
+    >>> maps = signal.T.inav[:5, 0].__class__(truth.maps)
+    >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
+    >>> shares = groups.crystallinity()
+    >>> round(float(shares.mean_shares.sum()), 6)
+    1.0
     """
 
     shares: NDArray[np.float64]
@@ -64,10 +77,20 @@ class Crystallinity:
         what
             ``"groups"`` or ``"crystalline"``.
 
+        Returns
+        -------
+        BaseSignal
+            Shares from 0 to 1; NaN where nothing scatters.
+
         Raises
         ------
         ValueError
             If it is neither.
+
+        Examples
+        --------
+        >>> shares.to_signal("crystalline").data.shape
+        (32, 32)
         """
         if what not in ("groups", "crystalline"):
             raise ValueError(f"`what` must be 'groups' or 'crystalline', got {what!r}.")
@@ -92,6 +115,11 @@ class Crystallinity:
         ------
         ImportError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> shares.to_dataframe()["components_with_spots"].tolist()
+        [0, 2, 1, 1]
         """
         rows: list[dict[str, Any]] = [
             {"group": group, "share": share, "components_with_spots": count}
@@ -107,6 +135,10 @@ class Crystallinity:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = shares.plot()
         """
         from hs_nmfcluster.plotting.crystallinity import plot_crystallinity
 

@@ -106,12 +106,26 @@ class Cell:
     def reflections(self, smallest: float) -> Reflections:
         """Reflections down to a smallest spacing in nm.
 
+        Parameters
+        ----------
+        smallest
+            Smallest spacing in nm.
+
+        Returns
+        -------
+        Reflections
+
         Raises
         ------
         ImportError
             If gemmi is needed and not installed.
         ValueError
             If the space group is not known.
+
+        Examples
+        --------
+        >>> Cell(0.3262).reflections(0.2).labels
+        ('(100)', '(110)')
         """
         indices, d = self.indices(smallest)
         if self.space_group.replace(" ", "") in ("P1", "1") and not self.atoms:
@@ -126,7 +140,26 @@ class Cell:
         return with_symmetry(self._structure(group), group, indices, d)
 
     def indices(self, smallest: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Return one of each pair of opposite hkl, and their spacings, the largest first."""
+        """Return one of each pair of opposite hkl, and their spacings, the largest first.
+
+        Parameters
+        ----------
+        smallest
+            Smallest spacing in nm.
+
+        Returns
+        -------
+        hkl : numpy.ndarray
+            ``(n, 3)``.
+        d : numpy.ndarray
+            ``(n,)`` in nm.
+
+        Examples
+        --------
+        >>> hkl, d = Cell(0.3262).indices(0.3)
+        >>> hkl.tolist()
+        [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+        """
         reach = np.floor(self._edges / smallest + 1e-9).astype(int)
         grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), -1)
         hkl = grid.reshape(-1, 3)

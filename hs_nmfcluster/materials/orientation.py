@@ -47,6 +47,19 @@ class OrientationMap:
         Group of each component, ``(n,)``.
     angle_maps, confidence_maps
         ``(n_groups, *scan_shape)``, NaN where the group has no crystal.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster import ClusterTree
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> signal, truth = linear_mixture((32, 32), (64, 64), n_particles=4, pixel_size=0.3)
+    >>> patterns = signal.inav[:5, 0]
+    >>> patterns.data = truth.patterns
+    >>> maps = signal.T.inav[:5, 0].__class__(truth.maps)
+    >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
+    >>> angles = groups.orientation_map()
+    >>> angles.periods
+    (nan, 180.0, 90.0, 60.0)
     """
 
     angles: NDArray[np.float64]
@@ -94,10 +107,20 @@ class OrientationMap:
         quantity
             ``"angle"`` or ``"confidence"``.
 
+        Returns
+        -------
+        BaseSignal
+            NaN where the group has no crystal.
+
         Raises
         ------
         ValueError
             If it is neither.
+
+        Examples
+        --------
+        >>> angles.to_signal("confidence").axes_manager.signal_shape
+        (32, 32)
         """
         data = {"angle": self.angle_maps, "confidence": self.confidence_maps}
         if quantity not in data:
@@ -121,6 +144,11 @@ class OrientationMap:
         ------
         ImportError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> angles.to_dataframe()["symmetry"].tolist()
+        [0, 2, 2, 4, 6]
         """
         rows: list[dict[str, Any]] = [
             {
@@ -142,6 +170,10 @@ class OrientationMap:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = angles.plot()
         """
         from hs_nmfcluster.axes import pixel_size
         from hs_nmfcluster.plotting.orientation import plot_orientation

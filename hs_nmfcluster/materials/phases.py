@@ -40,6 +40,15 @@ class PhaseMatch:
         For each phase one `Explanation` for each measured spacing.
     n_groups : int
         Number of groups, those without spots included.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.materials.crystals import Cell
+    >>> from hs_nmfcluster.materials.phases import match_phases
+    >>> measured = [[], [(0.230, 0.001), (0.163, 0.001)]]
+    >>> match = match_phases(measured, {"B2": Cell(0.3262), "other": [0.230]})
+    >>> match.ranking()
+    ['B2', 'other']
     """
 
     explanations: Mapping[str, tuple[Explanation, ...]]
@@ -54,24 +63,99 @@ class PhaseMatch:
             Name of the phase.
         group
             Number of the group; by default all of them.
+
+        Returns
+        -------
+        tuple of Explanation
+
+        Examples
+        --------
+        >>> [one.reflection for one in match.of("B2", 1)]
+        ['(110)', '(200)']
         """
         found = self.explanations[phase]
         return tuple(one for one in found if group is None or one.group == group)
 
     def score(self, phase: str, group: int | None = None) -> float:
-        """Add up the scores of the spacings, see `Explanation`."""
+        """Add up the scores of the spacings, see `Explanation`.
+
+        Parameters
+        ----------
+        phase
+            Name of the phase.
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> match.score("B2") > match.score("other")
+        True
+        """
         return sum(one.score for one in self.of(phase, group))
 
     def n_explained(self, phase: str, group: int | None = None) -> int:
-        """Count the spacings that allowed reflections of a phase explain."""
+        """Count the spacings that allowed reflections of a phase explain.
+
+        Parameters
+        ----------
+        phase
+            Name of the phase.
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> match.n_explained("other")
+        1
+        """
         return sum(one.explained for one in self.of(phase, group))
 
     def unexplained(self, phase: str, group: int | None = None) -> tuple[float, ...]:
-        """Measured spacings in nm that no allowed reflection of a phase explains."""
+        """Measured spacings in nm that no allowed reflection of a phase explains.
+
+        Parameters
+        ----------
+        phase
+            Name of the phase.
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        tuple of float
+
+        Examples
+        --------
+        >>> match.unexplained("other")
+        (0.163,)
+        """
         return tuple(one.d for one in self.of(phase, group) if not one.explained)
 
     def ranking(self, group: int | None = None) -> list[str]:
-        """Names of the phases, the highest score first."""
+        """Names of the phases, the highest score first.
+
+        Parameters
+        ----------
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> match.ranking(1)
+        ['B2', 'other']
+        """
         return sorted(self.explanations, key=lambda phase: -self.score(phase, group))
 
     def best(self, group: int | None = None) -> tuple[str, ...]:
@@ -84,6 +168,15 @@ class PhaseMatch:
         ----------
         group
             Number of the group; by default all of them together.
+
+        Returns
+        -------
+        tuple of str
+
+        Examples
+        --------
+        >>> match.best()
+        ('B2',)
         """
         most = max(self.n_explained(phase, group) for phase in self.explanations)
         ranked = self.ranking(group)
@@ -96,6 +189,15 @@ class PhaseMatch:
         ----------
         group
             Number of the group; by default all of them together.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> match.verdict(0), match.verdict(1)
+        ('no spots', 'B2 (2 of 2 spacings)')
         """
         number = len(self.of(next(iter(self.explanations)), group))
         if number == 0:
@@ -129,6 +231,11 @@ class PhaseMatch:
         ------
         ImportError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> match.to_dataframe()["phase"].tolist()
+        ['B2', 'B2', 'other', 'other']
         """
         rows: list[dict[str, Any]] = [
             {

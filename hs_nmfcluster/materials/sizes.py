@@ -93,6 +93,19 @@ class ParticleSizes:
         Area of the scan in `units` squared.
     probe_size : float or None
         What was removed in quadrature.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster import ClusterTree
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> signal, truth = linear_mixture((32, 32), (64, 64), n_particles=4, pixel_size=0.3)
+    >>> patterns = signal.inav[:5, 0]
+    >>> patterns.data = truth.patterns
+    >>> maps = signal.T.inav[:5, 0].__class__(truth.maps)
+    >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
+    >>> sizes = groups.particle_sizes()
+    >>> [len(group.particles) for group in sizes]
+    [0, 2, 1, 1]
     """
 
     groups: tuple[GroupSizes, ...]
@@ -160,6 +173,17 @@ class ParticleSizes:
         ----------
         group
             Number of the group.
+
+        Returns
+        -------
+        tuple of float
+            Density and its error, per `units` squared.
+
+        Examples
+        --------
+        >>> density, error = sizes.number_density(1)
+        >>> round(density * sizes.area, 1)
+        2.0
         """
         number = self[group].effective_number
         return number / self.area, np.sqrt(number) / self.area
@@ -180,6 +204,12 @@ class ParticleSizes:
         -------
         tuple of numpy.ndarray
             Counts and edges of the bins.
+
+        Examples
+        --------
+        >>> counts, edges = sizes.histogram(bins=[0, 5, 10])
+        >>> int(counts.sum())
+        4
         """
         chosen = self.groups if group is None else (self[group],)
         return np.histogram(np.concatenate([g.diameters for g in chosen]), bins)
@@ -195,6 +225,11 @@ class ParticleSizes:
         ------
         ImportError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> sizes.to_dataframe()["group"].tolist()
+        [1, 1, 2, 3]
         """
         rows: list[dict[str, Any]] = []
         for number, group in enumerate(self):
@@ -213,6 +248,11 @@ class ParticleSizes:
         -------
         hyperspy.api.signals.Signal2D
             0 where there is no particle.
+
+        Examples
+        --------
+        >>> int(sizes.to_signal().data.max())
+        4
         """
         from hyperspy.signals import Signal2D
 
@@ -243,6 +283,10 @@ class ParticleSizes:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = sizes.plot(bins=5)
         """
         from hs_nmfcluster.plotting.particles import plot_particles
 

@@ -116,6 +116,18 @@ class LatticeSpacings:
         1/nm in that unit; None where it is not calibrated.
     camera_error : float
         Relative uncertainty of `per_nm`, contained in every sigma.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster import ClusterTree
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> signal, truth = linear_mixture((16, 16), (64, 64), n_particles=3, pixel_size=0.3)
+    >>> patterns = signal.inav[:4, 0]
+    >>> patterns.data = truth.patterns
+    >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
+    >>> spacings = groups.lattice_spacings()
+    >>> [round(spacing.d, 3) for spacing in spacings[2]]
+    [0.228, 0.161]
     """
 
     groups: tuple[GroupRings, ...]
@@ -201,6 +213,12 @@ class LatticeSpacings:
         ------
         TypeError, ValueError
             If a number is not positive, or the error negative.
+
+        Examples
+        --------
+        >>> corrected = spacings.calibrate(spacings[2][0].d, known=0.230, error=0.002)
+        >>> round(corrected[2][0].d, 3)
+        0.23
         """
         measured = check_positive("measured", measured)
         known = check_positive("known", known)
@@ -220,6 +238,11 @@ class LatticeSpacings:
         ------
         ImportError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> spacings.to_dataframe().groupby("group")["spots"].sum().tolist()
+        [0, 8, 8, 6]
         """
         rows: list[dict[str, Any]] = []
         for number, (group, spacings) in enumerate(zip(self.groups, self, strict=True)):
@@ -249,6 +272,11 @@ class LatticeSpacings:
         Returns
         -------
         hyperspy.api.signals.Signal1D
+
+        Examples
+        --------
+        >>> spacings.to_signal().axes_manager.navigation_shape
+        (3, 4)
         """
         from hyperspy.signals import Signal1D
 
@@ -276,6 +304,10 @@ class LatticeSpacings:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = spacings.plot()
         """
         from hs_nmfcluster.plotting.spacings import plot_spacings
         from hs_nmfcluster.plotting.style import format_units

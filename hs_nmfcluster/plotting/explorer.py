@@ -79,6 +79,16 @@ class CutExplorer(Generic[G]):
         maps 0", "shift-corrected 0" as far as there are any, then the colour bars.
     groups : Groups
         What the present cut leaves.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster import ClusterTree, NMFDiffraction2D
+    >>> ramp = np.arange(9 * 9.0).reshape(9, 9)
+    >>> s = NMFDiffraction2D(np.array([ramp, ramp.T[::-1], ramp % 2]))
+    >>> explorer = ClusterTree.from_patterns(s, center=(4, 4)).explore()
+    >>> len(explorer.groups)
+    2
     """
 
     def __init__(

@@ -127,6 +127,15 @@ def group_color(group: int) -> str:
 def group_colors(groups: Iterable[int]) -> list[str]:
     """Colour of each of `groups`, see `group_color`.
 
+    Parameters
+    ----------
+    groups
+        Numbers of the groups; -1 means no group.
+
+    Returns
+    -------
+    list of str
+
     Examples
     --------
     >>> from hs_nmfcluster.plotting import group_colors

@@ -78,6 +78,11 @@ class UnitCell:
         -------
         spacing
             In nm.
+
+        Examples
+        --------
+        >>> round(copper.spacing((2, 2, 0)), 4)
+        0.1278
         """
         return float(1 / np.linalg.norm(np.asarray(indices) @ self.reciprocal))
 
@@ -106,6 +111,12 @@ class UnitCell:
         ------
         ValueError
             If the zone has no reflection up to `largest`.
+
+        Examples
+        --------
+        >>> vectors, *_ = copper.zone((0, 0, 1), 8.0)
+        >>> len(vectors)
+        8
         """
         reach = np.ceil(largest * np.asarray(self.lengths)).astype(int)
         ranges = [np.arange(-n, n + 1) for n in reach]
@@ -146,6 +157,11 @@ class UnitCell:
         -------
         rotation
             Shape ``(3, 3)``, for row vectors: ``turned = vector @ rotation.T``.
+
+        Examples
+        --------
+        >>> copper.orientation((0, 0, 1), 0.0).shape
+        (3, 3)
         """
         beam = np.asarray(axis) @ self.basis
         beam = beam / np.linalg.norm(beam)
@@ -167,6 +183,11 @@ class UnitCell:
         Returns
         -------
         order
+
+        Examples
+        --------
+        >>> copper.symmetry((0, 0, 1)), copper.symmetry((1, 1, 1))
+        (4, 6)
         """
         vectors, intensities = self.zone(axis, largest)
         flat = (vectors @ self.orientation(axis, 0.0, largest).T)[:, :2]
@@ -198,6 +219,12 @@ class UnitCell:
             Symbols, shape ``(n,)``.
         positions
             Nanometres from the centre, shape ``(n, 3)``.
+
+        Examples
+        --------
+        >>> elements, positions = copper.sphere(1.0, np.eye(3), np.zeros(3))
+        >>> bool((np.linalg.norm(positions, axis=1) <= 0.5).all())
+        True
         """
         reach = np.ceil(diameter / 2 * np.linalg.norm(self.reciprocal, axis=1)).astype(int) + 1
         ranges = [np.arange(-n, n + 1) for n in reach]

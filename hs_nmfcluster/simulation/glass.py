@@ -73,6 +73,12 @@ class Glass:
             Symbols, shape ``(n,)``.
         positions
             In nm, within ``0 <= x < edge``, shape ``(n, 3)``.
+
+        Examples
+        --------
+        >>> elements, positions = Glass(edge=1.5).pack(seed=0)
+        >>> positions.shape == (len(elements), 3)
+        True
         """
         shares = tuple(sorted(self.composition.items()))
         names = np.array([name for name, _ in shares])

@@ -57,6 +57,12 @@ class SpotFamily:
             along +x.
         intensities
             Shape ``(m,)``.
+
+        Examples
+        --------
+        >>> vectors, intensities = SpotFamily("square", (0.2, 0.2)).spots(5.0)
+        >>> vectors.shape
+        (4, 2)
         """
         g1, g2 = 1.0 / np.asarray(self.spacings)
         angle = np.deg2rad(self.angle)
@@ -106,6 +112,11 @@ class Halo:
         Height at zero angle of the exponential background.
     decay
         Spatial frequency in 1/nm over which the background falls by e.
+
+    Examples
+    --------
+    >>> Halo(radii=(4.5,), widths=(0.6,), weights=(1.0,)).background
+    0.5
     """
 
     radii: tuple[float, ...] = (4.1, 7.0)
@@ -126,6 +137,12 @@ class Halo:
         -------
         intensity
             Same shape.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Halo(background=0.0).intensity(np.array([4.1])).round(3).tolist()
+        [1.002]
         """
         total = self.background * np.exp(-frequency / self.decay)
         for radius, width, weight in zip(self.radii, self.widths, self.weights, strict=True):

@@ -52,6 +52,13 @@ class Truth:
     particle_fractions
         Share of the scattered electrons that each particle takes at its middle, shape
         ``(p,)``.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.simulation import Truth, linear_mixture
+    >>> signal, truth = linear_mixture((12, 24), (32, 32), pixel_size=0.6, n_particles=2)
+    >>> truth.families, truth.maps.shape
+    (('amorphous', 'A', 'B'), (3, 12, 24))
     """
 
     patterns: NDArray[np.floating]
@@ -99,6 +106,11 @@ class Truth:
         -------
         expected
             Shape ``(*scan_shape, n_v, n_u)``.
+
+        Examples
+        --------
+        >>> truth.reconstruction().shape
+        (12, 24, 32, 32)
         """
         return np.tensordot(np.moveaxis(self.maps, 0, -1), self.patterns, axes=1)
 
@@ -108,6 +120,11 @@ class Truth:
         Returns
         -------
         state
+
+        Examples
+        --------
+        >>> truth.as_dict()["families"]
+        ['amorphous', 'A', 'B']
         """
         state = {entry.name: getattr(self, entry.name) for entry in fields(self)}
         state["families"] = np.array(self.families, dtype=object).tolist()
@@ -130,6 +147,11 @@ class Truth:
         Returns
         -------
         truth
+
+        Examples
+        --------
+        >>> Truth.from_dict(truth.as_dict()).families == truth.families
+        True
         """
         known = {entry.name: state[entry.name] for entry in fields(cls)}
         known["families"] = tuple(str(family) for family in state["families"])
@@ -151,6 +173,12 @@ class Truth:
         ----------
         signal
             HyperSpy signal of this specimen.
+
+        Examples
+        --------
+        >>> truth.attach(signal)
+        >>> signal.metadata.has_item("Simulation.truth")
+        True
         """
         signal.metadata.set_item("Simulation.truth", self.as_dict())
 
@@ -171,6 +199,11 @@ class Truth:
         ------
         ValueError
             If the signal holds no truth, or was cropped or binned after it was made.
+
+        Examples
+        --------
+        >>> Truth.from_signal(signal).n_components
+        3
         """
         if not signal.metadata.has_item("Simulation.truth"):
             raise ValueError(
@@ -193,6 +226,14 @@ class Truth:
         ----------
         path
             Name of the file, with the extension ``.npz``.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/truth.npz"
+        >>> truth.save(path)
+        >>> Truth.load(path).families
+        ('amorphous', 'A', 'B')
         """
         state = self.as_dict()
         names = list(self.spacings)
@@ -214,6 +255,14 @@ class Truth:
         Returns
         -------
         truth
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> path = tempfile.mkdtemp() + "/truth.npz"
+        >>> truth.save(path)
+        >>> Truth.load(path).families
+        ('amorphous', 'A', 'B')
         """
         with np.load(path, allow_pickle=False) as archive:
             state: dict[str, Any] = dict(archive)
