@@ -56,6 +56,7 @@ if os.environ.get("HS_NMFCLUSTER_INTERSPHINX"):
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|dask|hyperspy|matplotlib|np|numpy|os|pandas|pathlib|scipy)\..*"),
+    ("py:obj", r"\w+"),
     ("py:class", r"[A-Z]\w*|hs_nmfcluster\.plotting\.explorer\.G"),
 ]
 
@@ -79,6 +80,8 @@ nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True
+# Readers and progress bars warn of what is not installed here.
+nb_output_stderr = "remove"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "hs_nmfcluster"
