@@ -26,6 +26,7 @@ extensions = [
     "myst_nb",
     "sphinx_gallery.gen_gallery",
     "mathml",
+    "short_types",
 ]
 exclude_patterns = ["_build", "extensions", "gallery/*.ipynb", "gallery/*.py"]
 default_role = "autolink"
@@ -57,7 +58,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|dask|hyperspy|matplotlib|np|numpy|os|pandas|pathlib|scipy)\..*"),
     ("py:obj", r"\w+"),
-    ("py:class", r"[A-Z]\w*|hs_nmfcluster\.plotting\.explorer\.G"),
+    ("py:class", r"\w+|hs_nmfcluster\.plotting\.explorer\.G"),
 ]
 
 sphinx_gallery_conf = {
@@ -67,6 +68,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "FileNameSortKey",
     "backreferences_dir": "gallery/backreferences",
     "doc_module": ("hs_nmfcluster",),
+    "ignore_repr_types": r"Figure|matplotlib",
     "reference_url": {"hs_nmfcluster": None},
     "matplotlib_animations": False,
     "min_reported_time": 60,
@@ -85,14 +87,22 @@ nb_output_stderr = "remove"
 
 html_theme = "pydata_sphinx_theme"
 html_title = "hs_nmfcluster"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_theme_options = {
-    "header_links_before_dropdown": 6,
+    "header_links_before_dropdown": 5,
     "show_toc_level": 2,
     "navigation_with_keys": False,
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {
-    name: []
-    for name in ("index", "start", "coming_from", "method", "validation", "performance", "release")
-}
+_WITHOUT_SIDEBAR = (
+    "coming_from",
+    "contributing",
+    "index",
+    "method",
+    "performance",
+    "start",
+    "validation",
+)
+html_sidebars = {name: [] for name in _WITHOUT_SIDEBAR}

@@ -16,6 +16,8 @@ s, truth = nanocrystals_in_glass(
 s.plot_scan()
 
 # %%
+# sphinx_gallery_thumbnail_number = 3
+#
 # Speckle is stable as well, so that there are more components that return than crystals.
 nmf = s.decompose_als_nmf(12, restarts=5, random_state=0, show_progressbar=False)
 nmf.plot()
