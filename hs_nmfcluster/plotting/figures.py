@@ -21,13 +21,17 @@ _off_screen = ContextVar("_off_screen", default=False)
 class NotebookFigure(Figure):
     """A figure that a notebook shows once, and whose text stays text in SVG and PDF files.
 
-    Pyplot shows its figures at the end of a cell; one that is also the cell's value would
-    appear twice.
+    Pyplot shows its figures at the end of a cell, or in a window; one that is also the cell's value
+    would appear twice.
     """
 
     def _ipython_display_(self) -> None:
-        if not plt.fignum_exists(getattr(self, "number", -1)):
-            raise NotImplementedError
+        if plt.fignum_exists(getattr(self, "number", -1)):
+            if "inline" not in plt.get_backend():
+                return
+            plt.close(self)
+        # IPython takes that for: show it as any other figure.
+        raise NotImplementedError
 
     def savefig(self, fname: str | os.PathLike[str] | IO[bytes], **kwargs: Any) -> None:
         """Save as `matplotlib.figure.Figure.savefig` does, text as text."""

@@ -141,6 +141,16 @@ class TestDrawableMaps:
             drawable_maps(np.ones(3), PixelSize())
 
 
+DRAW = """
+from hs_nmfcluster.plotting.figures import new_figure
+
+def draw():
+    figure = new_figure(2, 3)
+    figure.add_subplot()
+    return figure
+"""
+
+
 class TestNewFigure:
     def test_is_known_to_pyplot_and_leaves_its_settings(self) -> None:
         before = mpl.rcParams.copy()
@@ -148,13 +158,18 @@ class TestNewFigure:
         assert plt.gcf() is figure
         assert mpl.rcParams == before
 
-    def test_notebook_shows_it_once(self) -> None:
-        figure = new_figure(2, 3)
-        # Returning means that the notebook shall not show the value beside pyplot's own figure.
-        figure._ipython_display_()
-        plt.close(figure)
-        with pytest.raises(NotImplementedError):
-            figure._ipython_display_()
+    @pytest.mark.slow
+    @pytest.mark.parametrize("cell", ["draw()", "draw();", "figure = draw()", "draw(); 1"])
+    def test_notebook_shows_it_once(self, cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        nbclient = pytest.importorskip("nbclient")
+        nbformat = pytest.importorskip("nbformat")
+        pytest.importorskip("ipykernel")
+        monkeypatch.delenv("MPLBACKEND", raising=False)
+        cells = [nbformat.v4.new_code_cell(code) for code in (DRAW, cell)]
+        notebook = nbformat.v4.new_notebook(cells=cells)
+        nbclient.NotebookClient(notebook, kernel_name="python3").execute()
+        outputs = [output.get("data", {}) for output in notebook.cells[1].outputs]
+        assert sum("image/png" in data for data in outputs) == 1
 
     def test_off_screen_pyplot_does_not_know_it(self) -> None:
         before = plt.get_fignums()
