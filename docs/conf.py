@@ -33,7 +33,7 @@ default_role = "autolink"
 html_math_renderer = "mathml"
 
 autosummary_generate = False
-autodoc_default_options = {"members": True, "undoc-members": False, "member-order": "bysource"}
+autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 88

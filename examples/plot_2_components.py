@@ -2,48 +2,61 @@
 Which components?
 =================
 
-The scan as a sum of patterns, each with a map (the paper's Fig. 5), and how far to trust them.
+The scan as a sum of patterns, each with a map (the paper's Fig. 5), and how
+far to trust them.
 """
 
 import matplotlib.pyplot as plt
 
 from hs_nmfcluster.simulation import linear_mixture
 
-s, truth = linear_mixture((40, 40), (64, 64), pixel_size=0.32, n_particles=12, angles_per_family=3)
-nmf = s.decompose_als_nmf(14, restarts=5, random_state=0, show_progressbar=False)
+s, truth = linear_mixture(
+    (40, 40), (64, 64), pixel_size=0.32, n_particles=12, angles_per_family=3
+)
+nmf = s.decompose_als_nmf(
+    14, restarts=5, random_state=0, show_progressbar=False
+)
 nmf
 
 # %%
-# Pairs of pattern and map, the strongest first. The halo comes first, crystals follow, and what is
-# left over when there are more components than the specimen has describes noise.
+# Pairs of pattern and map, the strongest first. The halo comes first, crystals
+# follow, and what is left over when there are more components than the
+# specimen has describes noise.
 nmf.plot()
 
 # %%
 # Do they come back?
 # ------------------
-# Stability is the mean correlation of each pattern with its counterpart in the other restarts. It
-# is near 1 for the halo's and the nine crystals' components, and lower for those that follow
-# noise. Stable does not mean crystalline: that is seen in the pattern.
+# Stability is the mean correlation of each pattern with its counterpart in the
+# other restarts. It is near 1 for the halo's and the nine crystals'
+# components, and lower for those that follow noise. Stable does not mean
+# crystalline: that is seen in the pattern.
 fig, ax = plt.subplots(figsize=(6, 2.5), layout="constrained")
 ax.bar(range(nmf.n_components), nmf.stability, color="0.6")
 ax.set(
-    xlabel="Component", ylabel="Stability", ylim=(0, 1.05), title="Found again by other restarts"
+    xlabel="Component",
+    ylabel="Stability",
+    ylim=(0, 1.05),
+    title="Found again by other restarts",
 )
 
 # %%
 # Has it converged?
 # -----------------
-# Errors on the data themselves; restarts that were not polished have one value only.
+# Errors on the data themselves; restarts that were not polished have one value
+# only.
 nmf.plot_convergence()
 
 # %%
 # Is anything left?
 # -----------------
-# The error at each position should be as featureless as noise. A particle that shows up here has
-# no component yet: take more.
+# The error at each position should be as featureless as noise. A particle that
+# shows up here has no component yet: take more.
 fig, ax = plt.subplots(figsize=(4, 3.2), layout="constrained")
 image = ax.imshow(nmf.position_mse, cmap="viridis")
-ax.set(xlabel="x (pixel)", ylabel="y (pixel)", title="What the components leave")
+ax.set(
+    xlabel="x (pixel)", ylabel="y (pixel)", title="What the components leave"
+)
 fig.colorbar(image, label="MSE (counts²)")
 
 # %%

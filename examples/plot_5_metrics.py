@@ -2,33 +2,42 @@
 Why not a plain distance?
 =========================
 
-The same components compared in four ways (the paper's Figs. 6 and S2). To the correlation
-coefficient, the cosine and the Euclidean distance a rotated crystal is another crystal.
+The same components compared in four ways (the paper's Figs. 6 and S2). To the
+correlation coefficient, the cosine and the Euclidean distance a rotated
+crystal is another crystal.
 """
 
 from hs_nmfcluster.simulation import linear_mixture
-from hs_nmfcluster.validation import adjusted_rand_index, labels_of_found, match_components
+from hs_nmfcluster.validation import (
+    adjusted_rand_index,
+    labels_of_found,
+    match_components,
+)
 
-s, truth = linear_mixture((40, 40), (64, 64), pixel_size=0.32, n_particles=12, angles_per_family=3)
-nmf = s.decompose_als_nmf(10, restarts=5, random_state=0, show_progressbar=False)
+s, truth = linear_mixture(
+    (40, 40), (64, 64), pixel_size=0.32, n_particles=12, angles_per_family=3
+)
+nmf = s.decompose_als_nmf(
+    10, restarts=5, random_state=0, show_progressbar=False
+)
 tree = s.hierarchical_cluster()
 tree.plot_similarity()
 
 # %%
-# What is compared is the pattern in polar coordinates, without the direct beam, over all rotations
-# and no radial shift (the paper's Fig. 6c):
+# What is compared is the pattern in polar coordinates, without the direct
+# beam, over all rotations and no radial shift (the paper's Fig. 6c):
 tree.plot_polar(1)
 
 # %%
-# The maps of crystals are alike too, after a shift: all are discs. They say nothing of the
-# structure.
+# The maps of crystals are alike too, after a shift: all are discs. They say
+# nothing of the structure.
 tree.plot_similarity(["correlation", "cross_correlation"], by="maps")
 
 # %%
 # Against the truth
 # -----------------
-# The adjusted Rand index of the crystals' families, 1 = all right, 0 = no better than chance, at
-# four groups:
+# The adjusted Rand index of the crystals' families, 1 = all right, 0 = no
+# better than chance, at four groups:
 match = match_components(
     nmf.patterns.data,
     truth.patterns,

@@ -2,30 +2,34 @@
 Bad pixels, holes and other things to leave out
 ===============================================
 
-A hot pixel, a beam stop, a corner of the scan without specimen: what is masked takes no part.
-Masks are HyperSpy's, *True = left out*.
+A hot pixel, a beam stop, a corner of the scan without specimen: what is masked
+takes no part. Masks are HyperSpy's, *True = left out*.
 """
 
 import numpy as np
 
 from hs_nmfcluster.simulation import linear_mixture
 
-s, truth = linear_mixture((40, 40), (64, 64), pixel_size=0.32, n_particles=12, angles_per_family=3)
+s, truth = linear_mixture(
+    (40, 40), (64, 64), pixel_size=0.32, n_particles=12, angles_per_family=3
+)
 s.data[:, :, 20, 45] = 60_000  # a hot pixel
 s.data[:8, :16] = 0  # no specimen here
 
 # %%
-# The default leaves out the direct beam and the corners beyond the inscribed circle. To add
-# pixels, start from a ring and mark them.
+# The default leaves out the direct beam and the corners beyond the inscribed
+# circle. To add pixels, start from a ring and mark them.
 signal_mask = s.get_detector_mask(inner=1.2, outer=9.8)
 signal_mask.data[20, 45] = True
 
 # %%
-# Positions likewise: here those that scatter next to nothing into the ring. Masks are best made as
-# signals: a NumPy array is taken in HyperSpy's order (x, y), which is not that of ``data``.
+# Positions likewise: here those that scatter next to nothing into the ring.
+# Masks are best made as signals: a NumPy array is taken in HyperSpy's order
+# (x, y), which is not that of ``data``.
 dark_field = s.get_virtual_image(inner=1.2, outer=9.8)
 navigation_mask = dark_field < 0.2 * np.median(dark_field.data)
-print(f"{navigation_mask.data.sum()} of {navigation_mask.data.size} positions are left out")
+left_out = navigation_mask.data
+print(f"{left_out.sum()} of {left_out.size} positions are left out")
 
 # %%
 nmf = s.decompose_als_nmf(
@@ -39,6 +43,6 @@ nmf = s.decompose_als_nmf(
 nmf.plot()
 
 # %%
-# What was left out is NaN in maps and patterns, and grey in figures. The tree and the groups leave
-# it out as well.
+# What was left out is NaN in maps and patterns, and grey in figures. The tree
+# and the groups leave it out as well.
 s.hierarchical_cluster().cut().plot()
