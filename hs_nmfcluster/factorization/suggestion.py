@@ -16,7 +16,15 @@ _STABLE = 0.8
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A range for the number of components, and why."""
+    """A range for the number of components, and why.
+
+    Attributes
+    ----------
+    low, high
+        The range.
+    reasons
+        Why, in words.
+    """
 
     low: int
     high: int
