@@ -50,14 +50,13 @@ nmf.plot_convergence()
 # %%
 # Is anything left?
 # -----------------
-# The error at each position should be as featureless as noise. A particle that
-# shows up here has no component yet: take more.
-fig, ax = plt.subplots(figsize=(4, 3.2), layout="constrained")
-image = ax.imshow(nmf.position_mse, cmap="viridis")
-ax.set(
-    xlabel="x (pixel)", ylabel="y (pixel)", title="What the components leave"
-)
-fig.colorbar(image, label="MSE (counts²)")
+# What the components leave should be as featureless as noise. A particle that
+# shows up in it has no component yet: take more.
+residual = nmf.residual(s, show_progressbar=False)
+residual.plot()
+
+# %%
+residual
 
 # %%
 # A single component, or a few, as they would be recorded alone:

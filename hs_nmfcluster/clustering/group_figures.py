@@ -28,7 +28,18 @@ _DISTANCES = {
 
 
 class GroupFigures:
-    """What `Groups` draws; in all figures a group has one colour."""
+    """What `Groups` draws; in all figures a group has one colour.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster import ClusterTree
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> signal, truth = linear_mixture((16, 16), (64, 64), n_particles=3, pixel_size=0.3)
+    >>> patterns = signal.inav[:4, 0]
+    >>> patterns.data = truth.patterns
+    >>> maps = signal.T.inav[:4, 0].__class__(truth.maps)
+    >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
+    """
 
     @property
     def _as_groups(self) -> "Groups":
@@ -50,6 +61,10 @@ class GroupFigures:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = groups.plot(scaling="linear")
         """
         from hs_nmfcluster.plotting import plot_groups
 
@@ -67,6 +82,10 @@ class GroupFigures:
         ------
         ValueError
             If there are no maps.
+
+        Examples
+        --------
+        >>> figure = groups.plot_map()
         """
         from hs_nmfcluster.plotting import plot_group_map
 
@@ -86,6 +105,10 @@ class GroupFigures:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = groups.plot_components()
         """
         from hs_nmfcluster.plotting import plot_components
 
@@ -126,6 +149,10 @@ class GroupFigures:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = groups.plot_dendrogram(kind="sequence")
         """
         from hs_nmfcluster.plotting import plot_dendrogram
 
@@ -143,7 +170,18 @@ class GroupFigures:
         )
 
     def images(self) -> dict[str, Any]:
-        """Return what figures of the groups show, as arrays, with their pixel sizes."""
+        """Return what figures of the groups show, as arrays, with their pixel sizes.
+
+        Returns
+        -------
+        dict
+            Arguments of `plot_groups`.
+
+        Examples
+        --------
+        >>> sorted(groups.images())
+        ['aligned_maps', 'map_pixel', 'maps', 'pattern_pixel', 'patterns']
+        """
         groups = self._as_groups
         maps = groups.tree.maps
         images = {

@@ -172,6 +172,15 @@ class Residual:
         Likewise of every position (Signal1D for a one-dimensional scan).
     mse : float
         Mean square residual, as `Factorization.mse`.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> s, truth = linear_mixture((16, 16), (32, 32), pixel_size=0.6, n_particles=2)
+    >>> nmf = s.decompose_als_nmf(3, restarts=1, print_info=False, show_progressbar=False)
+    >>> residual = nmf.residual(s, show_progressbar=False)
+    >>> bool(residual.share_left < 0.01)
+    True
     """
 
     mean: "BaseSignal"
@@ -200,6 +209,10 @@ class Residual:
         Returns
         -------
         matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = residual.plot()
         """
         from hs_nmfcluster.plotting import plot_residual
 

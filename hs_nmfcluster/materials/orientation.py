@@ -88,6 +88,15 @@ class OrientationMap:
         ----------
         group
             Number of the group.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> angles.describe(0)
+        'no spots, no angle'
         """
         order = self.symmetry[group]
         if not order:

@@ -140,6 +140,15 @@ class ParticleSizes:
         ----------
         number
             Number of the group.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> sizes.describe(0)
+        'no particles'
         """
         group = self[number]
         if not group.particles:

@@ -177,6 +177,15 @@ class LatticeSpacings:
         ----------
         group
             Number of the group.
+
+        Returns
+        -------
+        tuple of str
+
+        Examples
+        --------
+        >>> len(spacings.describe(2))
+        2
         """
         from hs_nmfcluster.plotting.style import format_units
 
