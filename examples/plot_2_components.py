@@ -32,13 +32,13 @@ nmf.plot()
 # components, and lower for those that follow noise. Stable does not mean
 # crystalline: that is seen in the pattern.
 fig, ax = plt.subplots(figsize=(6, 2.5), layout="constrained")
-ax.bar(range(nmf.n_components), nmf.stability, color="0.6")
 ax.set(
     xlabel="Component",
     ylabel="Stability",
     ylim=(0, 1.05),
     title="Found again by other restarts",
 )
+bars = ax.bar(range(nmf.n_components), nmf.stability, color="0.6")
 
 # %%
 # Has it converged?
