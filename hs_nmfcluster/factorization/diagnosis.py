@@ -42,6 +42,15 @@ class Diagnosis:
         Radius of a spot in the unit of the detector's axes; None where it is not known.
     limit
         Smallest resolvable distance in the unit of the scan axes, None if none was given.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> s, truth = linear_mixture((16, 16), (32, 32), pixel_size=0.6, n_particles=2)
+    >>> nmf = s.decompose_als_nmf(3, restarts=1, print_info=False, show_progressbar=False)
+    >>> diagnosis = nmf.diagnose(limit=3.0)
+    >>> diagnosis.missing.shape
+    (3,)
     """
 
     missing: NDArray[np.float64]
@@ -70,10 +79,19 @@ class Diagnosis:
     def to_dataframe(self) -> "DataFrame":
         """One row a component.
 
+        Returns
+        -------
+        pandas.DataFrame
+
         Raises
         ------
         ImportError
             If pandas is not installed.
+
+        Examples
+        --------
+        >>> list(diagnosis.to_dataframe())
+        ['missing', 'depth', 'unresolved']
         """
         from hs_nmfcluster.materials.tables import data_frame
 
@@ -92,6 +110,10 @@ class Diagnosis:
         ------
         ValueError
             For a scan that is not along two axes.
+
+        Examples
+        --------
+        >>> figure = diagnosis.plot()
         """
         from hs_nmfcluster.plotting import plot_diagnosis
 

@@ -72,6 +72,14 @@ def draw_spectrum(
         Step of the scan.
     limit
         Smallest resolvable distance, in the unit of `pixel`.
+
+    Examples
+    --------
+    >>> import matplotlib.pyplot as plt, numpy as np
+    >>> figure, ax = plt.subplots()
+    >>> draw_spectrum(ax, np.random.default_rng(0).random((24, 32)), limit=4.0)
+    >>> [circle.get_label() for circle in ax.patches]
+    ['resolution']
     """
     spectrum = np.log10(np.maximum(map_spectrum(image), 10.0**-_DECADES))
     n_y, n_x = spectrum.shape
@@ -123,6 +131,12 @@ def plot_diagnosis(
     ------
     ValueError
         If shapes or lengths do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> figure = plot_diagnosis(rng.random((3, 16, 16)), rng.random((3, 24, 32)), limit=4.0)
     """
     images, scans = np.asarray(patterns, dtype=float), np.asarray(maps, dtype=float)
     if images.ndim != 3 or scans.ndim != 3 or len(images) != len(scans) or not len(images):
