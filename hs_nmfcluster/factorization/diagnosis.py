@@ -28,7 +28,7 @@ _SHOWN = 8
 
 @dataclass(eq=False, repr=False)
 class Diagnosis:
-    """Result of :meth:`Factorization.diagnose`, one number a component, ``(k,)`` each.
+    """Result of :meth:`~hs_nmfcluster.Factorization.diagnose`, one number a component, ``(k,)`` each.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ class Diagnosis:
 def diagnose(
     factorization: "Factorization", limit: float | None, spot_radius: float | None
 ) -> Diagnosis:
-    """Do what :meth:`Factorization.diagnose` documents."""
+    """Do what :meth:`~hs_nmfcluster.Factorization.diagnose` documents."""
     if spot_radius is None:
         spot_radius = factorization.settings.get("spot_radius") or None
     else:
