@@ -17,7 +17,7 @@ class Drops:
     ----------
     share
         Intensity missing in the holes, as a share of the pattern's. Noise makes small holes too:
-        a sixth of its standard deviation in every pixel.
+        a sixth (radius of two pixels) to a third (four) of its standard deviation in every pixel.
     depth
         Depth of the deepest hole that is as large as a spot, as a share of what its rim promises:
         1 where nothing is left. NaN for a pattern that is zero.

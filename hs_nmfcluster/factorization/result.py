@@ -294,12 +294,8 @@ class Factorization:
 
         Examples
         --------
-        >>> from hs_nmfcluster.simulation import linear_mixture
-        >>> s, _ = linear_mixture((16, 16), (32, 32), scan_step=0.7, pixel_size=0.6,
-        ...                       n_particles=1)
-        >>> nmf = s.decompose_als_nmf(2, restarts=1, print_info=False, show_progressbar=False)
-        >>> nmf.diagnose(limit=2.0).unresolved.shape
-        (2,)
+        >>> nmf.diagnose(limit=5.0).unresolved.shape
+        (3,)
         """
         from hs_nmfcluster.factorization.diagnosis import diagnose
 
