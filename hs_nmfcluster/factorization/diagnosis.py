@@ -28,7 +28,7 @@ _SHOWN = 8
 
 @dataclass(eq=False, repr=False)
 class Diagnosis:
-    """Result of :meth:`~hs_nmfcluster.Factorization.diagnose`, one number a component, ``(k,)`` each.
+    """Result of :meth:`~hs_nmfcluster.Factorization.diagnose`: ``(k,)``, one number a component.
 
     Parameters
     ----------
