@@ -147,7 +147,7 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
     kinds: dict[str, tuple[Callable[[], Any], float]] = {
         "bare sum": (lambda: dask.compute(_chunkwise_sum(signal.data)), 0.0),
         "compression": (
-            lambda: Job().visit(matrix, compression._apply, compression._add, vectors),
+            lambda: compression._applied(matrix, vectors, Job()),
             4.0 * 2 * k,
         ),
         "true MSE of all starts": (

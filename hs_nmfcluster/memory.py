@@ -10,7 +10,7 @@ from dask.utils import format_bytes, parse_bytes
 
 from hs_nmfcluster.factorization.chunks import CHUNK_BYTES
 from hs_nmfcluster.factorization.compression import most_columns, most_positions
-from hs_nmfcluster.factorization.matrix import PIECE_BYTES, ScanMatrix
+from hs_nmfcluster.factorization.matrix import ScanMatrix, rows_a_piece
 from hs_nmfcluster.factorization.search import FINALISTS
 from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
 
@@ -105,7 +105,8 @@ def factorization_needs(
     p, n, k = matrix.n_pixels, matrix.n_positions, max(ranks)
     block = max(len(b.positions) * p * matrix.dtype.itemsize + b.n_bytes for b in matrix.blocks)
     own = block if matrix.is_lazy else 0
-    chunks = workers * (own + _PIECES * min(PIECE_BYTES, n * p * _FLOAT))
+    rows = min(rows_a_piece(p), n)
+    chunks = workers * (own + _PIECES * rows * p * _FLOAT)
     all_runs = restarts * sum(ranks)
     stepping = min(restarts, FINALISTS) * sum(ranks) if compressed else all_runs
     numbers = (_STEPS + workers) * stepping * p
@@ -118,7 +119,6 @@ def factorization_needs(
     subspace = (2 * columns + (2 + workers) * 2 * k) * p
     numbers = max(numbers + 2 * all_runs * p, subspace)
     m = most_positions(n)
-    rows = min(n, PIECE_BYTES // (_FLOAT * p) + 1)
     exploring = 2 * m * min(5 * k, columns) + workers * 5 * k * (m + p)
     exploring = max(exploring, workers * 3 * all_runs * rows)
     return Needs(chunks, numbers * _FLOAT, exploring * _FLOAT, maps)

@@ -162,7 +162,7 @@ def _first_block(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> _Krylov:
     start = uniform(seed, _STREAM, np.arange(matrix.n_pixels), width) - 0.5
     job.expect(_MAX_BLOCKS + 2)
     job.say("compressing")
-    square, image = job.visit(matrix, _apply, _add, np.linalg.qr(start)[0])
+    square, image = _applied(matrix, np.linalg.qr(start)[0], job)
     nothing = np.empty((matrix.n_pixels, 0))
     return _Krylov(square, image, nothing, np.empty((0, 0)), np.full(rank, np.inf))
 
@@ -173,7 +173,7 @@ def _grow(matrix: ScanMatrix, krylov: _Krylov, limit: int, job: Job) -> _Krylov:
     fresh = _orthonormal(krylov.image, old)[:, : limit - old.shape[1]]
     if not fresh.size:
         return replace(krylov, done=True)
-    square, image = job.visit(matrix, _apply, _add, fresh)
+    square, image = _applied(matrix, fresh, job)
     _check_same(square, krylov.square)
     basis = np.hstack([old, fresh])
     columns = basis.T @ image
@@ -189,6 +189,14 @@ def _grow(matrix: ScanMatrix, krylov: _Krylov, limit: int, job: Job) -> _Krylov:
     enough = settled and width >= min(_MOST_KEPT * len(curve), limit)
     done = width >= limit or enough or blocks >= _MAX_BLOCKS
     return _Krylov(krylov.square, image, basis, gram, curve, blocks, done)
+
+
+def _applied(
+    matrix: ScanMatrix, vectors: NDArray[np.float64], job: Job
+) -> tuple[float, NDArray[np.float64]]:
+    """‖X‖² and XᵀX applied to the columns of vectors, in one pass."""
+    square, image = job.visit(matrix, _apply, _add, np.ascontiguousarray(vectors.T))
+    return square, image.T
 
 
 def _check_same(square: float, before: float) -> None:
@@ -229,11 +237,12 @@ def _number_kept(squared_values: NDArray[np.float64], residual: float, rank: int
 def _apply(
     rows: NDArray, positions: NDArray[np.int64], vectors: NDArray[np.float64]
 ) -> tuple[float, NDArray[np.float64]]:
-    """‖X‖² and XᵀX applied to some vectors, for some rows of X."""
+    """‖X‖² and XᵀX applied to some vectors ``(width, n_pixels)``, for some rows of X."""
     square, image = 0.0, np.zeros(vectors.shape)
     for x, _ in pieces(rows, positions):
-        square += float(np.einsum("ij,ij->", x, x))
-        image += x.T @ (x @ vectors)
+        square += float(np.vdot(x, x))
+        # In this order BLAS takes two thirds of the time that Xᵀ (X V) takes.
+        image += (x @ vectors.T).T @ x
     return square, image
 
 

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.chunks import CHUNK_BYTES, whole_patterns
 
-# Rows are handled in float64 in pieces of this size: large enough for BLAS to run at its peak,
-# small enough that the copy costs little beside the data.
-PIECE_BYTES = 16 * 2**20
+# Rows are handled in float64 in pieces of this size, which lie in the processor's cache, but of
+# so many rows at least, as the sums that they are added to may be larger than they.
+PIECE_BYTES, _LEAST_ROWS = 8 * 2**20, 64
 
 
 @dataclass(frozen=True)
@@ -194,6 +194,11 @@ class ScanMatrix:
             yield tuple(segment)
 
 
+def rows_a_piece(n_pixels: int) -> int:
+    """Rows that are worked on at a time."""
+    return max(_LEAST_ROWS, PIECE_BYTES // (8 * max(n_pixels, 1)))
+
+
 def split_rows(
     rows: NDArray, positions: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray, NDArray[np.int64]]]:
@@ -206,7 +211,7 @@ def split_rows(
     positions
         ``(n,)``.
     """
-    step = max(1, PIECE_BYTES // (8 * max(rows.shape[1], 1)))
+    step = rows_a_piece(rows.shape[1])
     for start in range(0, len(rows), step):
         yield rows[start : start + step], positions[start : start + step]
 

@@ -58,6 +58,7 @@ class TestVisit:
 class TestPieces:
     def test_small_pieces_cover_all_rows(self, monkeypatch):
         monkeypatch.setattr("hs_nmfcluster.factorization.matrix.PIECE_BYTES", 8 * 6 * 4)
+        monkeypatch.setattr("hs_nmfcluster.factorization.matrix._LEAST_ROWS", 1)
         rows = np.arange(66, dtype="u1").reshape(11, 6)
         found = list(pieces(rows, np.arange(11)))
         assert [len(x) for x, _ in found] == [4, 4, 3]
