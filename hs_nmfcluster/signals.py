@@ -19,7 +19,7 @@ from hs_nmfcluster.factorization import learning_results
 from hs_nmfcluster.factorization.chunks import map_patterns
 from hs_nmfcluster.factorization.constraints import check_constraints
 from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix
+from hs_nmfcluster.factorization.matrix import ScanMatrix, split_rows
 from hs_nmfcluster.factorization.survey import survey_matrix
 from hs_nmfcluster.preparation import Selection
 from hs_nmfcluster.progress import pass_progress
@@ -661,5 +661,6 @@ class LazyNMFDiffraction2D(LazySignal2D, NMFDiffraction2D):
     """
 
 
-def _sum_rows(rows: np.ndarray, _: np.ndarray) -> np.ndarray:
-    return rows.sum(axis=1, dtype=np.float64)
+def _sum_rows(rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    parts = [x.sum(axis=1, dtype=np.float64) for x, _ in split_rows(rows, positions)]
+    return np.concatenate(parts)

@@ -208,11 +208,10 @@ def _iteration_sums(
 def _evaluation_sums(
     rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
 ) -> list[tuple[float, NDArray[np.float64]]]:
-    def of_piece(x: NDArray) -> list[tuple[float, NDArray[np.float64]]]:
-        maps, overlaps = solve_maps(x, stack, solver)
-        return [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
-
-    return reduce(_add_evaluations, (of_piece(x) for x, _ in pieces(rows, positions)))
+    # The products of all pieces are small: solving for their maps at once takes fewer calls.
+    products = [stack.patterns @ x.T for x, _ in pieces(rows, positions)]
+    maps, overlaps = _solve(np.concatenate(products, axis=1), stack, solver)
+    return [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
 
 
 def _add_evaluations(
@@ -231,9 +230,16 @@ def solve_maps(
     list of numpy.ndarray, list of float
         Cᵀ ``(k, n)`` and ⟨X Sᵀ, C⟩ of every run.
     """
-    products = np.split(stack.patterns @ x.T, stack.edges)
-    maps = [solver.solve(p, gram) for p, gram in zip(products, stack.grams, strict=True)]
-    overlaps = [float(np.einsum("kn,kn->", p, c)) for p, c in zip(products, maps, strict=True)]
+    return _solve(stack.patterns @ x.T, stack, solver)
+
+
+def _solve(
+    products: NDArray[Any], stack: Stack, solver: Solver
+) -> tuple[list[NDArray[Any]], list[float]]:
+    """Do so from the products S Xᵀ of all runs, ``(K, n)``."""
+    of_runs = np.split(products, stack.edges)
+    maps = [solver.solve(p, gram) for p, gram in zip(of_runs, stack.grams, strict=True)]
+    overlaps = [float(np.vdot(p, c)) for p, c in zip(of_runs, maps, strict=True)]
     return maps, overlaps
 
 

@@ -65,7 +65,7 @@ class Job:
     --------
     >>> job = Job()
     >>> scan = ScanMatrix.from_array(np.ones((3, 2, 4, 4)))
-    >>> float(job.visit(scan, lambda rows, positions: rows.sum(), lambda a, b: a + b))
+    >>> float(job.visit(scan, lambda rows, positions: rows[:].sum(), lambda a, b: a + b))
     96.0
     >>> job.passes
     1

@@ -19,6 +19,8 @@ from hs_nmfcluster.factorization.chunks import CHUNK_BYTES, whole_patterns
 # Rows are handled in float64 in pieces of this size, which lie in the processor's cache, but of
 # so many rows at least, as the sums that they are added to may be larger than they.
 PIECE_BYTES, _LEAST_ROWS = 8 * 2**20, 64
+# Blocks that data in memory are divided into, for the threads to share.
+_BLOCKS = 16
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,18 @@ class Selection:
     keep: NDArray[np.bool_]
     pixels: NDArray[np.int64] | None
 
-    def take(self) -> NDArray:
-        """Return the rows."""
-        return select(self.patterns[:, None], self.keep, self.pixels)
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the rows."""
+        n_pixels = self.patterns.shape[1] if self.pixels is None else len(self.pixels)
+        return int(np.count_nonzero(self.keep)), n_pixels
+
+    def __getitem__(self, part: slice) -> NDArray:
+        kept = np.flatnonzero(self.keep)[part]
+        if len(kept) == 0:
+            return select(self.patterns[:0, None], self.keep[:0], self.pixels)
+        span = slice(kept[0], kept[-1] + 1)
+        return select(self.patterns[span, None], self.keep[span], self.pixels)
 
 
 @dataclass(frozen=True)
@@ -200,24 +211,25 @@ def rows_a_piece(n_pixels: int) -> int:
 
 
 def split_rows(
-    rows: NDArray, positions: NDArray[np.int64]
+    rows: NDArray | Selection, positions: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray, NDArray[np.int64]]]:
     """Hand out some rows and their positions at a time, so that work on them needs little memory.
 
     Parameters
     ----------
     rows
-        ``(n, n_pixels)`` of any real dtype.
+        ``(n, n_pixels)`` of any real dtype. Every task gets at its rows by this function or by
+        :func:`pieces`.
     positions
         ``(n,)``.
     """
     step = rows_a_piece(rows.shape[1])
-    for start in range(0, len(rows), step):
+    for start in range(0, rows.shape[0], step):
         yield rows[start : start + step], positions[start : start + step]
 
 
 def pieces(
-    rows: NDArray, positions: NDArray[np.int64]
+    rows: NDArray | Selection, positions: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
     """Do as :func:`split_rows`, with the rows in float64.
 
@@ -243,9 +255,11 @@ def _split_numpy(
     data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None
 ) -> Iterator[Block]:
     patterns = data.reshape(-1, data.shape[-2] * data.shape[-1])
-    for part, positions in split_rows(patterns, np.arange(len(patterns))):
-        kept = keep[positions]
-        yield Block(Selection(part, kept, pixels), positions[kept], part.nbytes)
+    step = max(-(-len(patterns) // _BLOCKS), rows_a_piece(patterns.shape[1]))
+    for start in range(0, len(patterns), step):
+        part, kept = patterns[start : start + step], keep[start : start + step]
+        positions = start + np.flatnonzero(kept)
+        yield Block(Selection(part, kept, pixels), positions, part.nbytes)
 
 
 def _split_dask(

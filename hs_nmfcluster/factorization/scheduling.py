@@ -4,7 +4,6 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -13,10 +12,9 @@ import numpy as np
 from dask.base import get_scheduler
 from dask.delayed import Delayed
 from dask.system import CPU_COUNT
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from hs_nmfcluster.factorization.matrix import Block, Selection
+from hs_nmfcluster.factorization.matrix import Block
 
 # Results larger than this stay where they were computed, if that is a cluster.
 _LARGEST_GATHERED = 2**30
@@ -66,7 +64,7 @@ class Pass:
         shared: Sequence[Any],
         lazy: bool,
     ) -> None:
-        self._task, self._merge, self._shared, self._lazy = _Taking(task), merge, shared, lazy
+        self._task, self._merge, self._shared, self._lazy = task, merge, shared, lazy
         self._client: Any = active_client() if lazy else None
         self._promises: list[Any] | None = None
 
@@ -108,16 +106,6 @@ class Pass:
             pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
             parts = [merge(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
         return parts[0]
-
-
-@dataclass(frozen=True)
-class _Taking:
-    """A task that first takes rows out of patterns in memory."""
-
-    task: Callable[..., Any]
-
-    def __call__(self, rows: Any, positions: NDArray[np.int64], *shared: Any) -> Any:
-        return self.task(rows.take() if isinstance(rows, Selection) else rows, positions, *shared)
 
 
 def hold(rows: Sequence[Any]) -> list[Any]:

@@ -12,7 +12,7 @@ DATA = counts((12, 6, 7, 9))
 
 
 def add_up(rows, _):
-    return rows.sum(axis=0, dtype=float)
+    return rows[:].sum(axis=0, dtype=float)
 
 
 def failing(data, chunk, error):
