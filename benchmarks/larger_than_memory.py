@@ -11,7 +11,7 @@ large as asked for), unless the folder holds it already, and, each in a process 
   ``decompose_als_nmf``; time scaled to the whole.
 
     python benchmarks/larger_than_memory.py FOLDER [--gigabytes 32] [--components 20]
-        [--restarts 10] [--memory "1.5 GB"] [--hyperspy-share 64] [--seed 0]
+        [--restarts 10] [--memory "1.5 GB"] [--hyperspy-share 256] [--seed 0]
 """
 
 import argparse
@@ -56,12 +56,14 @@ def _write(path: Path, across: int, down: int) -> None:
 
 
 def load(path: Path, share: int = 1) -> Any:
-    """Lazy signal of a store, or of the first lines of it."""
+    """Lazy signal of a store, or of a corner of it."""
     import hyperspy.api as hs
 
     signal = hs.load(path, lazy=True, signal_type="nmf_diffraction")
-    lines = max(_CHUNK, signal.data.shape[0] // share // _CHUNK * _CHUNK)
-    return signal.inav[:, :lines] if share > 1 else signal
+    rows, columns = (
+        max(_CHUNK, int(n / np.sqrt(share)) // _CHUNK * _CHUNK) for n in signal.data.shape[:2]
+    )
+    return signal.inav[:columns, :rows] if share > 1 else signal
 
 
 def decompose(path: Path, share: int, k: int, restarts: int, memory: str, seed: int) -> str:
@@ -217,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--components", type=int, default=20)
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--memory", default="1.5 GB")
-    parser.add_argument("--hyperspy-share", type=int, default=64)
+    parser.add_argument("--hyperspy-share", type=int, default=256)
     parser.add_argument("--passes-share", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)

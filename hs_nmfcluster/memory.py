@@ -10,6 +10,7 @@ from dask.utils import format_bytes, parse_bytes
 
 from hs_nmfcluster.factorization.chunks import CHUNK_BYTES
 from hs_nmfcluster.factorization.compression import most_columns, most_positions
+from hs_nmfcluster.factorization.iteration import SOLVED_TOGETHER
 from hs_nmfcluster.factorization.matrix import ScanMatrix, rows_a_piece
 from hs_nmfcluster.factorization.search import FINALISTS
 from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
@@ -19,7 +20,7 @@ _SHARE = 0.5
 # Chunks are made so small that all that are being worked on take a fraction of the budget.
 _CHUNKS_SHARE, _LEAST_CHUNK = 12, 2**20
 # Copies that are alive at a time: of a piece of rows, of patterns in a step, of maps.
-_PIECES, _STEPS, _MAPS = 3, 4, 4
+_PIECES, _STEPS, _MAPS = SOLVED_TOGETHER + 2, 4, 4
 _FLOAT = 8
 
 _CGROUPS = (

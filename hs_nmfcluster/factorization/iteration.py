@@ -15,6 +15,9 @@ from hs_nmfcluster.factorization.start import uniform
 from hs_nmfcluster.factorization.updates import Solver, normalise
 from hs_nmfcluster.factorization.whole_maps import batches, project, whole_maps
 
+# Pieces of rows whose maps are solved for together: a sweep makes a call for each component,
+# which takes as long for few rows as for many.
+SOLVED_TOGETHER = 4
 # A guess for the progress bar, until there is something to go by.
 _USUAL_ITERATIONS = 10
 # Change of the MSE relative to the mean square that no data are exact enough to show.
@@ -201,8 +204,8 @@ def _start_sums(
 def _iteration_sums(
     rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
 ) -> list[RunSums]:
-    parts = (_sums_of(x, *solve_maps(x, stack, solver)) for x, _ in pieces(rows, positions))
-    return reduce(_add_all, parts)
+    found = pieces(rows, positions, larger=SOLVED_TOGETHER)
+    return reduce(_add_all, (_sums_of(x, *solve_maps(x, stack, solver)) for x, _ in found))
 
 
 def _evaluation_sums(

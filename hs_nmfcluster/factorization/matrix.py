@@ -211,7 +211,7 @@ def rows_a_piece(n_pixels: int) -> int:
 
 
 def split_rows(
-    rows: NDArray | Selection, positions: NDArray[np.int64]
+    rows: NDArray | Selection, positions: NDArray[np.int64], larger: int = 1
 ) -> Iterator[tuple[NDArray, NDArray[np.int64]]]:
     """Hand out some rows and their positions at a time, so that work on them needs little memory.
 
@@ -222,14 +222,16 @@ def split_rows(
         :func:`pieces`.
     positions
         ``(n,)``.
+    larger
+        Hand out so many times as many rows.
     """
-    step = rows_a_piece(rows.shape[1])
+    step = larger * rows_a_piece(rows.shape[1])
     for start in range(0, rows.shape[0], step):
         yield rows[start : start + step], positions[start : start + step]
 
 
 def pieces(
-    rows: NDArray | Selection, positions: NDArray[np.int64]
+    rows: NDArray | Selection, positions: NDArray[np.int64], larger: int = 1
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
     """Do as :func:`split_rows`, with the rows in float64.
 
@@ -237,7 +239,7 @@ def pieces(
     1e5, where it leaves errors of per cents, and no rule would give the same result for every
     chunking, as rounding differs with the shape of a product.
     """
-    for part, where in split_rows(rows, positions):
+    for part, where in split_rows(rows, positions, larger):
         yield part.astype(np.float64), where
 
 
