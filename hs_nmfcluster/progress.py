@@ -52,7 +52,7 @@ class PassBar:
         passes = f"pass {self._bar.n:.1f} of about {self._bar.total:.0f}"
         rate = f"{self._bytes / self._seconds / 1e9:.2f} GB/s" if self._seconds else ""
         parts = [part for part in (passes, rate, self._message) if part]
-        self._bar.set_postfix_str(", ".join(parts))
+        self._bar.set_postfix_str(", ".join(parts), refresh=False)
 
 
 @contextmanager

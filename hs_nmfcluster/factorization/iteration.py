@@ -20,6 +20,8 @@ from hs_nmfcluster.factorization.whole_maps import batches, project, whole_maps
 SOLVED_TOGETHER = 4
 # A guess for the progress bar, until there is something to go by.
 _USUAL_ITERATIONS = 10
+# Share of the change before to which a change has to have shrunk for a guess.
+_SHRINKING = 0.95
 # Change of the MSE relative to the mean square that no data are exact enough to show.
 _ROUNDING = 1e-11
 
@@ -123,7 +125,7 @@ def _iterations_left(runs: Sequence[Run], tolerance: float) -> int:
     guesses = []
     for run in runs:
         changes = np.abs(np.diff(run.history[-3:]))
-        if len(changes) < 2 or not 0 < changes[1] < changes[0]:
+        if len(changes) < 2 or not 0 < changes[1] < _SHRINKING * changes[0]:
             return _USUAL_ITERATIONS
         missing = np.log(max(changes[1] / (tolerance * run.history[-1] or 1.0), 1.0))
         guesses.append(CALM_ITERATIONS + int(missing / np.log(changes[0] / changes[1])))
