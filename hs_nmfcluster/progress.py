@@ -25,19 +25,18 @@ class PassBar:
     def expect(self, passes: int) -> None:
         """Set the end of the bar so many passes ahead."""
         self._bar.total = self._bar.n + passes
-        self._show()
 
     def advance(self, share: float, n_bytes: int, seconds: float) -> None:
         """Move on by a share of a pass."""
         self._bytes, self._seconds = self._bytes + n_bytes, self._seconds + seconds
         self._bar.total = max(self._bar.total, self._bar.n + share)
+        self._describe(self._bar.n + share)
         self._bar.update(share)
-        self._show()
 
     def say(self, message: str) -> None:
         """Show a message beside the bar."""
         self._message = message
-        self._show()
+        self._describe(self._bar.n)
 
     def write(self, line: str) -> None:
         """Print a line above the bar."""
@@ -46,12 +45,14 @@ class PassBar:
     def finish(self) -> None:
         """Fill the bar: fewer passes may have been needed than expected."""
         self._bar.total = self._bar.n
-        self._show()
+        self._describe(self._bar.n)
+        self._bar.refresh()
 
-    def _show(self) -> None:
-        passes = f"pass {self._bar.n:.1f} of about {self._bar.total:.0f}"
+    def _describe(self, n: float) -> None:
+        passes = f"pass {n:.1f} of about {self._bar.total:.0f}"
         rate = f"{self._bytes / self._seconds / 1e9:.2f} GB/s" if self._seconds else ""
         parts = [part for part in (passes, rate, self._message) if part]
+        # Shown at the next update: how often that is, tqdm decides.
         self._bar.set_postfix_str(", ".join(parts), refresh=False)
 
 
