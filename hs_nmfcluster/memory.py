@@ -20,7 +20,7 @@ _SHARE = 0.5
 # Chunks are made so small that all that are being worked on take a fraction of the budget.
 _CHUNKS_SHARE, _LEAST_CHUNK = 12, 2**20
 # Copies that are alive at a time: of a piece of rows, of patterns in a step, of maps.
-_PIECES, _STEPS, _MAPS = SOLVED_TOGETHER + 2, 4, 4
+_PIECES, _STEPS, _MAPS = SOLVED_TOGETHER + 2, 4, 5
 _FLOAT = 8
 
 _CGROUPS = (

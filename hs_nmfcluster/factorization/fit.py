@@ -177,7 +177,8 @@ def finish(
     stack = Stack.of([patterns])
     rows, sums = _rows(matrix, stack, solver, constraints, job)
     job.say("maps of the best restart")
-    maps, residual = rows[..., :-1], rows[..., -1]
+    # A copy, so that nothing holds on to all columns.
+    maps, residual = rows[..., :-1], rows[..., -1].copy()
     order = np.argsort(-sums[:-1], kind="stable")
     maps, patterns = maps[..., order], patterns[order]
     # A component that nothing in the scan uses has no pattern: its re-seeded start says nothing.

@@ -150,7 +150,8 @@ class Job:
         """
         pairs = self.visit(matrix, _KeepPositions(task), _join, *shared)
         ordered = np.empty((matrix.n_positions, *pairs[0][1].shape[1:]), pairs[0][1].dtype)
-        for positions, values in pairs:
+        while pairs:
+            positions, values = pairs.pop()
             ordered[np.searchsorted(matrix.positions, positions)] = values
         return ordered
 

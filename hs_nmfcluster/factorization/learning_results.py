@@ -41,7 +41,8 @@ def store(
     results.factors = patterns.reshape(k, -1).T.copy()
     results.loadings = maps.reshape(k, -1).T.copy()
     size = np.isfinite(results.loadings[:, 0]).sum() * np.isfinite(results.factors[:, 0]).sum()
-    results.explained_variance_ratio = np.nansum(results.loadings**2, axis=0) / (mean_square * size)
+    squares = np.array([np.nansum(one**2) for one in maps])
+    results.explained_variance_ratio = squares / (mean_square * size)
     results.number_significant_components = k
     results.decomposition_algorithm = ALGORITHM
     results.output_dimension = k
