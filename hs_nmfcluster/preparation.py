@@ -163,8 +163,9 @@ def prepare(
         matrix, reads = job.hold(matrix), 2
     _report_negative(look, mask.array)
     held = fits or not whole.is_lazy
-    for line in _described(position, how, mask, look.mean, matrix, held, needs, lazy):
-        tell(job, conduct, line)
+    if conduct.print_info:
+        for line in _described(position, how, mask, look.mean, matrix, held, needs, lazy):
+            tell(job, line)
     return Prepared(matrix, look, position, how, mask, held, reads, needs)
 
 

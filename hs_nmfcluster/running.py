@@ -120,10 +120,8 @@ def running(
         yield Job(bar, checkpoint, _source_of(signal), conduct.on_interrupt)
 
 
-def tell(job: Job, conduct: Conduct, line: str) -> None:
+def tell(job: Job, line: str) -> None:
     """Print a line, above the progress bar where there is one."""
-    if not conduct.print_info:
-        return
     if isinstance(job.progress, PassBar):
         job.progress.write(line)
     else:

@@ -1,6 +1,7 @@
 """X ≈ B Q: the leading singular vectors of a scan, in a few passes over it."""
 
 from dataclasses import dataclass, replace
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,7 +216,7 @@ def _scores(
     seed: int,
     job: Job,
 ) -> NDArray[np.float64]:
-    found = job.visit(matrix, _project, _join, basis, squared_values, matrix.n_positions, seed)
+    found = job.visit(matrix, _project, add, basis, squared_values, matrix.n_positions, seed)
     order = np.argsort(np.concatenate([positions for positions, _ in found]))
     return np.concatenate([scores for _, scores in found])[order]
 
@@ -285,10 +286,6 @@ def _chances(
     used = squared_values[squared_values > _DEPENDENT * squared_values[0]]
     leverage = (scores[:, : len(used)] ** 2 / used).sum(axis=1) / len(used)
     return np.minimum(_MOST_POSITIONS * (leverage + 1 / n_positions) / 2, 1.0)
-
-
-def _join(a: Scores, b: Scores) -> Scores:
-    return a + b
 
 
 def _orthonormal(block: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,17 +1,15 @@
 """The descent in the compressed problem under constraints."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from dask.system import CPU_COUNT
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from hs_nmfcluster.factorization.compression import Compression
 from hs_nmfcluster.factorization.constraints import Constraints
+from hs_nmfcluster.factorization.scheduling import side_by_side
 from hs_nmfcluster.factorization.updates import SOLVERS, normalise
 from hs_nmfcluster.factorization.whole_maps import solve_limited
 
@@ -62,9 +60,7 @@ def refine(
     def converge(start: NDArray[Any]) -> Matrix:
         return _converge(compression, resolved, start, constraints, tolerance, max_iterations)
 
-    # Chains of products too small for two cores: one BLAS thread each is faster.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(CPU_COUNT) as pool:
-        return list(pool.map(converge, starts))
+    return side_by_side(converge, starts)
 
 
 def _converge(

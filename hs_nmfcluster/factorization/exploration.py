@@ -1,21 +1,18 @@
 """Restarts inside the compressed problem: no data, so every start of every rank is affordable."""
 
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
-from dask.system import CPU_COUNT
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from hs_nmfcluster.factorization.compression import Compression
 from hs_nmfcluster.factorization.descent import descend
 from hs_nmfcluster.factorization.sampling import sample
+from hs_nmfcluster.factorization.scheduling import side_by_side
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
 Matrix = NDArray[np.float64]
-Item = TypeVar("Item")
 
 # How far all starts descend before the best of them go on to the tolerance asked for: far enough
 # to tell them apart, at a fraction of the work.
@@ -77,7 +74,7 @@ def explore(
     ]
     # The longest first: the last one to end should be a short one.
     jobs = list(zip(ranks, places, strict=True))[::-1]
-    return _side_by_side(lambda job: search(*job), jobs)[::-1]
+    return side_by_side(lambda job: search(*job), jobs)[::-1]
 
 
 def refine(
@@ -98,13 +95,7 @@ def refine(
     def go_on(start: NDArray[Any]) -> Matrix:
         return descend(compression, start[None], tolerance=tolerance).patterns[0]
 
-    return _side_by_side(go_on, patterns)
-
-
-def _side_by_side(function: Callable[[Item], Matrix], items: Iterable[Item]) -> list[Matrix]:
-    # Chains of products too small for two cores: one BLAS thread each is faster.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(CPU_COUNT) as pool:
-        return list(pool.map(function, items))
+    return side_by_side(go_on, patterns)
 
 
 def _on_all_pixels(compression: Compression, part: Compression, patterns: Matrix) -> Matrix:

@@ -4,6 +4,7 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import add
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -148,7 +149,7 @@ class Job:
         numpy.ndarray
             ``(n_positions, …)`` in the order of the matrix' positions.
         """
-        pairs = self.visit(matrix, _KeepPositions(task), _join, *shared)
+        pairs = self.visit(matrix, _KeepPositions(task), add, *shared)
         ordered = np.empty((matrix.n_positions, *pairs[0][1].shape[1:]), pairs[0][1].dtype)
         while pairs:
             positions, values = pairs.pop()
@@ -336,10 +337,6 @@ class _KeepPositions:
         self, rows: NDArray, positions: NDArray[np.int64], *shared: Any
     ) -> list[tuple[NDArray[np.int64], NDArray]]:
         return [(positions, self.task(rows, positions, *shared))]
-
-
-def _join(a: list[Any], b: list[Any]) -> list[Any]:
-    return a + b
 
 
 def _signature(matrix: ScanMatrix) -> int:

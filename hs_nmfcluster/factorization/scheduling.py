@@ -2,10 +2,11 @@
 
 import multiprocessing
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import dask
 import numpy as np
@@ -15,6 +16,9 @@ from dask.system import CPU_COUNT
 from threadpoolctl import ThreadpoolController
 
 from hs_nmfcluster.factorization.matrix import Block
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 # Results larger than this stay where they were computed, if that is a cluster.
 _LARGEST_GATHERED = 2**30
@@ -112,6 +116,12 @@ def hold(rows: Sequence[Any]) -> list[Any]:
     """Compute rows and keep them: as arrays here, or as promises on the workers of a cluster."""
     with one_blas_thread_each():
         return list((dask.persist if active_client() is not None else dask.compute)(*rows))
+
+
+def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
+    """Apply a function to items by threads: chains of products too small for BLAS on two cores."""
+    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(CPU_COUNT) as pool:
+        return list(pool.map(function, items))
 
 
 def wait_for(result: Any) -> None:
