@@ -181,9 +181,11 @@ def study_ranks(
     )
 
 
-def _on_detector(patterns: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _on_detector(
+    patterns: NDArray[np.floating[Any]], kept: NDArray[np.bool_]
+) -> NDArray[np.floating[Any]]:
     """Patterns of the kept pixels, ``(k, n_pixels)``, on the detector, NaN elsewhere."""
-    stack = np.full((len(patterns), *kept.shape), np.nan)
+    stack = np.full((len(patterns), *kept.shape), np.nan, patterns.dtype)
     stack[:, kept] = patterns
     return stack
 

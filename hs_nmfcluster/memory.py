@@ -118,7 +118,8 @@ def factorization_needs(
         return Needs(chunks, numbers * _FLOAT, 0, maps)
     columns = most_columns(k, min(n, p))
     subspace = (2 * columns + (2 + workers) * 2 * k) * p
-    numbers = max(numbers + 2 * all_runs * p, subspace)
+    # Of all runs in float32 while they are tried, in float64 in the result.
+    numbers = max(numbers + 3 * all_runs * p // 2, subspace)
     m = most_positions(n)
     exploring = 2 * m * min(5 * k, columns) + workers * 5 * k * (m + p)
     exploring = max(exploring, workers * 3 * all_runs * rows)

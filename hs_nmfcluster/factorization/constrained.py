@@ -58,7 +58,8 @@ def refine(
     resolved = scores if constraints.maps is None else constraints.maps.fit(scores)
 
     def converge(start: NDArray[Any]) -> Matrix:
-        return _converge(compression, resolved, start, constraints, tolerance, max_iterations)
+        exact = start.astype(np.float64, copy=False)
+        return _converge(compression, resolved, exact, constraints, tolerance, max_iterations)
 
     return side_by_side(converge, starts)
 

@@ -28,7 +28,7 @@ _LEAST_ROTATED = 6
 
 def explore(
     compression: Compression, ranks: Sequence[int], *, restarts: int, tolerance: float, seed: int
-) -> list[Matrix]:
+) -> list[NDArray[np.float32]]:
     """Search from many starts at every rank, on a sample of the compressed problem.
 
     Parameters
@@ -48,7 +48,8 @@ def explore(
     Returns
     -------
     list of numpy.ndarray
-        For each rank the patterns of all starts, ``(restarts, k, n_pixels)``, rows of unit norm.
+        For each rank the patterns of all starts, ``(restarts, k, n_pixels)``, rows of unit norm,
+        in float32: nothing more exact is known of what a sample has shaped.
         Their error on X is not known here: that on the sample is another quantity and is not
         handed out.
     """
@@ -56,10 +57,10 @@ def explore(
     rough = max(tolerance, _EXPLORING_TOLERANCE)
 
     # All in one array, so that the pass over the data that follows needs no copy of them.
-    whole = np.empty((restarts * sum(ranks), compression.basis.shape[1]))
+    whole = np.empty((restarts * sum(ranks), compression.basis.shape[1]), np.float32)
     ends = restarts * np.cumsum(ranks)
 
-    def search(rank: int, everywhere: Matrix) -> Matrix:
+    def search(rank: int, everywhere: NDArray[np.float32]) -> NDArray[np.float32]:
         starts = [turned_start(part, rank, seed, stream) for stream in range(1, restarts)]
         found = descend(part, np.array([svd_start(part, rank), *starts]), tolerance=rough)
         best = np.argsort(found.errors, kind="stable")[:_GOING_ON]
@@ -93,7 +94,8 @@ def refine(
     """
 
     def go_on(start: NDArray[Any]) -> Matrix:
-        return descend(compression, start[None], tolerance=tolerance).patterns[0]
+        exact = start.astype(np.float64, copy=False)
+        return descend(compression, exact[None], tolerance=tolerance).patterns[0]
 
     return side_by_side(go_on, patterns)
 

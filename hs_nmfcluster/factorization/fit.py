@@ -188,7 +188,7 @@ def finish(
         maps=maps,
         residual=residual,
         mse=float(sums[-1] / matrix.size),
-        restart_patterns=np.stack([run.best_patterns for run in runs]),
+        restart_patterns=np.stack([run.best_patterns for run in runs], dtype=np.float64),
         restart_mse=restart_mse,
         history=[run.history for run in runs],
         converged=np.array([run.converged for run in runs]),
@@ -237,6 +237,6 @@ def _maps_and_residual(
     parts = []
     for x, _ in pieces(rows, positions):
         (maps,), _ = solve_maps(x, stack, solver)
-        residual = ((x - maps.T @ stack.patterns) ** 2).sum(axis=1)
-        parts.append(np.column_stack([maps.T, residual]))
+        x -= maps.T @ stack.patterns
+        parts.append(np.column_stack([maps.T, np.einsum("ij,ij->i", x, x)]))
     return np.concatenate(parts)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from itertools import groupby
+from operator import iadd
 from typing import Any
 
 import numpy as np
@@ -207,14 +209,14 @@ def _iteration_sums(
     rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
 ) -> list[RunSums]:
     found = pieces(rows, positions, larger=SOLVED_TOGETHER)
-    return reduce(_add_all, (_sums_of(x, *solve_maps(x, stack, solver)) for x, _ in found))
+    return reduce(_add_to, (_sums_of(x, *solve_maps(x, stack, solver)) for x, _ in found))
 
 
 def _evaluation_sums(
     rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
 ) -> list[tuple[float, NDArray[np.float64]]]:
     # The products of all pieces are small: solving for their maps at once takes fewer calls.
-    products = [stack.patterns @ x.T for x, _ in pieces(rows, positions)]
+    products = [stack.times(x) for x, _ in pieces(rows, positions, larger=SOLVED_TOGETHER)]
     maps, overlaps = _solve(np.concatenate(products, axis=1), stack, solver)
     return [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
 
@@ -235,15 +237,19 @@ def solve_maps(
     list of numpy.ndarray, list of float
         Cᵀ ``(k, n)`` and ⟨X Sᵀ, C⟩ of every run.
     """
-    return _solve(stack.patterns @ x.T, stack, solver)
+    return _solve(stack.times(x), stack, solver)
 
 
 def _solve(
     products: NDArray[Any], stack: Stack, solver: Solver
 ) -> tuple[list[NDArray[Any]], list[float]]:
     """Do so from the products S Xᵀ of all runs, ``(K, n)``."""
+    # Runs of the same number of components in the same calls, of which a sweep makes many.
     of_runs = np.split(products, stack.edges)
-    maps = [solver.solve(p, gram) for p, gram in zip(of_runs, stack.grams, strict=True)]
+    maps: list[NDArray[Any]] = []
+    for _, together in groupby(zip(of_runs, stack.grams, strict=True), lambda pair: len(pair[0])):
+        targets, grams = zip(*together, strict=True)
+        maps += list(solver.solve(np.array(targets), np.array(grams)))
     overlaps = [float(np.vdot(p, c)) for p, c in zip(of_runs, maps, strict=True)]
     return maps, overlaps
 
@@ -257,6 +263,11 @@ def _sums_of(
         RunSums(p, c @ c.T, overlap)
         for p, c, overlap in zip(projections, maps, overlaps, strict=True)
     ]
+
+
+def _add_to(a: list[RunSums], b: list[RunSums]) -> list[RunSums]:
+    """Add in place what a task alone has hold of, which saves a third of its memory."""
+    return [iadd(x, y) for x, y in zip(a, b, strict=True)]
 
 
 def _add_all(a: list[RunSums], b: list[RunSums]) -> list[RunSums]:

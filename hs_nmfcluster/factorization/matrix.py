@@ -12,6 +12,7 @@ import dask
 import dask.array as da
 import numpy as np
 from dask.delayed import Delayed
+from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.chunks import CHUNK_BYTES, whole_patterns
@@ -19,8 +20,9 @@ from hs_nmfcluster.factorization.chunks import CHUNK_BYTES, whole_patterns
 # Rows are handled in float64 in pieces of this size, which lie in the processor's cache, but of
 # so many rows at least, as the sums that they are added to may be larger than they.
 PIECE_BYTES, _LEAST_ROWS = 8 * 2**20, 64
-# Blocks that data in memory are divided into, for the threads to share.
-_BLOCKS = 16
+# Blocks that data in memory are divided into, for the threads to share. With more of them more
+# sums have to be added.
+_BLOCKS = 2 * max(CPU_COUNT, 4)
 
 
 @dataclass(frozen=True)
@@ -225,22 +227,37 @@ def split_rows(
     larger
         Hand out so many times as many rows.
     """
-    step = larger * rows_a_piece(rows.shape[1])
-    for start in range(0, rows.shape[0], step):
-        yield rows[start : start + step], positions[start : start + step]
+    for span in _spans(rows, larger):
+        yield rows[span], positions[span]
 
 
 def pieces(
-    rows: NDArray | Selection, positions: NDArray[np.int64], larger: int = 1
+    rows: NDArray | Selection,
+    positions: NDArray[np.int64],
+    larger: int = 1,
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Do as :func:`split_rows`, with the rows in float64.
+    """Do as :func:`split_rows`, with copies of the rows in float64.
 
     Float32 would not do: clipped least squares passes through systems with condition numbers of
     1e5, where it leaves errors of per cents, and no rule would give the same result for every
     chunking, as rounding differs with the shape of a product.
     """
-    for part, where in split_rows(rows, positions, larger):
-        yield part.astype(np.float64), where
+    for span in _spans(rows, larger):
+        where = positions[span]
+        copy = np.empty((len(where), rows.shape[1]))
+        # A few rows at a time, which need little memory in their own dtype.
+        for start in range(0, len(copy), _LEAST_ROWS):
+            few = copy[start : start + _LEAST_ROWS]
+            few[...] = rows[span.start + start : span.start + start + len(few)]
+        yield copy, where
+
+
+def _spans(rows: NDArray | Selection, larger: int) -> Iterator[slice]:
+    number, most = rows.shape[0], larger * rows_a_piece(rows.shape[1])
+    # Of equal size: a last piece of a few rows would take as long as a whole one.
+    step = -(-number // max(-(-number // most), 1))
+    for start in range(0, number, max(step, 1)):
+        yield slice(start, min(start + step, number))
 
 
 def select(data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None) -> NDArray:

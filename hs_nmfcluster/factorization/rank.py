@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix
-from hs_nmfcluster.factorization.runs import Run
+from hs_nmfcluster.factorization.runs import Patterns
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.factorization.suggestion import Suggestion
@@ -51,7 +51,7 @@ class RankCurves:
     pca_mse: NDArray[np.float64]
     stability: NDArray[np.float64]
     patterns: list[NDArray[np.float64]]
-    others: list[list[NDArray[np.float64]]]
+    others: list[list[Patterns]]
     passes: int
 
 
@@ -101,9 +101,9 @@ def rank_curves(
     )
     runs = [found.runs[int(rank)] for rank in ranks]
     best = [min(of_rank, key=lambda run: run.best_mse) for of_rank in runs]
-    patterns = [_patterns(run) for run in best]
+    patterns = [run.best_patterns.astype(np.float64) for run in best]
     others = [
-        [_patterns(run) for run in of_rank if run is not first]
+        [run.best_patterns for run in of_rank if run is not first]
         for of_rank, first in zip(runs, best, strict=True)
     ]
     stability = [np.mean(pattern_stability(S, o)) for S, o in zip(patterns, others, strict=True)]
@@ -116,10 +116,6 @@ def rank_curves(
         others=others,
         passes=job.passes,
     )
-
-
-def _patterns(run: Run) -> NDArray[np.float64]:
-    return run.best_patterns.astype(np.float64, copy=False)
 
 
 @dataclass(eq=False, repr=False)

@@ -13,6 +13,9 @@ CALM_ITERATIONS = 2
 # Under constraints, when it has not become better for so many.
 _PATIENCE = 3
 
+# Patterns in float32 of which a copy in float64 is made at a time.
+_AT_A_TIME = 128
+
 Patterns = NDArray[np.floating[Any]]
 
 
@@ -82,9 +85,15 @@ class RunSums:
             self.overlap + other.overlap,
         )
 
+    def __iadd__(self, other: "RunSums") -> "RunSums":
+        np.add(self.projections, other.projections, out=self.projections)
+        np.add(self.map_gram, other.map_gram, out=self.map_gram)
+        return RunSums(self.projections, self.map_gram, self.overlap + other.overlap)
+
     def mse(self, patterns: Patterns, square: float, size: int) -> float:
         """Compute ‖X − C S‖² / size without another look at X."""
-        model_square = float(np.sum((patterns @ patterns.T) * self.map_gram))
+        exact = patterns.astype(np.float64, copy=False)
+        model_square = float(np.sum((exact @ exact.T) * self.map_gram))
         return max(square - 2 * self.overlap + model_square, 0.0) / size
 
 
@@ -95,12 +104,12 @@ class Stack:
     Parameters
     ----------
     patterns
-        S of all runs, ``(K, n_pixels)`` float64.
+        S of all runs, ``(K, n_pixels)``.
     grams
-        S Sᵀ of each run.
+        S Sᵀ of each run, float64.
     """
 
-    patterns: NDArray[np.float64]
+    patterns: Patterns
     grams: list[NDArray[np.float64]]
 
     @classmethod
@@ -108,9 +117,20 @@ class Stack:
         """Put the patterns of several runs together."""
         whole = _as_they_lie(patterns)
         if whole is None:
-            whole = np.concatenate(patterns).astype(np.float64, copy=False)
+            whole = np.concatenate(patterns)
         edges = np.cumsum([len(S) for S in patterns])[:-1]
-        return cls(whole, [S @ S.T for S in np.split(whole, edges)])
+        exact = (S.astype(np.float64, copy=False) for S in np.split(whole, edges))
+        return cls(whole, [S @ S.T for S in exact])
+
+    def times(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """S Xᵀ of all runs for some rows of X, ``(K, n)``."""
+        if self.patterns.dtype == np.float64:
+            return self.patterns @ x.T
+        products = np.empty((len(self.patterns), len(x)))
+        for start in range(0, len(products), _AT_A_TIME):
+            some = slice(start, start + _AT_A_TIME)
+            np.matmul(self.patterns[some].astype(np.float64), x.T, out=products[some])
+        return products
 
     @property
     def edges(self) -> NDArray[np.int64]:
@@ -118,10 +138,10 @@ class Stack:
         return np.cumsum([len(gram) for gram in self.grams])[:-1]
 
 
-def _as_they_lie(patterns: Sequence[Patterns]) -> NDArray[np.float64] | None:
+def _as_they_lie(patterns: Sequence[Patterns]) -> Patterns | None:
     """Return the array that patterns lie in one after the other, if that is all it holds."""
     whole = patterns[0].base
-    if whole is None or whole.dtype != np.float64 or not whole.flags.c_contiguous:
+    if whole is None or not whole.flags.c_contiguous:
         return None
     starts = np.cumsum([0] + [S.nbytes for S in patterns])
     addresses = [S.__array_interface__["data"][0] for S in patterns]

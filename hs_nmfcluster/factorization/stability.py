@@ -9,7 +9,8 @@ from scipy.optimize import linear_sum_assignment
 
 
 def pattern_stability(
-    patterns: NDArray[np.float64], others: Sequence[NDArray[np.float64]] | NDArray[np.float64]
+    patterns: NDArray[np.float64],
+    others: Sequence[NDArray[np.floating[Any]]] | NDArray[np.floating[Any]],
 ) -> NDArray[np.float64]:
     """Mean correlation of each pattern with its counterpart in every other restart.
 
@@ -69,8 +70,8 @@ def matched(similarities: Sequence[NDArray[np.floating[Any]]], k: int) -> NDArra
     return found / len(similarities)
 
 
-def _standardised(patterns: NDArray[np.float64]) -> NDArray[np.float64]:
-    centred = patterns - patterns.mean(axis=1, keepdims=True)
+def _standardised(patterns: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
+    centred = patterns - patterns.mean(axis=1, keepdims=True, dtype=np.float64)
     norms = np.linalg.norm(centred, axis=1, keepdims=True)
     flat = norms <= 1e-12 * np.linalg.norm(patterns, axis=1, keepdims=True)
     return np.divide(centred, norms, out=np.zeros_like(centred), where=~flat)

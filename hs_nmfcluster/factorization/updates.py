@@ -114,7 +114,9 @@ class Solver(NamedTuple):
     def solve(self, target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
         """Update rows, with the ridge term added to the Gram matrix if there is one."""
         if self.ridge:
-            gram = gram + self.ridge * np.trace(gram) / len(gram) * np.eye(len(gram))
+            k = gram.shape[-1]
+            mean = np.trace(gram, axis1=-2, axis2=-1)[..., None, None] / k
+            gram = gram + self.ridge * mean * np.eye(k)
         return self.update(target, gram, rows)
 
 

@@ -124,7 +124,7 @@ def batches(runs: Sequence["Run"], n_positions: int) -> Iterator[list["Run"]]:
 def _products(rows: NDArray, positions: NDArray[np.int64], stack: "Stack") -> Matrix:
     """Rows of X Sᵀ and, in a last column, ‖x‖²."""
     parts = [
-        np.column_stack([x @ stack.patterns.T, np.einsum("ij,ij->i", x, x)])
+        np.column_stack([stack.times(x).T, np.einsum("ij,ij->i", x, x)])
         for x, _ in pieces(rows, positions)
     ]
     return np.concatenate(parts)
