@@ -133,7 +133,9 @@ def compress(
     True
     """
     job = Job() if job is None else job
-    return job.once("compression", lambda: _compress(matrix, rank, seed, job))
+    found = job.once("compression", lambda: _compress(matrix, rank, seed, job))
+    job.forget("subspace")
+    return found
 
 
 def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression:

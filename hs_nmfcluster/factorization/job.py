@@ -127,6 +127,7 @@ class Job:
                 written = time.monotonic()
         self._check_source()
         self.passes += 1
+        self.forget("pass")
         result: T = part.total
         return result
 
@@ -220,6 +221,11 @@ class Job:
         """Keep a state, together with the number of passes made."""
         if self.checkpoint is not None and not self.stopped:
             self.checkpoint.keep(name, (self.passes, state))
+
+    def forget(self, name: str) -> None:
+        """Drop a state that is not needed any more."""
+        if self.checkpoint is not None and not self.stopped:
+            self.checkpoint.forget(name)
 
     def once(self, name: str, function: Callable[[], T]) -> T:
         """Return what the function returns, kept from before if it was done before."""

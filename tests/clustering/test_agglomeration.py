@@ -239,6 +239,19 @@ class TestSuggest:
         patterns[[4, 9]] = np.random.default_rng(9).normal(size=(2, 12, 72))
         assert self.suggested(patterns).n_groups == 5
 
+    @pytest.mark.parametrize(
+        "distances",
+        [
+            # Of simulated scans: three families of crystals, and noise beside the matrix.
+            [*[0.02] * 12, 0.112, 0.137, 0.137, 0.153, 0.183, 0.389, 0.501, 0.668],
+            [*[0.006] * 12, 0.125, 0.128, 0.128, 0.302, 0.584, 0.779, 0.866],
+        ],
+    )
+    def test_families_that_match_almost_perfectly_do_not_part_the_matrix(self, distances):
+        n = len(distances) + 1
+        chain = [[n + i - 1 if i else 0, i + 1, d, i + 2] for i, d in enumerate(distances)]
+        assert cuts.suggest(np.array(chain, dtype=float)).n_groups == 4
+
     def test_identical_patterns(self):
         patterns = np.repeat(self.rotated(1, n=1), 4, axis=0)
         cut = self.suggested(patterns)

@@ -110,6 +110,12 @@ class TestTheSameCall:
         assert time.perf_counter() - begun < 60
         assert_same(second, first)
 
+    def test_leaves_nothing_that_is_not_needed(self, tmp_path):
+        decompose(signal(counts()), checkpoint=tmp_path, compression="auto")
+        kept = {path.stem for path in tmp_path.iterdir()}
+        assert "compression" in kept
+        assert not kept & {"subspace", "pass"}
+
     def test_takes_the_seed_of_the_job(self, tmp_path):
         first = decompose(signal(counts()), checkpoint=tmp_path, random_state=None)
         second = decompose(signal(counts()), checkpoint=tmp_path, random_state=None)
