@@ -26,7 +26,7 @@ _BLOCKS = 2 * max(CPU_COUNT, 4)
 
 
 @dataclass(frozen=True)
-class Selection:
+class SelectedRows:
     """Rows that are taken out of patterns in memory when they are needed, which saves a copy.
 
     Parameters
@@ -71,7 +71,7 @@ class Block:
         Whether the next block needs nothing of what the source's chunks of this one hold.
     """
 
-    rows: NDArray | Selection | Delayed
+    rows: NDArray | SelectedRows | Delayed
     positions: NDArray[np.int64]
     n_bytes: int
     ends_chunk: bool = True
@@ -184,7 +184,7 @@ class ScanMatrix:
         """
         pixels = np.flatnonzero(~mask.ravel())
         held: list[Any] = [block.rows for block in self.blocks]
-        rows = [Selection(own, np.ones(len(own), dtype=bool), pixels) for own in held]
+        rows = [SelectedRows(own, np.ones(len(own), dtype=bool), pixels) for own in held]
         return replace(self.with_rows(rows), n_pixels=len(pixels), pixels=pixels)
 
     def segments(self, first: int, at_least: int) -> Iterator[tuple[Block, ...]]:
@@ -213,7 +213,7 @@ def rows_a_piece(n_pixels: int) -> int:
 
 
 def split_rows(
-    rows: NDArray | Selection, positions: NDArray[np.int64], larger: int = 1
+    rows: NDArray | SelectedRows, positions: NDArray[np.int64], larger: int = 1
 ) -> Iterator[tuple[NDArray, NDArray[np.int64]]]:
     """Hand out some rows and their positions at a time, so that work on them needs little memory.
 
@@ -232,7 +232,7 @@ def split_rows(
 
 
 def pieces(
-    rows: NDArray | Selection,
+    rows: NDArray | SelectedRows,
     positions: NDArray[np.int64],
     larger: int = 1,
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
@@ -252,7 +252,7 @@ def pieces(
         yield copy, where
 
 
-def _spans(rows: NDArray | Selection, larger: int) -> Iterator[slice]:
+def _spans(rows: NDArray | SelectedRows, larger: int) -> Iterator[slice]:
     number, most = rows.shape[0], larger * rows_a_piece(rows.shape[1])
     # Of equal size: a last piece of a few rows would take as long as a whole one.
     step = -(-number // max(-(-number // most), 1))
@@ -278,7 +278,7 @@ def _split_numpy(
     for start in range(0, len(patterns), step):
         part, kept = patterns[start : start + step], keep[start : start + step]
         positions = start + np.flatnonzero(kept)
-        yield Block(Selection(part, kept, pixels), positions, part.nbytes)
+        yield Block(SelectedRows(part, kept, pixels), positions, part.nbytes)
 
 
 def _split_dask(
