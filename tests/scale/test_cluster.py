@@ -123,3 +123,21 @@ class TestTwoWorkers:
         client.wait_for_workers(2, timeout=60)
         assert victim not in client.run(os.getpid).values()
         assert_same(found, reference, rtol=1e-5)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("small_chunks")
+def test_workers_that_come_and_go(reference, tmp_path, monkeypatch):
+    """An adaptive cluster begins with one worker and takes more as there is work."""
+    monkeypatch.setattr("hs_nmfcluster.memory._SHARE", 0.0)
+    log = tmp_path / "log"
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit="1 GB"
+        ) as cluster,
+        distributed.Client(cluster),
+    ):
+        cluster.adapt(minimum=1, maximum=2, interval="200 ms", target_duration="100 ms")
+        found = decompose(lazy_scan(log=str(log), pause=0.05), 4, **ARGUMENTS, max_memory="12 MB")
+    assert len(set(log.read_text().split())) > 1
+    assert_same(found, reference, rtol=1e-5)
