@@ -98,6 +98,14 @@ class TestTwoWorkers:
         assert {int(line) for line in log.read_text().split()} <= processes
         assert os.getpid() not in processes
 
+    def test_progress(self, capsys, monkeypatch):
+        monkeypatch.setattr("hs_nmfcluster.memory._SHARE", 0.0)
+        s = signal(counts(SHAPE, k=4), (2, 4, 7, 5))
+        found = decompose(s, 4, **ARGUMENTS, show_progressbar=True)
+        last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+        assert last.startswith("ALS-NMF: 100%")
+        assert f"pass {found.passes:.1f} of about {found.passes}, " in last
+
     def test_workers_are_counted(self):
         assert scheduling.n_workers() == 2
 

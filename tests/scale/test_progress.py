@@ -3,6 +3,7 @@
 import re
 import time
 
+import dask
 import numpy as np
 import pytest
 from hyperspy.defaults_parser import preferences
@@ -18,6 +19,18 @@ class TestBar:
         assert last.startswith("ALS-NMF: 100%")
         assert f"pass {found.passes:.1f} of about {found.passes}, " in last
         assert re.search(r"\d GB/s, maps of the best restart", last)
+
+    @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+    def test_under_every_scheduler(self, capsys, scheduler):
+        s = signal(counts(), (2, 6, 7, 9))
+        with dask.config.set(scheduler=scheduler):
+            budget = tight(s, 3)
+            capsys.readouterr()
+            found = decompose(s, show_progressbar=True, **budget)
+        assert found.settings["data_in_memory"] is False
+        last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+        assert last.startswith("ALS-NMF: 100%")
+        assert f"pass {found.passes:.1f} of about {found.passes}, " in last
 
     def test_mse_while_it_goes(self, capsys):
         def read(block):
