@@ -261,8 +261,9 @@ def _fit(excess: NDArray[np.float64], peak: Peak) -> NDArray[np.float64] | None:
     if strayed or height <= 0 or abs(width) > 2 * reach:
         return None
     variance = 2 * fit.cost / (values.size - len(start))
-    covariance = variance * np.linalg.pinv(fit.jac.T @ fit.jac)
-    sigma = np.sqrt((covariance[0, 0] + covariance[1, 1]) / 2)
+    # Not by way of JᵀJ: rounding makes variances below zero of what the data hardly determine.
+    position = np.linalg.pinv(fit.jac)[:2]
+    sigma = np.sqrt(variance * np.sum(position**2) / 2)
     intensity = 2 * np.pi * height * width**2
     return np.array([found_x, found_y, sigma, intensity, intensity / peak.height])
 

@@ -128,7 +128,7 @@ class TestTwoWorkers:
         killer.start()
         found = decompose(s, 4, **ARGUMENTS, max_memory="12 MB")
         killer.join()
-        client.wait_for_workers(2, timeout=60)
+        client.wait_for_workers(2, timeout=180)
         assert victim not in client.run(os.getpid).values()
         assert_same(found, reference, rtol=1e-5)
 

@@ -91,7 +91,7 @@ class TestKill:
 
     def test_interrupt_from_the_keyboard(self, tmp_path):
         memory = decompose(lazy_scan(), 4, **ARGUMENTS).settings["memory_estimate"]
-        process = start(tmp_path, ARGUMENTS, memory, pause=0.05)
+        process = start(tmp_path, ARGUMENTS, memory, pause=0.2)
         for _ in range(14):
             process.stdout.readline()
         process.send_signal(signals.SIGINT)
