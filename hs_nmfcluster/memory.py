@@ -99,7 +99,7 @@ def factorization_needs(
     Notes
     -----
     With p pixels, n positions, w workers, k the largest rank and K the sum of all runs' ranks:
-    a worker holds a chunk, its kept part and three pieces of it in float64; a step of r runs
+    a worker holds a chunk, its kept part and six pieces of it in float64; a step of r runs
     holds (4 + w) r k p numbers; the compression a subspace of at most q' columns, twice; the
     compressed scan has at most m positions and q = 5 k columns.
     """

@@ -90,3 +90,11 @@ def tight(s: NMFDiffraction2D, n_components: int, **settings: object) -> dict[st
     """Argument that leaves no room to keep lazy data: they are read in every pass."""
     short = settings | {"max_iterations": 1}
     return {"max_memory": decompose(s, n_components, **short).settings["memory_estimate"]}
+
+
+def assert_bar_ended(printed: str, found: Factorization) -> str:
+    """Check the last line of the bar of a decomposition, and return it."""
+    last = printed.replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith("ALS-NMF: 100%")
+    assert f"pass {found.passes:.1f} of about {found.passes}, " in last
+    return last

@@ -114,9 +114,9 @@ def suggest(linkage: NDArray[np.float64]) -> SuggestedCut:
     undone, a, is rated by (a − b) / (b + c). Relative to b, so that one stray component at the
     top does not hide the families below it; plus c = 0.3 of the largest distance, so that
     differences between equal patterns, which noise may make small in one group and larger in
-    another, do not count. Without a step that
-    stands out, components whose tree closes at less than half the distance of unlike patterns are
-    one group, and components that are all unlike each other stay alone.
+    another, do not count. Without a step that stands out, components whose tree closes at less
+    than half the distance of unlike patterns are one group, and components that are all unlike
+    each other stay alone.
 
     Parameters
     ----------

@@ -9,7 +9,7 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 import pytest
-from scans import assert_same, counts, decompose, signal
+from scans import assert_bar_ended, assert_same, counts, decompose, signal
 
 from hs_nmfcluster import LazyNMFDiffraction2D
 from hs_nmfcluster.factorization import scheduling
@@ -102,9 +102,7 @@ class TestTwoWorkers:
         monkeypatch.setattr("hs_nmfcluster.memory._SHARE", 0.0)
         s = signal(counts(SHAPE, k=4), (2, 4, 7, 5))
         found = decompose(s, 4, **ARGUMENTS, show_progressbar=True)
-        last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
-        assert last.startswith("ALS-NMF: 100%")
-        assert f"pass {found.passes:.1f} of about {found.passes}, " in last
+        assert_bar_ended(capsys.readouterr().err, found)
 
     def test_workers_are_counted(self):
         assert scheduling.n_workers() == 2

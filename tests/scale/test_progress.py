@@ -7,7 +7,7 @@ import dask
 import numpy as np
 import pytest
 from hyperspy.defaults_parser import preferences
-from scans import counts, decompose, signal, tight
+from scans import assert_bar_ended, counts, decompose, signal, tight
 
 
 class TestBar:
@@ -15,9 +15,7 @@ class TestBar:
     @pytest.mark.parametrize("chunks", [None, (2, 4, 7, 9)])
     def test_passes_throughput_and_mse(self, capsys, compression, chunks):
         found = decompose(signal(counts(), chunks), compression=compression, show_progressbar=True)
-        last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
-        assert last.startswith("ALS-NMF: 100%")
-        assert f"pass {found.passes:.1f} of about {found.passes}, " in last
+        last = assert_bar_ended(capsys.readouterr().err, found)
         assert re.search(r"\d GB/s, maps of the best restart", last)
 
     @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
@@ -28,9 +26,7 @@ class TestBar:
             capsys.readouterr()
             found = decompose(s, show_progressbar=True, **budget)
         assert found.settings["data_in_memory"] is False
-        last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
-        assert last.startswith("ALS-NMF: 100%")
-        assert f"pass {found.passes:.1f} of about {found.passes}, " in last
+        assert_bar_ended(capsys.readouterr().err, found)
 
     def test_mse_while_it_goes(self, capsys):
         def read(block):
