@@ -122,7 +122,9 @@ def factorization_needs(
     numbers = max(numbers + 3 * all_runs * p // 2, subspace)
     m = most_positions(n)
     exploring = 2 * m * min(5 * k, columns) + workers * 5 * k * (m + p)
-    exploring = max(exploring, workers * 3 * all_runs * rows)
+    # In the pass for the true MSE of all runs: their products with a block, their maps there.
+    rows = max(len(b.positions) for b in matrix.blocks)
+    exploring = max(exploring, workers * 4 * all_runs * rows)
     return Needs(chunks, numbers * _FLOAT, exploring * _FLOAT, maps)
 
 

@@ -44,6 +44,16 @@ class TestImport:
         )
         assert run_python(code, tmp_path).split() == []
 
+    def test_data_in_memory_do_not_load_distributed(self, tmp_path):
+        """Half a second of the first call in a notebook."""
+        code = (
+            "import sys, numpy as np; from hs_nmfcluster import NMFDiffraction2D;"
+            "s = NMFDiffraction2D(np.random.default_rng(0).poisson(5, (6, 5, 12, 12)));"
+            "s.decompose_als_nmf(2, restarts=2, show_progressbar=False, print_info=False);"
+            "print('distributed' in sys.modules)"
+        )
+        assert run_python(code, tmp_path).split() == ["False"]
+
     @pytest.mark.parametrize("name", [n for n in hs_nmfcluster.__all__ if n != "__version__"])
     def test_public_name(self, name):
         assert getattr(hs_nmfcluster, name).__name__ == name

@@ -202,7 +202,7 @@ def _start_sums(
         maps = [uniform(seed, stream, where, k).T for stream in range(restarts)]
         return float(np.einsum("ij,ij->", x, x)), _sums_of(x, maps, [0.0] * restarts)
 
-    return reduce(_add_starts, (of_piece(*piece) for piece in pieces(rows, positions)))
+    return reduce(_add_starts_to, (of_piece(*piece) for piece in pieces(rows, positions)))
 
 
 def _iteration_sums(
@@ -278,3 +278,9 @@ def _add_starts(
     a: tuple[float, list[RunSums]], b: tuple[float, list[RunSums]]
 ) -> tuple[float, list[RunSums]]:
     return a[0] + b[0], _add_all(a[1], b[1])
+
+
+def _add_starts_to(
+    a: tuple[float, list[RunSums]], b: tuple[float, list[RunSums]]
+) -> tuple[float, list[RunSums]]:
+    return a[0] + b[0], _add_to(a[1], b[1])

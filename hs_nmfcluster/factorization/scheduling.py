@@ -13,6 +13,7 @@ import numpy as np
 from dask.base import get_scheduler
 from dask.delayed import Delayed
 from dask.system import CPU_COUNT
+from dask.threaded import get as run_by_threads
 from threadpoolctl import ThreadpoolController
 
 from hs_nmfcluster.factorization.matrix import Block
@@ -28,11 +29,13 @@ _ATTEMPTS = 4
 
 def active_client() -> Any | None:
     """Return the `distributed.Client` that dask would use now, or None."""
-    # Whoever has a client has imported it; importing it here would cost seconds.
+    # Whoever has a client has imported it. Importing it, as dask does to look for one, takes half
+    # a second.
     distributed = sys.modules.get("distributed")
-    scheduler = get_scheduler()
-    owner = getattr(scheduler, "__self__", None)
-    return owner if distributed is not None and isinstance(owner, distributed.Client) else None
+    if distributed is None:
+        return None
+    owner = getattr(get_scheduler(), "__self__", None)
+    return owner if isinstance(owner, distributed.Client) else None
 
 
 def n_workers() -> int:
@@ -80,7 +83,8 @@ class Pass:
             return self._task(blocks[0].rows, blocks[0].positions, *self._shared)
         shared = [_promise(item) for item in self._shared]
         with one_blas_thread_each():
-            options = {} if self._lazy else {"scheduler": "threads"}
+            # Not by name: dask imports `distributed` to look a name up.
+            options = {} if self._lazy else {"scheduler": run_by_threads}
             return dask.compute(self._graph(blocks, shared), **options)[0]
 
     def _compute_distributed(self, blocks: Sequence[Block]) -> Any:

@@ -70,6 +70,15 @@ class TestSpots:
     def test_flat_patterns_hold_none(self, value):
         assert len(find_spots(np.full(DETECTOR.shape, value), DETECTOR)) == 0
 
+    @pytest.mark.parametrize("at", [(0.0, 0.5), (0.5, 0.3), (0.4, 0.1), (0.0, 0.0)])
+    def test_spot_in_a_single_pixel_has_an_uncertainty(self, at):
+        """What is narrower than a pixel hardly determines where in it the spot lies."""
+        y, x = np.indices((41, 41))
+        pattern = np.exp(-((x - 30 - at[0]) ** 2 + (y - 24 - at[1]) ** 2) / (2 * 0.05**2))
+        spots = find_spots(pattern, Detector((41, 41), center=(20.0, 20.0)))
+        assert len(spots) == 1
+        assert 0 < spots.sigma[0] < 1
+
     def test_spot_cut_by_a_mask_is_left_out(self):
         pattern = drawn([[2.0, 1.0], [-2.0, -1.0]])
         pattern[:, 65:] = np.nan

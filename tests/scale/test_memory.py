@@ -48,6 +48,16 @@ class TestNeeds:
         assert self.needs(shape=(200, 100, 64, 64)).maps == 2 * base.maps
         assert self.needs(compressed=False).compressed == 0
 
+    @pytest.mark.parametrize("rows", [5, 50])
+    def test_products_of_all_restarts_with_a_block(self, rows):
+        """The true MSE of all restarts is found from them in one pass."""
+        data = da.zeros((rows, 100, 32, 32), dtype="u2")
+        matrix = ScanMatrix.from_array(data)
+        assert len(matrix.blocks) == 1
+        needs = memory.factorization_needs(matrix, (20,), 10_000, compressed=True, workers=2)
+        maps = 10_000 * 20 * rows * 100 * np.dtype(np.float64).itemsize
+        assert 2 * 3 * maps < needs.compressed < 2 * 5 * maps
+
     def test_compressed_scan_is_bounded(self):
         """Beyond some positions only a sample of them is explored."""
         large = self.needs(shape=(400, 400, 64, 64))
