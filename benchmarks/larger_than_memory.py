@@ -143,6 +143,7 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
     from hs_nmfcluster.factorization import compression, iteration, scheduling
     from hs_nmfcluster.factorization.job import Job
     from hs_nmfcluster.factorization.matrix import ScanMatrix
+    from hs_nmfcluster.factorization.search import FINALISTS
     from hs_nmfcluster.factorization.updates import SOLVERS
 
     signal = load(path, share)
@@ -152,7 +153,7 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
     rng = np.random.default_rng(0)
     patterns = [rng.random((k, matrix.n_pixels)) for _ in range(restarts)]
     vectors = np.linalg.qr(rng.standard_normal((matrix.n_pixels, 2 * k)))[0]
-    few = iteration.Stack.of(patterns[:2])
+    best = iteration.Stack.of(patterns[:FINALISTS])
     all_of_them = iteration.Stack.of([S.astype(np.float32) for S in patterns])
     solver = SOLVERS["hals"]
     kinds: dict[str, tuple[Callable[[], Any], float]] = {
@@ -171,9 +172,11 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
             ),
             2.0 * restarts * k,
         ),
-        "polishing of two": (
-            lambda: Job().visit(matrix, iteration._iteration_sums, iteration._add_all, few, solver),
-            4.0 * 2 * k,
+        "polishing": (
+            lambda: Job().visit(
+                matrix, iteration._iteration_sums, iteration._add_all, best, solver
+            ),
+            4.0 * FINALISTS * k,
         ),
     }
     seconds: dict[str, list[float]] = {name: [] for name in kinds}
