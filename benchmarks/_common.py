@@ -9,9 +9,10 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -76,10 +77,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count())
 
 
+def add_repeats(parser: argparse.ArgumentParser) -> None:
+    """How often what takes seconds is timed."""
+    parser.add_argument("--repeats", type=int, default=3, help="of what is ours; medians count")
+
+
 def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the benchmarks that compare whole methods."""
     add_arguments(parser)
     parser.add_argument("--restarts", type=int, default=10)
+    add_repeats(parser)
     parser.add_argument(
         "--sklearn-starts",
         type=int,
@@ -215,6 +222,16 @@ def alone(function: Callable[..., T], *arguments: object) -> T:
     """Run in a fresh process, whose peak memory is its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
+
+
+def median_of(repeats: int, method: Callable[..., Measured], *arguments: object) -> Measured:
+    """Measure in so many fresh processes; the median of time and memory."""
+    found = [alone(method, *arguments) for _ in range(repeats)]
+    return replace(
+        found[0],
+        seconds=median(one.seconds for one in found),
+        gigabytes=median(one.gigabytes for one in found),
+    )
 
 
 def mean_square_error(X: NDArray[np.float32], maps: NDArray[Any], patterns: NDArray[Any]) -> float:

@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("--restarts", type=int, default=10)
     parser.add_argument("--step", type=float, default=0.8, help="nm between positions")
     parser.add_argument("--limit", type=float, default=2.0, help="nm that the probe resolves")
-    parser.add_argument("--repeats", type=int, default=3)
+    _common.add_repeats(parser)
     _common.add_arguments(parser)
     arguments = parser.parse_args()
     _common.use_threads(arguments.threads)

@@ -67,7 +67,7 @@ def main() -> None:
     parser.add_argument("--components", type=int, default=20)
     parser.add_argument("--ranks", type=int, nargs="+", default=(5, 10, 15, 20, 25, 30))
     parser.add_argument("--restarts", type=int, default=10)
-    parser.add_argument("--repeats", type=int, default=3)
+    _common.add_repeats(parser)
     _common.add_arguments(parser)
     arguments = parser.parse_args()
     _common.use_threads(arguments.threads)
