@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-STUDIES = ("detection", "clustering", "rank", "linearity", "restarts", "constraints")
+STUDIES = (
+    "detection",
+    "clustering",
+    "rank",
+    "linearity",
+    "restarts",
+    "constraints",
+    "side_effects",
+)
 SHARED = "_common"
 
 
@@ -100,6 +108,18 @@ class TestStudies:
         assert (table.column("recall") == 1).all()
         figures = study.components(settings), study.course(settings)
         assert [len(figure.axes) for figure in figures] == [24, 1]
+
+    def test_side_effects(self, studies):
+        study = studies["side_effects"]
+        rows = [*study.noise(size=128), *study.halos(detectors=(32,)), *study.maps()]
+        found = {(effect, of): value for effect, of, value in rows}
+        for radius in ("radius 2 px", "radius 4 px"):
+            assert 0 < found["noise raised, ours", radius] < 0.5
+            assert found["noise raised, by a disk", radius] > 1
+        assert 0 < found["variance beyond %", "rectified noise"] < 0.1
+        changed = [value for effect, _, value in rows if effect.startswith("halo")]
+        assert len(changed) == 2
+        assert 0 < min(changed) <= max(changed) < 5
 
 
 class TestTable:

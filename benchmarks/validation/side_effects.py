@@ -7,7 +7,7 @@ hold beyond the limit; and how far they are off at an edge of the scan through a
     python benchmarks/validation/side_effects.py
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from _common import Geometry, Table
@@ -26,9 +26,9 @@ _SPECIMENS = {"mixture": linear_mixture, "glass": nanocrystals_in_glass}
 _SHAPE, _STEP, _LIMIT, _DIAMETER = (50, 50), 0.75, 1.97, 6.0
 
 
-def noise() -> Iterator[Row]:
+def noise(size: int = 512) -> Iterator[Row]:
     """White noise, raised by so many of its standard deviations."""
-    pattern = np.random.default_rng(0).standard_normal((512, 512))
+    pattern = np.random.default_rng(0).standard_normal((size, size))
     for radius in (2, 4):
         y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
         by_disk = ndimage.grey_closing(pattern, footprint=np.hypot(x, y) <= radius)
@@ -37,10 +37,10 @@ def noise() -> Iterator[Row]:
             yield (f"noise raised, {name}", f"radius {radius} px", float((closed - pattern).mean()))
 
 
-def halos() -> Iterator[Row]:
+def halos(detectors: Sequence[int] = (128, 80, 64, 48, 32)) -> Iterator[Row]:
     """Change of the true patterns of matrices in per cent of their norm."""
     for name, simulate in _SPECIMENS.items():
-        for detector in (128, 80, 64, 48, 32):
+        for detector in detectors:
             geometry = Geometry(16, detector, 1, 1)
             scan, truth = simulate(**geometry.arguments, noise=False)
             width = _ring_width(truth)
