@@ -2,8 +2,8 @@
 
 A store written by ``larger_than_memory.py`` is decomposed by threads of one process and by
 ``dask.distributed`` clusters of one and of two single-threaded worker processes on this machine,
-in turns, with data read anew in every pass. The table beyond is arithmetic: bytes and flops of
-each pass at the throughput measured per worker.
+each twice, with data read anew in every pass. The table beyond is arithmetic: bytes and flops of
+all passes, and the time at the throughput measured per worker, which has done both.
 
     python benchmarks/workers.py STORE [--share 64] [--components 20] [--restarts 10]
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import _common
 from larger_than_memory import load
@@ -25,15 +25,22 @@ _SIZES = (("1 TB", 1e12), ("100 TB", 1e14))
 _WORKERS = (2, 16, 256)
 
 
-def threads(path: Path, share: int, k: int, restarts: int) -> list[tuple[float, int, float]]:
+class Run(NamedTuple):
+    """Seconds, passes and MSE of a decomposition, and the flops of its products a byte of data."""
+
+    seconds: float
+    passes: int
+    mse: float
+    flops: float
+
+
+def threads(path: Path, share: int, k: int, restarts: int) -> list[Run]:
     """Time the decomposition by the threads of one process."""
     _common.load_libraries()
     return [_once(path, share, k, restarts) for _ in range(_REPEATS)]
 
 
-def cluster(
-    path: Path, share: int, k: int, restarts: int, workers: int
-) -> list[tuple[float, int, float]]:
+def cluster(path: Path, share: int, k: int, restarts: int, workers: int) -> list[Run]:
     """Time it by worker processes of one thread each."""
     _common.load_libraries()
     from distributed import Client, LocalCluster
@@ -47,7 +54,7 @@ def cluster(
         return [_once(path, share, k, restarts) for _ in range(_REPEATS)]
 
 
-def _once(path: Path, share: int, k: int, restarts: int) -> tuple[float, int, float]:
+def _once(path: Path, share: int, k: int, restarts: int) -> Run:
     from hs_nmfcluster import memory
 
     # Nor do the workers of a cluster keep them.
@@ -63,7 +70,19 @@ def _once(path: Path, share: int, k: int, restarts: int) -> tuple[float, int, fl
         show_progressbar=False,
     )
     assert not nmf.settings["data_in_memory"]
-    return time.perf_counter() - start, nmf.passes, nmf.mse
+    seconds = time.perf_counter() - start
+    kept = 1 - nmf.detector_mask.mean()
+    flops = _flops(nmf, k, restarts) * kept / signal.data.dtype.itemsize
+    return Run(seconds, nmf.passes, nmf.mse, float(flops))
+
+
+def _flops(nmf: Any, k: int, restarts: int) -> float:
+    """Count the flops of the products of all passes, for each number that is kept."""
+    polishing = max(map(len, nmf.history)) - 1
+    # All but the survey, the scores, the true error of all starts, the maps, and polishing.
+    compressing = nmf.passes - 4 - polishing
+    scores, errors, maps = 2 * 5 * k, 2 * restarts * k, 2 * k
+    return compressing * 4 * 2 * k + polishing * 4 * k + scores + errors + maps
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -85,22 +104,24 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{'':<26}{'seconds':>9}{'passes':>8}{'GB/s':>8}{'MSE':>14}")
     rates = {}
     for name, found in runs.items():
-        seconds = median(each for each, _, _ in found)
-        passes, mse = found[0][1:]
+        seconds = median(run.seconds for run in found)
+        _, passes, mse, _ = found[0]
         rates[name] = passes * n_bytes / seconds
         print(f"{name:<26}{seconds:>9.1f}{passes:>8}{rates[name] / 1e9:>8.2f}{mse:>14.7g}")
-    _print_beyond(rates["cluster, 2 workers"] / 2, runs["cluster, 2 workers"][0][1])
+    _print_beyond(rates["cluster, 2 workers"] / 2, runs["cluster, 2 workers"][0])
 
 
-def _print_beyond(rate: float, passes: int) -> None:
+def _print_beyond(rate: float, run: Run) -> None:
+    passes = run.passes
     print(
         f"\nCalculated from {rate / 1e9:.3f} GB/s a worker, {passes} passes, reading shared evenly:"
     )
-    print(f"{'scan':<10}{'bytes read':>12}" + "".join(f"{f'{w} workers':>14}" for w in _WORKERS))
+    headers = "".join(f"{f'{w} workers':>14}" for w in _WORKERS)
+    print(f"{'scan':<10}{'bytes read':>12}{'Pflop':>10}{headers}")
     for name, size in _SIZES:
         hours = [passes * size / (rate * workers) / 3600 for workers in _WORKERS]
         cells = "".join(f"{f'{each:.1f} h':>14}" for each in hours)
-        print(f"{name:<10}{passes * size / 1e12:>9.0f} TB{cells}")
+        print(f"{name:<10}{passes * size / 1e12:>9.0f} TB{run.flops * size / 1e15:>10.3g}{cells}")
 
 
 def _in_process(function: Any, *arguments: Any) -> Any:
