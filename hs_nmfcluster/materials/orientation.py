@@ -102,7 +102,9 @@ class OrientationMap:
         if not order:
             return "no spots, no angle"
         members = np.flatnonzero((self.labels == group) & np.isfinite(self.angles))
-        angles = ", ".join(f"{k}: {self.angles[k]:.1f}°" for k in members)
+        # Rounded first: what is just below a whole turn is no turn at all.
+        shown = np.round(self.angles, 1) % (360 / order)
+        angles = ", ".join(f"{k}: {shown[k]:.1f}°" for k in members)
         lowest = self.confidence[members].min()
         return (
             f"{order}-fold pattern, modulo {360 / order:g}° – {angles} (confidence ≥ {lowest:.2f})"

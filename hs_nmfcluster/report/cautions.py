@@ -121,7 +121,8 @@ def _of_residual(nmf: "Factorization") -> Iterator[Caution]:
     if out.any():
         yield Caution(
             "Structure left",
-            f"{counted(int(out.sum()), 'position')} ({100 * out.mean():.2g} %) are described worse "
+            f"{counted(int(out.sum()), 'position')} ({100 * out.mean():.2g} %) "
+            f"{'is' if out.sum() == 1 else 'are'} described worse "
             f"than the noise of the others allows, up to {np.nanmax(by_position):.2g} times: a "
             "phase there may be missed. See the residual; take more components.",
             serious=True,

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import hyperspy.api as hs
 import numpy as np
 import pytest
@@ -139,6 +141,13 @@ class TestOrientationMap:
         lines = repr(groups.orientation_map()).splitlines()[1:]
         assert "no spots, no angle" in lines[family.index("amorphous")]
         assert "4-fold pattern, modulo 90°" in lines[family.index("B")]
+
+    def test_just_below_a_whole_turn_is_said_as_none(self, groups, family):
+        angles, group = groups.orientation_map(), family.index("B")
+        members = angles.labels == group
+        turned = replace(angles, angles=np.where(members, 89.99, angles.angles))
+        assert turned.describe(group).count(": 0.0°") == members.sum()
+        assert "90.0°" not in turned.describe(group)
 
     def test_dataframe(self, groups):
         pytest.importorskip("pandas")
