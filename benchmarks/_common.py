@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -136,6 +137,15 @@ def write_scan(folder: Path, scan: Sequence[int], detector: Sequence[int], seed:
     np.save(folder / "mask.npy", mask.array)
 
 
+@contextlib.contextmanager
+def written_scan(arguments: argparse.Namespace) -> Iterator[Path]:
+    """Folder with the scan that the command line asks for, as long as the context lasts."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        alone(write_scan, folder, arguments.scan, arguments.detector, arguments.seed)
+        yield folder
+
+
 def read_mask(folder: Path) -> NDArray[np.bool_]:
     """Detector mask, True = left out."""
     return np.load(folder / "mask.npy")
@@ -222,6 +232,22 @@ def alone(function: Callable[..., T], *arguments: object) -> T:
     """Run in a fresh process, whose peak memory is its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
+
+
+def best_of_starts(signal: Any, job: Job, **settings: Any) -> Outcome:
+    """Best factorization of the first rank by ``decompose_als_nmf``."""
+    from hyperspy.signals import Signal2D
+
+    nmf = signal.decompose_als_nmf(
+        job.ranks[0],
+        restarts=job.starts,
+        signal_mask=Signal2D(read_mask(job.folder)),
+        random_state=job.seed,
+        print_info=False,
+        show_progressbar=False,
+        **settings,
+    )
+    return Outcome([nmf.mse], nmf.passes)
 
 
 def median_of(repeats: int, method: Callable[..., Measured], *arguments: object) -> Measured:

@@ -12,7 +12,6 @@ Each in a process of its own, in turns; medians of the repeats.
 import argparse
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import _common
@@ -24,8 +23,6 @@ _NAMES = ("none", "maps", "patterns", "both")
 def constrained(job: Job, name: str, step: float, limit: float) -> Measured:
     """Time a factorization under the constraints of that name."""
     _common.load_libraries()
-    from hyperspy.signals import Signal2D
-
     from hs_nmfcluster import MapResolution, SmoothPatterns
 
     maps, patterns = MapResolution(limit), SmoothPatterns()
@@ -38,16 +35,7 @@ def constrained(job: Job, name: str, step: float, limit: float) -> Measured:
         return signal
 
     def run(signal: Any, job: Job) -> Outcome:
-        nmf = signal.decompose_als_nmf(
-            job.ranks[0],
-            restarts=job.starts,
-            signal_mask=Signal2D(_common.read_mask(job.folder)),
-            constraints=constraints[name] or None,
-            random_state=job.seed,
-            print_info=False,
-            show_progressbar=False,
-        )
-        return Outcome([nmf.mse], nmf.passes)
+        return _common.best_of_starts(signal, job, constraints=constraints[name] or None)
 
     return _common.measure(read, run, job)
 
@@ -63,11 +51,7 @@ def main() -> None:
     _common.add_arguments(parser)
     arguments = parser.parse_args()
     _common.use_threads(arguments.threads)
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        _common.alone(
-            _common.write_scan, folder, arguments.scan, arguments.detector, arguments.seed
-        )
+    with _common.written_scan(arguments) as folder:
         job = Job(folder, (arguments.components,), arguments.restarts, arguments.seed)
         turns = [
             {

@@ -15,7 +15,6 @@ import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import _common
 import numpy as np
@@ -147,11 +146,7 @@ def main() -> None:
     _common.add_arguments(parser)
     arguments = parser.parse_args()
     _common.use_threads(arguments.threads)
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        _common.alone(
-            _common.write_scan, folder, arguments.scan, arguments.detector, arguments.seed
-        )
+    with _common.written_scan(arguments) as folder:
         found = _common.alone(rates, folder, arguments.width, arguments.rank, arguments.repeats)
     print(f"{arguments.scan} × {arguments.detector}, {arguments.threads} threads")
     reference = {

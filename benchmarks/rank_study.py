@@ -18,8 +18,6 @@ them from a file.
 """
 
 import argparse
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import _common
@@ -62,11 +60,7 @@ def main() -> None:
     arguments = parser.parse_args()
     _common.use_threads(arguments.threads)
     ranks, restarts = tuple(sorted(arguments.ranks)), arguments.restarts
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        _common.alone(
-            _common.write_scan, folder, arguments.scan, arguments.detector, arguments.seed
-        )
+    with _common.written_scan(arguments) as folder:
         job = Job(folder, ranks, restarts, arguments.seed)
         results = {
             "estimate_number_of_components": _common.median_of(arguments.repeats, ours, job),

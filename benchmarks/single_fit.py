@@ -18,8 +18,6 @@ them from a file.
 """
 
 import argparse
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import _common
@@ -43,19 +41,9 @@ def ours_as_in_the_paper(job: Job) -> Measured:
 
 def _measured(job: Job, *, lazy: bool, **settings: Any) -> Measured:
     _common.load_libraries()
-    from hyperspy.signals import Signal2D
 
     def run(signal: Any, job: Job) -> Outcome:
-        nmf = signal.decompose_als_nmf(
-            job.ranks[0],
-            restarts=job.starts,
-            signal_mask=Signal2D(_common.read_mask(job.folder)),
-            random_state=job.seed,
-            print_info=False,
-            show_progressbar=False,
-            **settings,
-        )
-        return Outcome([nmf.mse], nmf.passes)
+        return _common.best_of_starts(signal, job, **settings)
 
     return _common.measure(lambda folder: _common.read_signal(folder, lazy=lazy), run, job)
 
@@ -68,11 +56,7 @@ def main() -> None:
     arguments = parser.parse_args()
     _common.use_threads(arguments.threads)
     ranks, restarts = (arguments.components,), arguments.restarts
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        _common.alone(
-            _common.write_scan, folder, arguments.scan, arguments.detector, arguments.seed
-        )
+    with _common.written_scan(arguments) as folder:
         job = Job(folder, ranks, restarts, arguments.seed)
         results = {
             "decompose_als_nmf": _common.median_of(arguments.repeats, ours, job),

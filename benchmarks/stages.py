@@ -14,7 +14,6 @@ import cProfile
 import pstats
 from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import _common
 from _common import Job
@@ -71,11 +70,7 @@ def main() -> None:
     _common.add_arguments(parser)
     arguments = parser.parse_args()
     _common.use_threads(arguments.threads)
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        _common.alone(
-            _common.write_scan, folder, arguments.scan, arguments.detector, arguments.seed
-        )
+    with _common.written_scan(arguments) as folder:
         columns = [
             [
                 _common.alone(stages, Job(folder, ranks, arguments.restarts, arguments.seed))

@@ -123,8 +123,8 @@ def factorization_needs(
     m = most_positions(n)
     exploring = 2 * m * min(5 * k, columns) + workers * 5 * k * (m + p)
     # In the pass for the true MSE of all runs: their products with a block, their maps there.
-    rows = max(len(b.positions) for b in matrix.blocks)
-    exploring = max(exploring, workers * 4 * all_runs * rows)
+    positions = max(len(b.positions) for b in matrix.blocks)
+    exploring = max(exploring, workers * 4 * all_runs * positions)
     return Needs(chunks, numbers * _FLOAT, exploring * _FLOAT, maps)
 
 

@@ -14,7 +14,7 @@ from _common import Geometry, Table
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from hs_nmfcluster import SmoothPatterns
+from hs_nmfcluster import SmoothPatterns, axes
 from hs_nmfcluster.factorization.band_limit import BandLimit
 from hs_nmfcluster.factorization.constraints import hole_filling
 from hs_nmfcluster.factorization.holes import fill_holes
@@ -52,8 +52,6 @@ def halos(detectors: Sequence[int] = (128, 80, 64, 48, 32)) -> Iterator[Row]:
 
 
 def _change(scan: NDArray, truth: Truth) -> float:
-    from hs_nmfcluster import axes
-
     mean = np.asarray(scan.data, dtype=np.float64).mean(axis=(0, 1))
     center, _ = axes.find_center(scan, None, mean)
     left_out = truth.detector_mask

@@ -1,7 +1,7 @@
 """One pass over the data that advances any number of runs, and the loop around it."""
 
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Callable, Sequence
+from functools import partial, reduce
 from itertools import groupby
 from operator import iadd
 from typing import Any
@@ -202,7 +202,8 @@ def _start_sums(
         maps = [uniform(seed, stream, where, k).T for stream in range(restarts)]
         return float(np.einsum("ij,ij->", x, x)), _sums_of(x, maps, [0.0] * restarts)
 
-    return reduce(_add_starts_to, (of_piece(*piece) for piece in pieces(rows, positions)))
+    add = partial(_add_starts, add=_add_to)
+    return reduce(add, (of_piece(*piece) for piece in pieces(rows, positions)))
 
 
 def _iteration_sums(
@@ -275,12 +276,8 @@ def _add_all(a: list[RunSums], b: list[RunSums]) -> list[RunSums]:
 
 
 def _add_starts(
-    a: tuple[float, list[RunSums]], b: tuple[float, list[RunSums]]
+    a: tuple[float, list[RunSums]],
+    b: tuple[float, list[RunSums]],
+    add: Callable[[list[RunSums], list[RunSums]], list[RunSums]] = _add_all,
 ) -> tuple[float, list[RunSums]]:
-    return a[0] + b[0], _add_all(a[1], b[1])
-
-
-def _add_starts_to(
-    a: tuple[float, list[RunSums]], b: tuple[float, list[RunSums]]
-) -> tuple[float, list[RunSums]]:
-    return a[0] + b[0], _add_to(a[1], b[1])
+    return a[0] + b[0], add(a[1], b[1])
