@@ -140,7 +140,7 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
 
     from hs_nmfcluster import masks
     from hs_nmfcluster import memory as budgets
-    from hs_nmfcluster.factorization import compression, iteration, scheduling
+    from hs_nmfcluster.factorization import iteration, krylov, scheduling
     from hs_nmfcluster.factorization.job import Job
     from hs_nmfcluster.factorization.matrix import ScanMatrix
     from hs_nmfcluster.factorization.search import FINALISTS
@@ -159,7 +159,7 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
     kinds: dict[str, tuple[Callable[[], Any], float]] = {
         "bare sum": (lambda: dask.compute(_chunkwise_sum(signal.data)), 0.0),
         "compression": (
-            lambda: compression._applied(matrix, vectors, Job()),
+            lambda: krylov.applied(matrix, vectors, Job()),
             4.0 * 2 * k,
         ),
         "true MSE of all starts": (

@@ -22,8 +22,8 @@ from _common import Job
 _STAGES = {
     "preparing: centre, mask, survey": ("preparation.py", "prepare"),
     "compressing": ("compression.py", "compress"),
-    "  of which products": ("compression.py", "_applied"),
-    "  of which orthogonalisation": ("compression.py", "_orthonormal"),
+    "  of which products": ("krylov.py", "applied"),
+    "  of which orthogonalisation": ("krylov.py", "_orthonormal"),
     "searching from all starts": ("exploration.py", "explore"),
     "true error of all starts": ("iteration.py", "evaluate"),
     "refining the best": ("search.py", "_refine"),

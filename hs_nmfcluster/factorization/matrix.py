@@ -19,10 +19,10 @@ from hs_nmfcluster.factorization.chunks import CHUNK_BYTES, whole_patterns
 
 # Rows are handled in float64 in pieces of this size, which lie in the processor's cache, but of
 # so many rows at least, as the sums that they are added to may be larger than they.
-PIECE_BYTES, _LEAST_ROWS = 8 * 2**20, 64
+PIECE_BYTES, _LEAST_ROWS = 4 * 2**20, 64
 # Blocks that data in memory are divided into, for the threads to share. With more of them more
 # sums have to be added.
-_BLOCKS = 2 * max(CPU_COUNT, 4)
+_BLOCKS = 2 * max(CPU_COUNT, 2)
 
 
 @dataclass(frozen=True)
@@ -236,15 +236,19 @@ def pieces(
     positions: NDArray[np.int64],
     larger: int = 1,
 ) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
-    """Do as :func:`split_rows`, with copies of the rows in float64.
+    """Do as :func:`split_rows`, with copies of the rows in float64, each in place of the last.
 
+    One piece of memory for all of them: fresh memory takes as long to get as a piece to convert.
     Float32 would not do: clipped least squares passes through systems with condition numbers of
     1e5, where it leaves errors of per cents, and no rule would give the same result for every
     chunking, as rounding differs with the shape of a product.
     """
+    buffer = np.empty((0, rows.shape[1]))
     for span in _spans(rows, larger):
         where = positions[span]
-        copy = np.empty((len(where), rows.shape[1]))
+        if len(where) > len(buffer):
+            buffer = np.empty((len(where), rows.shape[1]))
+        copy = buffer[: len(where)]
         # A few rows at a time, which need little memory in their own dtype.
         for start in range(0, len(copy), _LEAST_ROWS):
             few = copy[start : start + _LEAST_ROWS]

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.factorization.products import times
+
 # The change of MSE can pass through zero where a clipped run turns from rising to falling; a
 # run has converged when the change is small twice in succession.
 CALM_ITERATIONS = 2
@@ -107,10 +109,13 @@ class Stack:
         S of all runs, ``(K, n_pixels)``.
     grams
         S Sᵀ of each run, float64.
+    columns
+        Sᵀ of all runs, ``(n_pixels, K)`` float64; not kept where S is in float32.
     """
 
     patterns: Patterns
     grams: list[NDArray[np.float64]]
+    columns: NDArray[np.float64] | None
 
     @classmethod
     def of(cls, patterns: Sequence[Patterns]) -> "Stack":
@@ -120,12 +125,15 @@ class Stack:
             whole = np.concatenate(patterns)
         edges = np.cumsum([len(S) for S in patterns])[:-1]
         exact = (S.astype(np.float64, copy=False) for S in np.split(whole, edges))
-        return cls(whole, [S @ S.T for S in exact])
+        grams = [S @ S.T for S in exact]
+        if whole.dtype != np.float64:
+            return cls(whole, grams, None)
+        return cls(whole, grams, np.ascontiguousarray(whole.T, dtype=np.float64))
 
     def times(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """S Xᵀ of all runs for some rows of X, ``(K, n)``."""
-        if self.patterns.dtype == np.float64:
-            return self.patterns @ x.T
+        if self.columns is not None:
+            return times(x, self.columns).T
         products = np.empty((len(self.patterns), len(x)))
         for start in range(0, len(products), _AT_A_TIME):
             some = slice(start, start + _AT_A_TIME)

@@ -108,21 +108,24 @@ def _survey_rows(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
 
 
 def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
-    if rows.dtype.kind == "f":
+    n_pixels = rows.shape[1]
+    minimum, maximum = rows.min(axis=0), rows.max(axis=0)
+    invalid = np.zeros(n_pixels, np.int64)
+    first = np.full(n_pixels, NOWHERE)
+    # A value that is not finite shows in the extremes, which saves looking for it elsewhere.
+    if not (np.isfinite(minimum).all() and np.isfinite(maximum).all()):
         finite = np.isfinite(rows)
         invalid = len(rows) - finite.sum(axis=0)
         first = np.where(finite, NOWHERE, positions[:, None]).min(axis=0)
-        if invalid.any():
-            rows = np.where(finite, rows, 0)
-    else:
-        invalid = np.zeros(rows.shape[1], np.int64)
-        first = np.full(rows.shape[1], NOWHERE)
+        rows = np.where(finite, rows, 0)
+        minimum, maximum = rows.min(axis=0), rows.max(axis=0)
+    none_negative = (minimum >= 0).all()
     return Survey(
         n_positions=len(rows),
         total=rows.sum(axis=0, dtype=np.float64),
         invalid=invalid,
-        negative=(rows < 0).sum(axis=0),
-        minimum=rows.min(axis=0).astype(np.float64),
-        maximum=rows.max(axis=0).astype(np.float64),
+        negative=np.zeros(n_pixels, np.int64) if none_negative else (rows < 0).sum(axis=0),
+        minimum=minimum.astype(np.float64),
+        maximum=maximum.astype(np.float64),
         first_invalid=first,
     )

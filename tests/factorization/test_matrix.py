@@ -60,7 +60,7 @@ class TestPieces:
         monkeypatch.setattr("hs_nmfcluster.factorization.matrix.PIECE_BYTES", 8 * 6 * 4)
         monkeypatch.setattr("hs_nmfcluster.factorization.matrix._LEAST_ROWS", 1)
         rows = np.arange(66, dtype="u1").reshape(11, 6)
-        found = list(pieces(rows, np.arange(11)))
+        found = [(x.copy(), where) for x, where in pieces(rows, np.arange(11))]
         assert [len(x) for x, _ in found] == [4, 4, 3]
         assert all(x.dtype == np.float64 for x, _ in found)
         np.testing.assert_array_equal(np.concatenate([x for x, _ in found]), rows)
