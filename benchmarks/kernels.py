@@ -93,10 +93,12 @@ def _passes(
         found.append((label, work / _best(one_pass, repeats), "GFLOP/s"))
     start = time.perf_counter()
     job = Job()
-    compress(matrix, rank, job=job)
+    compression = compress(matrix, rank, job=job)
     seconds = time.perf_counter() - start
-    # Two products with every block of vectors.
-    work = 4e-9 * n * p * min(max(2 * rank, 20), n, p) * job.passes
+    # Two products with every block of vectors, one at last with those that are kept.
+    vectors = min(max(2 * rank, 20), n, p)
+    work = 4e-9 * n * p * vectors * (job.passes - 1)
+    work += 2e-9 * n * p * len(compression.basis)
     label = f"compress, rank {rank} ({job.passes} passes, {seconds:.2f} s)"
     return [*found, (label, work / seconds, "GFLOP/s")]
 

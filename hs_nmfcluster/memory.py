@@ -9,8 +9,9 @@ import psutil
 from dask.utils import format_bytes, parse_bytes
 
 from hs_nmfcluster.factorization.chunks import CHUNK_BYTES
+from hs_nmfcluster.factorization.compression import most_positions
 from hs_nmfcluster.factorization.iteration import SOLVED_TOGETHER
-from hs_nmfcluster.factorization.krylov import keeps_all, most_columns, most_positions
+from hs_nmfcluster.factorization.krylov import most_columns
 from hs_nmfcluster.factorization.matrix import ScanMatrix, rows_a_piece
 from hs_nmfcluster.factorization.search import FINALISTS
 from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
@@ -100,9 +101,8 @@ def factorization_needs(
     -----
     With p pixels, n positions, w workers, k the largest rank and K the sum of all runs' ranks:
     a worker holds a chunk, its kept part and six pieces of it in float64; a step of r runs
-    holds (4 + w) r k p numbers; the compression a subspace of at most q' columns, twice, and of
-    scans that are not very large their products with X, twice; the compressed scan has at most m
-    positions and q = 5 k columns.
+    holds (4 + w) r k p numbers; the compression a subspace of at most q' columns, twice; the
+    compressed scan has at most m positions and q = 5 k columns.
     """
     p, n, k = matrix.n_pixels, matrix.n_positions, max(ranks)
     block = max(len(b.positions) * p * matrix.dtype.itemsize + b.n_bytes for b in matrix.blocks)
@@ -118,7 +118,7 @@ def factorization_needs(
     if not compressed:
         return Needs(chunks, numbers * _FLOAT, 0, maps)
     columns = most_columns(k, min(n, p))
-    subspace = (2 * columns + (2 + workers) * 2 * k) * p + 2 * columns * n * keeps_all(n)
+    subspace = (2 * columns + (2 + workers) * 2 * k) * p
     # Of all runs in float32 while they are tried, in float64 in the result.
     numbers = max(numbers + 3 * all_runs * p // 2, subspace)
     m = most_positions(n)

@@ -7,14 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.krylov import (
-    DEPENDENT,
-    MOST_POSITIONS,
-    Rows,
-    first_block,
-    grow,
-    in_order,
-)
+from hs_nmfcluster.factorization.krylov import DEPENDENT, first_block, grow
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.start import uniform
 
@@ -22,6 +15,8 @@ from hs_nmfcluster.factorization.start import uniform
 _NEGLIGIBLE = 1e-3
 # ... and this many times the rank are kept at least and at most.
 _LEAST_KEPT, _MOST_KEPT = 2, 5
+# Positions whose scores are kept. More would say nothing new of the patterns.
+_MOST_POSITIONS = 2**15
 # Stream of random numbers, beyond those of the restarts and of the subspace.
 _STREAM = 2**48 + 1
 
@@ -114,34 +109,34 @@ def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression
     values, vectors = np.linalg.eigh(krylov.gram)
     values = np.maximum(values[::-1], 0.0)
     kept = _number_kept(values, krylov.curve[-1], rank)
-    rotation = vectors[:, ::-1][:, :kept]
-    basis = krylov.basis @ rotation
-    signs = np.where((basis**3).sum(axis=0) < 0, -1.0, 1.0)
-    basis, rotation = basis * signs, rotation * signs
-    complete = krylov.products is not None
+    basis = krylov.basis @ vectors[:, ::-1][:, :kept]
+    basis *= np.where((basis**3).sum(axis=0) < 0, -1.0, 1.0)
+    job.expect(1)
     return Compression(
-        scores=krylov.products @ rotation
-        if complete
-        else _drawn_scores(matrix, basis, values[:rank], seed, job),
+        scores=_scores(matrix, basis, values[:rank], seed, job),
         basis=np.ascontiguousarray(basis.T),
         squared_singular_values=values,
         square=krylov.square,
         size=matrix.size,
-        complete=complete,
+        complete=matrix.n_positions <= _MOST_POSITIONS,
     )
 
 
-def _drawn_scores(
+def _scores(
     matrix: ScanMatrix,
     basis: NDArray[np.float64],
     squared_values: NDArray[np.float64],
     seed: int,
     job: Job,
 ) -> NDArray[np.float64]:
-    """Scores of a sample of the positions, in one pass."""
-    job.expect(1)
-    found = job.visit(matrix, _draw, add, basis, squared_values, matrix.n_positions, seed)
-    return in_order(found, basis.shape[1])
+    found = job.visit(matrix, _project, add, basis, squared_values, matrix.n_positions, seed)
+    order = np.argsort(np.concatenate([positions for positions, _ in found]))
+    return np.concatenate([scores for _, scores in found])[order]
+
+
+def most_positions(n_positions: int) -> int:
+    """Positions whose scores are kept at most, but for the chances of a sample."""
+    return min(n_positions, _MOST_POSITIONS)
 
 
 def _number_kept(squared_values: NDArray[np.float64], residual: float, rank: int) -> int:
@@ -149,15 +144,17 @@ def _number_kept(squared_values: NDArray[np.float64], residual: float, rank: int
     return int(np.clip(above, _LEAST_KEPT * rank, _MOST_KEPT * rank))
 
 
-def _draw(
+def _project(
     rows: NDArray,
     positions: NDArray[np.int64],
     basis: NDArray[np.float64],
     squared_values: NDArray[np.float64],
     n_positions: int,
     seed: int,
-) -> Rows:
+) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     scores = np.concatenate([x @ basis for x, _ in pieces(rows, positions)])
+    if n_positions <= _MOST_POSITIONS:
+        return [(positions, scores)]
     chance = _chances(scores, squared_values, n_positions)
     drawn = uniform(seed, _STREAM, positions, 1)[:, 0] < chance
     return [(positions[drawn], scores[drawn] / np.sqrt(chance[drawn])[:, None])]
@@ -175,4 +172,4 @@ def _chances(
     """
     used = squared_values[squared_values > DEPENDENT * squared_values[0]]
     leverage = (scores[:, : len(used)] ** 2 / used).sum(axis=1) / len(used)
-    return np.minimum(MOST_POSITIONS * (leverage + 1 / n_positions) / 2, 1.0)
+    return np.minimum(_MOST_POSITIONS * (leverage + 1 / n_positions) / 2, 1.0)

@@ -1,7 +1,6 @@
 """A subspace that grows towards the leading singular vectors of a scan, a block a pass."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,13 +23,8 @@ _MAX_BLOCKS = 11
 DEPENDENT = 1e-12
 # No rounding changes ‖X‖² by this share from one pass to another.
 _CHANGED = 1e-9
-# Positions of which products with the vectors are kept. More would say nothing new of the patterns.
-MOST_POSITIONS = 2**15
 # Stream of random numbers, beyond those of the restarts.
 _STREAM = 2**48
-
-# Positions and a row of numbers for each, of one block after the other.
-Rows = list[tuple[NDArray[np.int64], NDArray[np.float64]]]
 
 
 @dataclass(frozen=True)
@@ -43,8 +37,6 @@ class Krylov:
         ‖X‖².
     image
         XᵀX applied to the newest block of vectors, ``(n_pixels, width)``.
-    products
-        X V, ``(n_positions, n)``; of a scan that has very many positions not kept.
     basis
         Orthonormal columns V of all blocks, ``(n_pixels, n)``.
     gram
@@ -59,7 +51,6 @@ class Krylov:
 
     square: float
     image: NDArray[np.float64]
-    products: NDArray[np.float64] | None
     basis: NDArray[np.float64]
     gram: NDArray[np.float64]
     curve: NDArray[np.float64]
@@ -73,10 +64,9 @@ def first_block(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Krylov:
     start = uniform(seed, _STREAM, np.arange(matrix.n_pixels), width) - 0.5
     job.expect(_MAX_BLOCKS + 2)
     job.say("compressing")
-    square, image, _ = applied(matrix, np.linalg.qr(start)[0], job)
+    square, image = applied(matrix, np.linalg.qr(start)[0], job)
     nothing = np.empty((matrix.n_pixels, 0))
-    products = np.empty((matrix.n_positions, 0)) if keeps_all(matrix.n_positions) else None
-    return Krylov(square, image, products, nothing, np.empty((0, 0)), np.full(rank, np.inf))
+    return Krylov(square, image, nothing, np.empty((0, 0)), np.full(rank, np.inf))
 
 
 def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
@@ -85,9 +75,8 @@ def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
     fresh = _orthonormal(krylov.image, old)[:, : limit - old.shape[1]]
     if not fresh.size:
         return replace(krylov, done=True)
-    square, image, product = applied(matrix, fresh, job)
+    square, image = applied(matrix, fresh, job)
     _check_same(square, krylov.square)
-    products = None if krylov.products is None else np.hstack([krylov.products, product])
     basis = np.hstack([old, fresh])
     columns = basis.T @ image
     gram = np.block([[krylov.gram, columns[: old.shape[1]]], [columns.T]])
@@ -101,24 +90,15 @@ def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
     width, blocks = basis.shape[1], krylov.blocks + 1
     enough = settled and width >= min(_LEAST_COLUMNS * len(curve), limit)
     done = width >= limit or enough or blocks >= _MAX_BLOCKS
-    return Krylov(krylov.square, image, products, basis, gram, curve, blocks, done)
+    return Krylov(krylov.square, image, basis, gram, curve, blocks, done)
 
 
 def applied(
     matrix: ScanMatrix, vectors: NDArray[np.float64], job: Job
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """‖X‖², XᵀX V and, where the scan has not very many positions, X V, in one pass."""
-    keep = keeps_all(matrix.n_positions)
-    found = job.visit(matrix, _apply, _add, np.ascontiguousarray(vectors), keep)
-    return found.square, found.image.T, in_order(found.products, vectors.shape[1])
-
-
-def in_order(products: Rows, width: int) -> NDArray[np.float64]:
-    """Put rows of positions, found in any order, one below the other."""
-    if not products:
-        return np.empty((0, width))
-    order = np.argsort(np.concatenate([positions for positions, _ in products]))
-    return np.concatenate([rows for _, rows in products])[order]
+) -> tuple[float, NDArray[np.float64]]:
+    """‖X‖² and XᵀX applied to the columns of vectors, in one pass."""
+    square, image = job.visit(matrix, _apply, _add, np.ascontiguousarray(vectors))
+    return square, image.T
 
 
 def most_columns(rank: int, limit: int) -> int:
@@ -126,46 +106,27 @@ def most_columns(rank: int, limit: int) -> int:
     return min(_MAX_BLOCKS * _block_width(rank), limit)
 
 
-def keeps_all(n_positions: int) -> bool:
-    """Whether the products with all positions are kept."""
-    return n_positions <= MOST_POSITIONS
-
-
-def most_positions(n_positions: int) -> int:
-    """Positions whose scores are kept at most, but for the chances of a sample."""
-    return min(n_positions, MOST_POSITIONS)
-
-
 def _block_width(rank: int) -> int:
     return max(_WIDTH * rank, _LEAST_WIDTH)
 
 
-class _Applied(NamedTuple):
-    """‖X‖², (XᵀX V)ᵀ and the rows of X V of some positions."""
-
-    square: float
-    image: NDArray[np.float64]
-    products: Rows
-
-
 def _apply(
-    rows: NDArray, positions: NDArray[np.int64], vectors: NDArray[np.float64], keep: bool
-) -> _Applied:
+    rows: NDArray, positions: NDArray[np.int64], vectors: NDArray[np.float64]
+) -> tuple[float, NDArray[np.float64]]:
+    """‖X‖² and (XᵀX V)ᵀ of some vectors ``(n_pixels, width)``, for some rows of X."""
     square, image = 0.0, np.zeros(vectors.shape[::-1])
     projected = np.empty_like(image)
-    products = []
-    for x, where in pieces(rows, positions):
+    for x, _ in pieces(rows, positions):
         square += float(np.vdot(x, x))
-        product = times(x, vectors)
         # In this order BLAS takes two thirds of the time that Xᵀ (X V) takes.
-        image += np.matmul(product.T, x, out=projected)
-        if keep:
-            products.append((where, product))
-    return _Applied(square, image, products)
+        image += np.matmul(times(x, vectors).T, x, out=projected)
+    return square, image
 
 
-def _add(a: _Applied, b: _Applied) -> _Applied:
-    return _Applied(a.square + b.square, a.image + b.image, a.products + b.products)
+def _add(
+    a: tuple[float, NDArray[np.float64]], b: tuple[float, NDArray[np.float64]]
+) -> tuple[float, NDArray[np.float64]]:
+    return a[0] + b[0], a[1] + b[1]
 
 
 def _orthonormal(block: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
