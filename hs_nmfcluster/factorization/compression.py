@@ -7,14 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.krylov import DEPENDENT, first_block, grow
+from hs_nmfcluster.factorization.krylov import DEPENDENT, MOST_KEPT, first_block, grow
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.factorization.products import times
 from hs_nmfcluster.factorization.start import uniform
 
 # Beyond the vectors kept, none could lower the MSE by more than this share of itself ...
 _NEGLIGIBLE = 1e-3
-# ... and this many times the rank are kept at least and at most.
-_LEAST_KEPT, _MOST_KEPT = 2, 5
+# ... and this many times the rank are kept at least.
+_LEAST_KEPT = 2
 # Positions whose scores are kept. More would say nothing new of the patterns.
 _MOST_POSITIONS = 2**15
 # Stream of random numbers, beyond those of the restarts and of the subspace.
@@ -141,7 +142,7 @@ def most_positions(n_positions: int) -> int:
 
 def _number_kept(squared_values: NDArray[np.float64], residual: float, rank: int) -> int:
     above = int(np.sum(squared_values > _NEGLIGIBLE * max(residual, 0.0)))
-    return int(np.clip(above, _LEAST_KEPT * rank, _MOST_KEPT * rank))
+    return int(np.clip(above, _LEAST_KEPT * rank, MOST_KEPT * rank))
 
 
 def _project(
@@ -152,7 +153,7 @@ def _project(
     n_positions: int,
     seed: int,
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
-    scores = np.concatenate([x @ basis for x, _ in pieces(rows, positions)])
+    scores = np.concatenate([times(x, basis) for x, _ in pieces(rows, positions)])
     if n_positions <= _MOST_POSITIONS:
         return [(positions, scores)]
     chance = _chances(scores, squared_values, n_positions)

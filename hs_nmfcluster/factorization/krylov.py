@@ -12,8 +12,9 @@ from hs_nmfcluster.factorization.start import uniform
 
 # Vectors of a block: so many times the rank, but so many at the least.
 _WIDTH, _LEAST_WIDTH = 2, 20
-# The subspace has so many times the rank of columns at the least, where there are as many.
-_LEAST_COLUMNS = 5
+# Vectors that are kept of the subspace at most, and that it therefore has at the least, where there
+# are as many: so many times the rank.
+MOST_KEPT = 5
 # Passes stop when the last one changed no value of the PCA curve by more than this share. The
 # changes fall by half from pass to pass, so the error left is about as large as the last change;
 # on the simulated metallic glass it was 3e-5 at most.
@@ -88,7 +89,7 @@ def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
     tolerance = _SETTLED * np.abs(curve) + 1e-13 * krylov.square
     settled = bool(np.all(np.abs(krylov.curve - curve) <= tolerance))
     width, blocks = basis.shape[1], krylov.blocks + 1
-    enough = settled and width >= min(_LEAST_COLUMNS * len(curve), limit)
+    enough = settled and width >= min(MOST_KEPT * len(curve), limit)
     done = width >= limit or enough or blocks >= _MAX_BLOCKS
     return Krylov(krylov.square, image, basis, gram, curve, blocks, done)
 

@@ -1,5 +1,7 @@
 """Products of a few rows of the scan with a few vectors, as fast as wide ones."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,7 +13,7 @@ _SMALL = 10**6
 _FEW = 64
 
 
-def times(x: NDArray[np.float64], vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+def times(x: NDArray[np.float64], vectors: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
     """Multiply rows by vectors, in parts of the pixels where there are only a few vectors.
 
     Parameters

@@ -106,16 +106,13 @@ class Stack:
     Parameters
     ----------
     patterns
-        S of all runs, ``(K, n_pixels)``.
+        S of all runs, ``(K, n_pixels)``; in float64 its columns are contiguous.
     grams
         S Sᵀ of each run, float64.
-    columns
-        Sᵀ of all runs, ``(n_pixels, K)`` float64; not kept where S is in float32.
     """
 
     patterns: Patterns
     grams: list[NDArray[np.float64]]
-    columns: NDArray[np.float64] | None
 
     @classmethod
     def of(cls, patterns: Sequence[Patterns]) -> "Stack":
@@ -126,14 +123,12 @@ class Stack:
         edges = np.cumsum([len(S) for S in patterns])[:-1]
         exact = (S.astype(np.float64, copy=False) for S in np.split(whole, edges))
         grams = [S @ S.T for S in exact]
-        if whole.dtype != np.float64:
-            return cls(whole, grams, None)
-        return cls(whole, grams, np.ascontiguousarray(whole.T, dtype=np.float64))
+        return cls(np.asfortranarray(whole) if whole.dtype == np.float64 else whole, grams)
 
     def times(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
         """S Xᵀ of all runs for some rows of X, ``(K, n)``."""
-        if self.columns is not None:
-            return times(x, self.columns).T
+        if self.patterns.dtype == np.float64:
+            return times(x, self.patterns.T).T
         products = np.empty((len(self.patterns), len(x)))
         for start in range(0, len(products), _AT_A_TIME):
             some = slice(start, start + _AT_A_TIME)
