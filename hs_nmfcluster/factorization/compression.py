@@ -1,15 +1,15 @@
 """X ≈ B Q: the leading singular vectors of a scan, in a few passes over it."""
 
 from dataclasses import dataclass
-from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.krylov import DEPENDENT, MOST_KEPT, first_block, grow
+from hs_nmfcluster.factorization.krylov import DEPENDENT, MOST_KEPT, add_both, first_block, grow
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.products import times
+from hs_nmfcluster.factorization.scheduling import one_blas_thread_each
 from hs_nmfcluster.factorization.start import uniform
 
 # Beyond the vectors kept, none could lower the MSE by more than this share of itself ...
@@ -95,7 +95,9 @@ def compress(
     True
     """
     job = Job() if job is None else job
-    found = job.once("compression", lambda: _compress(matrix, rank, seed, job))
+    # BLAS's other threads wait busily for a while for more to do: on the cores that passes need.
+    with one_blas_thread_each():
+        found = job.once("compression", lambda: _compress(matrix, rank, seed, job))
     job.forget("subspace")
     return found
 
@@ -111,12 +113,17 @@ def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression
     values = np.maximum(values[::-1], 0.0)
     kept = _number_kept(values, krylov.curve[-1], rank)
     basis = krylov.basis @ vectors[:, ::-1][:, :kept]
-    basis *= np.where((basis**3).sum(axis=0) < 0, -1.0, 1.0)
     job.expect(1)
+    gram, scores = _scores(matrix, basis, values[:rank], seed, job)
+    # What the scores of all positions say of the singular values is as good as half a pass more.
+    values, vectors = np.linalg.eigh(gram)
+    turn = vectors[:, ::-1]
+    basis = basis @ turn
+    signs = np.where((basis**3).sum(axis=0) < 0, -1.0, 1.0)
     return Compression(
-        scores=_scores(matrix, basis, values[:rank], seed, job),
-        basis=np.ascontiguousarray(basis.T),
-        squared_singular_values=values,
+        scores=scores @ (turn * signs),
+        basis=np.ascontiguousarray((basis * signs).T),
+        squared_singular_values=np.maximum(values[::-1], 0.0),
         square=krylov.square,
         size=matrix.size,
         complete=matrix.n_positions <= _MOST_POSITIONS,
@@ -129,10 +136,13 @@ def _scores(
     squared_values: NDArray[np.float64],
     seed: int,
     job: Job,
-) -> NDArray[np.float64]:
-    found = job.visit(matrix, _project, add, basis, squared_values, matrix.n_positions, seed)
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(X Q)ᵀ X Q, and X Q: of a scan with very many positions, of a sample."""
+    gram, found = job.visit(
+        matrix, _project, add_both, basis, squared_values, matrix.n_positions, seed
+    )
     order = np.argsort(np.concatenate([positions for positions, _ in found]))
-    return np.concatenate([scores for _, scores in found])[order]
+    return gram, np.concatenate([scores for _, scores in found])[order]
 
 
 def most_positions(n_positions: int) -> int:
@@ -152,13 +162,15 @@ def _project(
     squared_values: NDArray[np.float64],
     n_positions: int,
     seed: int,
-) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+) -> tuple[NDArray[np.float64], list[tuple[NDArray[np.int64], NDArray[np.float64]]]]:
+    """Gram matrix of the scores of some positions, and those that are kept with their positions."""
     scores = np.concatenate([times(x, basis) for x, _ in pieces(rows, positions)])
+    gram = scores.T @ scores
     if n_positions <= _MOST_POSITIONS:
-        return [(positions, scores)]
+        return gram, [(positions, scores)]
     chance = _chances(scores, squared_values, n_positions)
     drawn = uniform(seed, _STREAM, positions, 1)[:, 0] < chance
-    return [(positions[drawn], scores[drawn] / np.sqrt(chance[drawn])[:, None])]
+    return gram, [(positions[drawn], scores[drawn] / np.sqrt(chance[drawn])[:, None])]
 
 
 def _chances(

@@ -37,6 +37,11 @@ SPECTRA = {
     "few counts": (poisson(0.1, 600, 400), 30),
     "much noise, few components": (poisson(3.0, 900, 700), 3),
     "components in noise": (50 * mixture(500, 400, 8) + poisson(1.0, 500, 400), 25),
+    "mean and noise": (with_singular_values(np.append(300, 1 - INDEX / 600), 400, 500), 10),
+    "fewer components than asked for": (
+        with_singular_values(np.append([8, 6, 5, 3, 1.3], np.sqrt(1 - INDEX / 301)), 400, 500),
+        10,
+    ),
     "slow decay": (with_singular_values(INDEX**-0.25, 300, 400), 20),
     "faster decay": (with_singular_values(INDEX**-0.5, 500, 300), 30),
     "all equal": (with_singular_values(np.ones(300), 300, 320), 10),

@@ -187,7 +187,7 @@ class TestExplore:
             whole = descend(large, np.array([svd_start(large, k), *starts]), tolerance=1e-5)
             ours = descend(large, stack, tolerance=1.0, max_iterations=1).errors
             missed = (ours.min() - whole.errors.min()) / (large.pca_mse(k) * large.size)
-            assert missed < 2e-3
+            assert missed < 5e-3
 
     def test_refine_ends_where_the_whole_problem_does(self, large):
         (stack,) = explore(large, [4], **SETTINGS)
