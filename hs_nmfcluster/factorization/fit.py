@@ -9,13 +9,17 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization import scheduling
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
-from hs_nmfcluster.factorization.iteration import iterate, random_runs, solve_maps
+from hs_nmfcluster.factorization.iteration import iterate, random_runs
 from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.runs import Run, Stack
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
-from hs_nmfcluster.factorization.whole_maps import squared_residual, whole_maps
+from hs_nmfcluster.factorization.whole_maps import (
+    products_and_squares,
+    squared_residual,
+    whole_maps,
+)
 
 
 @dataclass(frozen=True)
@@ -227,16 +231,17 @@ def _final_maps(
     if constraints.maps is None:
         return job.collect(matrix, _maps_and_residual, stack, solver)
     found = whole_maps(matrix, stack, solver, constraints.maps, job)
-    return np.column_stack([found.maps[0].T, squared_residual(found, stack.grams[0])])
+    (maps,), (products,) = found.maps, found.products
+    residual = squared_residual(maps, products, stack.grams[0], found.squares)
+    return np.column_stack([maps.T, residual])
 
 
 def _maps_and_residual(
     rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
 ) -> NDArray[np.float64]:
     """Rows of C and, in a last column, the squared residual of each position."""
-    parts = []
-    for x, _ in pieces(rows, positions):
-        (maps,), _ = solve_maps(x, stack, solver)
-        x -= maps.T @ stack.patterns
-        parts.append(np.column_stack([maps.T, np.einsum("ij,ij->i", x, x)]))
-    return np.concatenate(parts)
+    found = products_and_squares(rows, positions, stack)
+    products, squares = np.ascontiguousarray(found[:, :-1].T), found[:, -1]
+    maps = solver.solve(products, stack.grams[0])
+    residual = squared_residual(maps, products, stack.grams[0], squares)
+    return np.column_stack([maps.T, residual])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
-from hs_nmfcluster.factorization.runs import CALM_ITERATIONS, Run, RunSums, Stack
+from hs_nmfcluster.factorization.runs import Run, RunSums, Stack
 from hs_nmfcluster.factorization.start import uniform
 from hs_nmfcluster.factorization.updates import Solver, normalise
 from hs_nmfcluster.factorization.whole_maps import batches, project, whole_maps
@@ -91,7 +91,7 @@ def iterate(
         live = [run for run in runs if not run.converged]
         if not live:
             break
-        left = min(_iterations_left(live, tolerance), max_iterations - iteration + 1)
+        left = min(_iterations_left(live, tolerance, solver.calm), max_iterations - iteration + 1)
         job.expect(left * (1 if constraints.maps is None else 2) + 1)
         stack = Stack.of([run.patterns for run in live])
         try:
@@ -103,7 +103,8 @@ def iterate(
             break
         for run, total in zip(live, sums, strict=True):
             mse = total.mse(run.patterns, square, matrix.size)
-            run.record(mse, tolerance, rounding, constrained=constraints is not FREE)
+            constrained = constraints is not FREE
+            run.record(mse, tolerance, rounding, calm=solver.calm, constrained=constrained)
             if not run.converged and iteration < max_iterations:
                 _advance(run, total, solver, seed, constraints)
         going = sum(not run.converged for run in live)
@@ -122,7 +123,7 @@ def _sums(
     return [RunSums(*of_run) for of_run in zip(projections, grams, found.overlaps, strict=True)]
 
 
-def _iterations_left(runs: Sequence[Run], tolerance: float) -> int:
+def _iterations_left(runs: Sequence[Run], tolerance: float, calm: int) -> int:
     """Guess how many iterations are left, from how the changes of the MSE shrink."""
     guesses = []
     for run in runs:
@@ -130,7 +131,7 @@ def _iterations_left(runs: Sequence[Run], tolerance: float) -> int:
         if len(changes) < 2 or not 0 < changes[1] < _SHRINKING * changes[0]:
             return _USUAL_ITERATIONS
         missing = np.log(max(changes[1] / (tolerance * run.history[-1] or 1.0), 1.0))
-        guesses.append(CALM_ITERATIONS + int(missing / np.log(changes[0] / changes[1])))
+        guesses.append(calm + int(missing / np.log(changes[0] / changes[1])))
     return max(guesses)
 
 
@@ -210,7 +211,8 @@ def _iteration_sums(
     rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
 ) -> list[RunSums]:
     found = pieces(rows, positions, larger=SOLVED_TOGETHER)
-    return reduce(_add_to, (_sums_of(x, *solve_maps(x, stack, solver)) for x, _ in found))
+    sums = (_sums_of(x, *_solve_maps(stack.times(x), stack, solver)) for x, _ in found)
+    return reduce(_add_to, sums)
 
 
 def _evaluation_sums(
@@ -218,7 +220,7 @@ def _evaluation_sums(
 ) -> list[tuple[float, NDArray[np.float64]]]:
     # The products of all pieces are small: solving for their maps at once takes fewer calls.
     products = [stack.times(x) for x, _ in pieces(rows, positions, larger=SOLVED_TOGETHER)]
-    maps, overlaps = _solve(np.concatenate(products, axis=1), stack, solver)
+    maps, overlaps = _solve_maps(np.concatenate(products, axis=1), stack, solver)
     return [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
 
 
@@ -228,23 +230,10 @@ def _add_evaluations(
     return [(x[0] + y[0], x[1] + y[1]) for x, y in zip(a, b, strict=True)]
 
 
-def solve_maps(
-    x: NDArray[Any], stack: Stack, solver: Solver
-) -> tuple[list[NDArray[Any]], list[float]]:
-    """Compute Cᵀ of every run for some rows of X, all products in one wide one.
-
-    Returns
-    -------
-    list of numpy.ndarray, list of float
-        Cᵀ ``(k, n)`` and ⟨X Sᵀ, C⟩ of every run.
-    """
-    return _solve(stack.times(x), stack, solver)
-
-
-def _solve(
+def _solve_maps(
     products: NDArray[Any], stack: Stack, solver: Solver
 ) -> tuple[list[NDArray[Any]], list[float]]:
-    """Do so from the products S Xᵀ of all runs, ``(K, n)``."""
+    """Cᵀ ``(k, n)`` and ⟨X Sᵀ, C⟩ of every run, from the products S Xᵀ of all, ``(K, n)``."""
     # Runs of the same number of components in the same calls, of which a sweep makes many.
     of_runs = np.split(products, stack.edges)
     maps: list[NDArray[Any]] = []

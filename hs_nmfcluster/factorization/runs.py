@@ -9,10 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.products import times
 
-# The change of MSE can pass through zero where a clipped run turns from rising to falling; a
-# run has converged when the change is small twice in succession.
-CALM_ITERATIONS = 2
-# Under constraints, when it has not become better for so many.
+# Under constraints a run has converged when it has not become better for so many iterations.
 _PATIENCE = 3
 
 # Patterns in float32 of which a copy in float64 is made at a time.
@@ -45,12 +42,19 @@ class Run:
         self.best_patterns = self.patterns
 
     def record(
-        self, mse: float, tolerance: float, rounding: float, *, constrained: bool = False
+        self,
+        mse: float,
+        tolerance: float,
+        rounding: float,
+        *,
+        calm: int = 1,
+        constrained: bool = False,
     ) -> None:
         """Take the MSE of the present patterns and judge convergence (the paper's step 7).
 
-        A run under constraints has converged when it gets no better: what they do between the
-        steps may raise the error slowly, for long.
+        A run has converged after so many calm iterations in succession; one under constraints
+        when it gets no better: what they do between the steps may raise the error slowly, for
+        long.
         """
         change = abs(self.history[-1] - mse) if self.history else np.inf
         if constrained:
@@ -59,7 +63,7 @@ class Run:
             self.best_mse, self.best_patterns = mse, self.patterns
         self.history.append(mse)
         self.calm = self.calm + 1 if change <= max(tolerance * mse, rounding) else 0
-        self.converged = self.calm >= (_PATIENCE if constrained else CALM_ITERATIONS)
+        self.converged = self.calm >= (_PATIENCE if constrained else calm)
 
 
 @dataclass(frozen=True)

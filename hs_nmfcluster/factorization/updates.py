@@ -106,10 +106,15 @@ class Solver(NamedTuple):
         ``update(target, gram, rows)``, :func:`als_rows` or :func:`hals_rows`.
     ridge
         Tikhonov term in units of the Gram matrix's mean diagonal.
+    calm
+        Iterations in succession that change the MSE by less than the tolerance, after which a run
+        has converged. Two where the MSE may rise: its change passes through zero where a run
+        turns from rising to falling.
     """
 
     update: Callable[[Rows, Rows, Rows | None], Rows]
     ridge: float = 0.0
+    calm: int = 2
 
     def solve(self, target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:
         """Update rows, with the ridge term added to the Gram matrix if there is one."""
@@ -120,7 +125,7 @@ class Solver(NamedTuple):
         return self.update(target, gram, rows)
 
 
-SOLVERS = {"als": Solver(als_rows), "hals": Solver(hals_rows)}
+SOLVERS = {"als": Solver(als_rows), "hals": Solver(hals_rows, calm=1)}
 
 
 def normalise(patterns: Rows) -> Rows:

@@ -86,7 +86,7 @@ def whole_maps(
     matrix: ScanMatrix, stack: "Stack", solver: Solver, band: BandLimit, job: Job
 ) -> WholeMaps:
     """Solve for the maps of several runs, in one pass."""
-    rows = job.collect(matrix, _products, stack)
+    rows = job.collect(matrix, products_and_squares, stack)
     products = np.split(np.ascontiguousarray(rows[:, :-1].T), stack.edges)
     maps = [
         solve_limited(band.fit(product), gram, solver, band)
@@ -102,11 +102,10 @@ def project(matrix: ScanMatrix, maps: Sequence[Matrix], job: Job) -> list[Matrix
     return np.split(job.visit(matrix, _projections, add, stacked, matrix.positions), edges)
 
 
-def squared_residual(found: WholeMaps, gram: Matrix) -> Matrix:
-    """Compute the squared residual of each position, for the only run that there is."""
-    maps, product = found.maps[0], found.products[0]
-    squares = found.squares + np.einsum("kn,kn->n", maps, gram @ maps - 2 * product)
-    return np.maximum(squares, 0.0)
+def squared_residual(maps: Matrix, products: Matrix, gram: Matrix, squares: Matrix) -> Matrix:
+    """Compute ‖x − Sᵀ c‖² of each position from Cᵀ, S Xᵀ, S Sᵀ and ‖x‖²."""
+    residual = squares + np.einsum("kn,kn->n", maps, gram @ maps - 2 * products)
+    return np.maximum(residual, 0.0)
 
 
 def batches(runs: Sequence["Run"], n_positions: int) -> Iterator[list["Run"]]:
@@ -121,8 +120,12 @@ def batches(runs: Sequence["Run"], n_positions: int) -> Iterator[list["Run"]]:
     yield batch
 
 
-def _products(rows: NDArray, positions: NDArray[np.int64], stack: "Stack") -> Matrix:
-    """Rows of X Sᵀ and, in a last column, ‖x‖²."""
+def products_and_squares(
+    rows: NDArray,
+    positions: NDArray[np.int64],
+    stack: "Stack",
+) -> Matrix:
+    """Compute rows of X Sᵀ and, in a last column, ‖x‖²."""
     parts = [
         np.column_stack([stack.times(x).T, np.einsum("ij,ij->i", x, x)])
         for x, _ in pieces(rows, positions)
