@@ -20,9 +20,9 @@ from hs_nmfcluster.factorization.chunks import CHUNK_BYTES, whole_patterns
 # Rows are handled in float64 in pieces of this size, which lie in the processor's cache, but of
 # so many rows at least, as the sums that they are added to may be larger than they.
 PIECE_BYTES, _LEAST_ROWS = 4 * 2**20, 64
-# Blocks that data in memory are divided into, for the threads to share. With more of them more
-# sums have to be added.
-_BLOCKS = 2 * max(CPU_COUNT, 2)
+# Blocks that data in memory are divided into, one a thread: with more of them more sums would have
+# to be kept and added.
+_BLOCKS = max(CPU_COUNT, 2)
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def rank_curves(
     )
     runs = [found.runs[int(rank)] for rank in ranks]
     best = [min(of_rank, key=lambda run: run.best_mse) for of_rank in runs]
-    patterns = [run.best_patterns.astype(np.float64) for run in best]
+    patterns = [run.best_patterns.astype(np.float64, copy=False) for run in best]
     others = [
         [run.best_patterns for run in of_rank if run is not first]
         for of_rank, first in zip(runs, best, strict=True)
