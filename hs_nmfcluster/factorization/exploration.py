@@ -56,26 +56,33 @@ def explore(
     part = sample(compression, max(ranks), seed=seed)
     rough = max(tolerance, _EXPLORING_TOLERANCE)
 
-    # All in one array, so that the pass over the data that follows needs no copy of them.
-    whole = np.empty((restarts * sum(ranks), compression.basis.shape[1]), np.float32)
-    ends = restarts * np.cumsum(ranks)
-
-    def search(rank: int, everywhere: NDArray[np.float32]) -> NDArray[np.float32]:
+    def search(rank: int) -> Matrix:
         starts = [turned_start(part, rank, seed, stream) for stream in range(1, restarts)]
         found = descend(part, np.array([svd_start(part, rank), *starts]), tolerance=rough)
         best = np.argsort(found.errors, kind="stable")[:_GOING_ON]
         found.patterns[best] = descend(part, found.patterns[best], tolerance=tolerance).patterns
-        for out, patterns in zip(everywhere, found.patterns, strict=True):
-            out[...] = _on_all_pixels(compression, part, patterns)
-        return everywhere
+        return found.patterns
 
-    places = [
-        whole[end - restarts * rank : end].reshape(restarts, rank, -1)
-        for end, rank in zip(ends, ranks, strict=True)
-    ]
     # The longest first: the last one to end should be a short one.
-    jobs = list(zip(ranks, places, strict=True))[::-1]
-    return side_by_side(lambda job: search(*job), jobs)[::-1]
+    on_sample = side_by_side(search, ranks[::-1])[::-1]
+    places = _places(ranks, restarts, compression.basis.shape[1])
+
+    def spread(place: NDArray[np.float32], patterns: Matrix) -> None:
+        place[...] = _on_all_pixels(compression, part, patterns)
+
+    pairs = zip(places, on_sample, strict=True)
+    side_by_side(
+        lambda run: spread(*run), [run for pair in pairs for run in zip(*pair, strict=True)]
+    )
+    return places
+
+
+def _places(ranks: Sequence[int], restarts: int, n_pixels: int) -> list[NDArray[np.float32]]:
+    """Room for the patterns of each rank, all in one array: the next pass needs no copy of them."""
+    whole = np.empty((restarts * sum(ranks), n_pixels), np.float32)
+    edges = restarts * np.cumsum(ranks)[:-1]
+    parts = np.split(whole, edges)
+    return [part.reshape(restarts, -1, n_pixels) for part in parts]
 
 
 def refine(
