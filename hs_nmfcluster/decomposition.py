@@ -164,7 +164,9 @@ def study_ranks(
     stacks, rotated = [], []
     for patterns, others in zip(curves.patterns, curves.others, strict=True):
         stack = _on_detector(patterns, kept)
-        turned = rotated_stability(stack, [_on_detector(S, kept) for S in others], detector)
+        # One by one: no memory for all of them beside what they are compared in.
+        on_detector = (_on_detector(S, kept) for S in others)
+        turned = rotated_stability(stack, on_detector, detector)
         rotated.append(turned.mean())
         stacks.append(axes.pattern_stack(signal, stack, prepared.center, "NMF patterns"))
     return RankStudy(

@@ -1,6 +1,6 @@
 """How reproducibly components return in other restarts if they may be turned in the plane."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ _AZIMUTHAL_BINS = 180
 
 
 def rotated_stability(
-    patterns: NDArray[np.floating], others: Sequence[NDArray[np.floating]], detector: Detector
+    patterns: NDArray[np.floating], others: Iterable[NDArray[np.floating]], detector: Detector
 ) -> NDArray[np.float64]:
     """Mean similarity of each pattern to its counterpart in every other restart, rotated onto it.
 
@@ -52,9 +52,10 @@ def rotated_stability(
     k = len(patterns)
     grid = PolarGrid.covering(detector, n_azimuthal=_AZIMUTHAL_BINS)
     # Single precision halves the time, and changes similarities by some 1e-6.
-    polar = [grid.transform(np.asarray(p, dtype=np.float32)) for p in (patterns, *others)]
-    stack = RotatablePatterns(np.concatenate(polar))
-    found = [
-        stack.compare(slice(k), slice(start, start + k))[0] for start in range(k, len(stack), k)
-    ]
+    first = grid.transform(np.asarray(patterns, dtype=np.float32))
+    found = []
+    for other in others:
+        turned = grid.transform(np.asarray(other, dtype=np.float32))
+        stack = RotatablePatterns(np.concatenate([first, turned]))
+        found.append(stack.compare(slice(k), slice(k, 2 * k))[0])
     return matched(found, k)

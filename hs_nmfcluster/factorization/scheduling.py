@@ -3,7 +3,6 @@
 import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -23,8 +22,6 @@ Result = TypeVar("Result")
 
 # Results larger than this stay where they were computed, if that is a cluster.
 _LARGEST_GATHERED = 2**30
-# The largest block of memory of which glibc learns that it is to be kept.
-_KEPT = 31 * 2**20
 # Times that a part of a pass is tried again when a worker is lost with what was sent to it.
 _ATTEMPTS = 4
 
@@ -83,8 +80,6 @@ class Pass:
             return self._compute_distributed(blocks)
         if len(blocks) == 1 and not self._lazy:
             return self._task(blocks[0].rows, blocks[0].positions, *self._shared)
-        if not self._lazy:
-            _keep_freed_memory()
         shared = [_promise(item) for item in self._shared]
         with one_blas_thread_each():
             # Not by name: dask imports `distributed` to look a name up.
@@ -127,9 +122,16 @@ def hold(rows: Sequence[Any]) -> list[Any]:
 
 
 def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """Apply a function to items by threads: chains of products too small for BLAS on two cores."""
-    with _blas().limit(limits=1, user_api="blas"), ThreadPoolExecutor(CPU_COUNT) as pool:
-        return list(pool.map(function, items))
+    """Apply a function to items by threads: chains of products too small for BLAS on two cores.
+
+    By the threads that also make the passes: the C library keeps freed memory for the thread that
+    had it, so that others would need their own.
+    """
+    task = dask.delayed(function, pure=False)
+    # Dask takes up tasks in the order of their names.
+    promises = [task(item, dask_key_name=f"{i:09d}") for i, item in enumerate(items)]
+    with _blas().limit(limits=1, user_api="blas"):
+        return list(dask.compute(*promises, scheduler=run_by_threads))
 
 
 def wait_for(result: Any) -> None:
@@ -170,15 +172,6 @@ def limit_blas() -> None:
     """Take one core for this process's matrix products, if it is a worker of a pool."""
     if multiprocessing.parent_process() is not None:
         _blas().limit(limits=1, user_api="blas")
-
-
-def _keep_freed_memory() -> None:
-    """Let the next pass use the memory of this one again.
-
-    glibc gives what is freed back to the system, unless a larger block was freed before (man
-    mallopt, M_MMAP_THRESHOLD), and getting it anew page by page takes a tenth of the first passes.
-    """
-    np.empty(_KEPT, np.uint8)
 
 
 @cache

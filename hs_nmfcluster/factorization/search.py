@@ -107,8 +107,8 @@ def search(
     finalists = [run for rank in ranks for run in _best(runs[rank])]
     starts = [run.patterns for run in finalists]
     refined = job.once("refinement", lambda: _refine(compression, starts, tolerance, constraints))
-    for run, patterns in zip(finalists, refined, strict=True):
-        run.patterns = patterns
+    for run in finalists[::-1]:
+        run.patterns = refined.pop()
     iterate(
         matrix,
         finalists,
