@@ -22,6 +22,8 @@ Result = TypeVar("Result")
 
 # Results larger than this stay where they were computed, if that is a cluster.
 _LARGEST_GATHERED = 2**30
+# The largest block of memory of which glibc learns that it is to be kept.
+_KEPT = 31 * 2**20
 # Times that a part of a pass is tried again when a worker is lost with what was sent to it.
 _ATTEMPTS = 4
 
@@ -80,6 +82,8 @@ class Pass:
             return self._compute_distributed(blocks)
         if len(blocks) == 1 and not self._lazy:
             return self._task(blocks[0].rows, blocks[0].positions, *self._shared)
+        if not self._lazy:
+            _keep_freed_memory()
         shared = [_promise(item) for item in self._shared]
         with one_blas_thread_each():
             # Not by name: dask imports `distributed` to look a name up.
@@ -172,6 +176,15 @@ def limit_blas() -> None:
     """Take one core for this process's matrix products, if it is a worker of a pool."""
     if multiprocessing.parent_process() is not None:
         _blas().limit(limits=1, user_api="blas")
+
+
+def _keep_freed_memory() -> None:
+    """Let the next pass use the memory of this one again.
+
+    glibc gives what is freed back to the system, unless a larger block was freed before (man
+    mallopt, M_MMAP_THRESHOLD), and getting it anew page by page takes a tenth of the first passes.
+    """
+    np.empty(_KEPT, np.uint8)
 
 
 @cache
