@@ -1,6 +1,7 @@
 """Restarts inside the compressed problem: no data, so every start of every rank is affordable."""
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -67,13 +68,11 @@ def explore(
     on_sample = side_by_side(search, ranks[::-1])[::-1]
     places = _places(ranks, restarts, compression.basis.shape[1])
 
-    def spread(place: NDArray[np.float32], patterns: Matrix) -> None:
+    def spread(start: tuple[NDArray[np.float32], Matrix]) -> None:
+        place, patterns = start
         place[...] = _on_all_pixels(compression, part, patterns)
 
-    pairs = zip(places, on_sample, strict=True)
-    side_by_side(
-        lambda run: spread(*run), [run for pair in pairs for run in zip(*pair, strict=True)]
-    )
+    side_by_side(spread, zip(chain(*places), chain(*on_sample), strict=True))
     return places
 
 

@@ -86,6 +86,7 @@ def iterate(
         Bound to the scan. Limited maps make an iteration of two passes.
     """
     rounding = _ROUNDING * square / matrix.size
+    constrained = constraints is not FREE
     done = _resume(runs, job)
     for iteration in range(done + 1, max_iterations + 1):
         live = [run for run in runs if not run.converged]
@@ -103,7 +104,6 @@ def iterate(
             break
         for run, total in zip(live, sums, strict=True):
             mse = total.mse(run.patterns, square, matrix.size)
-            constrained = constraints is not FREE
             run.record(mse, tolerance, rounding, calm=solver.calm, constrained=constrained)
             if not run.converged and iteration < max_iterations:
                 _advance(run, total, solver, seed, constraints)

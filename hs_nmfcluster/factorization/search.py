@@ -106,9 +106,13 @@ def search(
     evaluate(matrix, all_runs, compression.square, solver, job, constraints)
     finalists = [run for rank in ranks for run in _best(runs[rank])]
     starts = [run.patterns for run in finalists]
-    refined = job.once("refinement", lambda: _refine(compression, starts, tolerance, constraints))
-    for run in finalists[::-1]:
-        run.patterns = refined.pop()
+    # Without a name, so that nothing holds on to them when the runs have gone further.
+    for run, patterns in zip(
+        finalists,
+        job.once("refinement", lambda: _refine(compression, starts, tolerance, constraints)),
+        strict=True,
+    ):
+        run.patterns = patterns
     iterate(
         matrix,
         finalists,

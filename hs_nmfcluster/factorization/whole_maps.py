@@ -120,11 +120,7 @@ def batches(runs: Sequence["Run"], n_positions: int) -> Iterator[list["Run"]]:
     yield batch
 
 
-def products_and_squares(
-    rows: NDArray,
-    positions: NDArray[np.int64],
-    stack: "Stack",
-) -> Matrix:
+def products_and_squares(rows: NDArray, positions: NDArray[np.int64], stack: "Stack") -> Matrix:
     """Compute rows of X Sᵀ and, in a last column, ‖x‖²."""
     parts = [
         np.column_stack([stack.times(x).T, np.einsum("ij,ij->i", x, x)])
