@@ -23,6 +23,8 @@ _SETTLED, _FASTEST, _SLOWEST = 7e-5, 0.5, 0.9
 _MAX_BLOCKS = 11
 # A vector of which this share or less is outside a subspace lies in it up to rounding.
 DEPENDENT = 1e-12
+# A unit vector of whose square more than this share is outside does not lie in it.
+_MOSTLY = 0.5
 # No rounding changes ‖X‖² by this share from one pass to another.
 _CHANGED = 1e-9
 # Pieces of rows that are multiplied together: longer sums, fewer additions to the image.
@@ -152,8 +154,10 @@ def _orthonormal(
     # Quicker than Q, and less exact, which the second time mends.
     block = block @ np.linalg.inv(triangle)
     block -= basis @ (basis.T @ block)
-    half = np.linalg.cholesky(block.T @ block)
-    return block @ np.linalg.inv(half).T
+    values, turn = np.linalg.eigh(block.T @ block)
+    # Of a column that was rounding, though larger than most, the basis holds nearly all.
+    own = values > _MOSTLY
+    return block @ (turn[:, own] / np.sqrt(values[own]))
 
 
 def _continued(gram: NDArray[np.float64], coupling: NDArray[np.float64]) -> NDArray[np.float64]:

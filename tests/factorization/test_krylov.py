@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.factorization.krylov import _continued, _left
+from hs_nmfcluster.factorization.krylov import _continued, _left, _orthonormal
 
 
 def square_matrix(n, rank, seed=0):
@@ -44,6 +44,36 @@ class TestContinued:
     def test_no_next_block(self):
         A = square_matrix(6, 6)
         np.testing.assert_array_equal(_continued(A, np.empty((0, 3))), A)
+
+
+class TestOrthonormal:
+    @staticmethod
+    def split(n, known, seed=0):
+        """Orthonormal vectors that are known already, and all that there are beside them."""
+        whole = np.linalg.qr(np.random.default_rng(seed).normal(size=(n, n)))[0]
+        return whole[:, :known], whole[:, known:]
+
+    @pytest.mark.parametrize("seed", range(8))
+    @pytest.mark.parametrize("weakest", [1.0, 1e-4, 1e-6])
+    def test_what_is_left_of_the_space(self, seed, weakest):
+        """More columns than dimensions left, of which the first 14 hardly show the last one.
+
+        Of the others rounding is left, which is large enough to be taken for something.
+        """
+        basis, outside = self.split(34, 20, seed)
+        rng = np.random.default_rng(seed + 100)
+        parts = rng.normal(size=(14, 20))
+        parts[:, 13] = parts[:, :13] @ rng.normal(size=13) + weakest * parts[:, 13]
+        block = basis @ rng.normal(size=(20, 20)) + 1e-3 * outside @ parts
+        found = _orthonormal(block, basis, basis.T @ block)
+        assert found.shape == (34, 14)
+        np.testing.assert_allclose(found.T @ found, np.eye(14), atol=1e-11)
+        np.testing.assert_allclose(basis.T @ found, 0, atol=1e-11)
+
+    def test_nothing_new(self):
+        basis, _ = self.split(30, 8)
+        block = basis @ np.random.default_rng(1).normal(size=(8, 5))
+        assert _orthonormal(block, basis, basis.T @ block).shape == (30, 0)
 
 
 class TestLeft:
