@@ -61,6 +61,7 @@ def _passes(
     from hs_nmfcluster.factorization.compression import compress
     from hs_nmfcluster.factorization.iteration import Run, iterate
     from hs_nmfcluster.factorization.job import Job
+    from hs_nmfcluster.factorization.krylov import block_width
     from hs_nmfcluster.factorization.matrix import ScanMatrix
     from hs_nmfcluster.factorization.updates import SOLVERS, normalise
 
@@ -96,7 +97,7 @@ def _passes(
     compression = compress(matrix, rank, job=job)
     seconds = time.perf_counter() - start
     # Two products with every block of vectors, one at last with those that are kept.
-    vectors = min(max(2 * rank, 20), n, p)
+    vectors = min(block_width(rank), n, p)
     work = 4e-9 * n * p * vectors * (job.passes - 1)
     work += 2e-9 * n * p * len(compression.basis)
     label = f"compress, rank {rank} ({job.passes} passes, {seconds:.2f} s)"

@@ -11,7 +11,7 @@ from dask.utils import format_bytes, parse_bytes
 from hs_nmfcluster.factorization.chunks import CHUNK_BYTES
 from hs_nmfcluster.factorization.compression import most_positions
 from hs_nmfcluster.factorization.iteration import SOLVED_TOGETHER
-from hs_nmfcluster.factorization.krylov import most_columns
+from hs_nmfcluster.factorization.krylov import block_width, most_columns
 from hs_nmfcluster.factorization.matrix import ScanMatrix, rows_a_piece
 from hs_nmfcluster.factorization.search import FINALISTS
 from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
@@ -118,7 +118,7 @@ def factorization_needs(
     if not compressed:
         return Needs(chunks, numbers * _FLOAT, 0, maps)
     columns = most_columns(k, min(n, p))
-    subspace = (2 * columns + (2 + workers) * 2 * k) * p
+    subspace = (2 * columns + (2 + workers) * block_width(k)) * p
     # Of all runs in float32 while they are tried, in float64 in the result.
     numbers = max(numbers + 3 * all_runs * p // 2, subspace)
     m = most_positions(n)
