@@ -88,12 +88,16 @@ def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None, *, sweeps: int
     couplings, goals = gram.astype(target.dtype) / divisors, target / divisors
     # A row that nothing is known of is coupled to itself alone, and so stays what it is.
     couplings[..., np.arange(k), np.arange(k)] = np.where(used, 0.0, -1.0)
+    step = np.empty_like(rows[..., :1, :])
+    each = [
+        (couplings[..., j : j + 1, :], goals[..., j : j + 1, :], rows[..., j : j + 1, :])
+        for j in range(k)
+    ]
     for _ in range(sweeps):
-        for j in range(k):
-            row = slice(j, j + 1)
-            step = couplings[..., row, :] @ rows
-            np.subtract(goals[..., row, :], step, out=step)
-            np.maximum(step, 0.0, out=rows[..., row, :])
+        for coupling, goal, row in each:
+            np.matmul(coupling, rows, out=step)
+            np.subtract(goal, step, out=step)
+            np.maximum(step, 0.0, out=row)
     return rows
 
 
