@@ -80,7 +80,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def add_repeats(parser: argparse.ArgumentParser) -> None:
     """How often what takes seconds is timed."""
-    parser.add_argument("--repeats", type=int, default=3, help="of what is ours; medians count")
+    parser.add_argument("--repeats", type=int, default=5, help="of what is ours; medians count")
 
 
 def add_comparison_arguments(parser: argparse.ArgumentParser) -> None:

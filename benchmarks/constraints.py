@@ -4,7 +4,7 @@ The demo specimen (float32, default detector mask) is factorized in memory, with
 to be as far apart as ``--step``, so that the probe leaves something of the maps to be limited.
 
     python benchmarks/constraints.py [--components 20] [--restarts 10] [--step 0.8] [--limit 2]
-        [--scan 58 58] [--detector 128 128] [--seed 0] [--threads 2] [--repeats 3]
+        [--scan 58 58] [--detector 128 128] [--seed 0] [--threads 2] [--repeats 5]
 
 Each in a process of its own, in turns; medians of the repeats.
 """

@@ -10,7 +10,7 @@ The demo specimen (float32, default detector mask) is factorized
 
     python benchmarks/single_fit.py [--components 20] [--restarts 10] [--sklearn-starts N]
         [--hyperspy-starts 1] [--scan 58 58] [--detector 128 128] [--seed 0] [--threads 2]
-        [--repeats 3] [--ornmf]
+        [--repeats 5] [--ornmf]
 
 Each method runs in a process of its own, the default and its lazy form in several, of which the
 medians count. Data are in memory before the clock starts, but for the lazy methods, which read

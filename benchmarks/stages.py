@@ -4,7 +4,7 @@ The stages follow each other in the main thread, where cProfile times them: wall
 demo specimen (float32, default detector mask) in memory.
 
     python benchmarks/stages.py [--components 20] [--ranks 5 10 15 20 25 30] [--restarts 10]
-        [--scan 58 58] [--detector 128 128] [--seed 0] [--threads 2] [--repeats 3]
+        [--scan 58 58] [--detector 128 128] [--seed 0] [--threads 2] [--repeats 5]
 
 Each method runs in processes of its own; medians of the repeats.
 """
