@@ -152,7 +152,8 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
     matrix = ScanMatrix.from_array(signal.data, None, mask, chunk)
     rng = np.random.default_rng(0)
     patterns = [rng.random((k, matrix.n_pixels)) for _ in range(restarts)]
-    vectors = np.linalg.qr(rng.standard_normal((matrix.n_pixels, 2 * k)))[0]
+    width = krylov.block_width(k)
+    vectors = np.linalg.qr(rng.standard_normal((matrix.n_pixels, width)))[0].T
     best = iteration.Stack.of(patterns[:FINALISTS])
     all_of_them = iteration.Stack.of([S.astype(np.float32) for S in patterns])
     solver = SOLVERS["hals"]
@@ -160,7 +161,7 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
         "bare sum": (lambda: dask.compute(_chunkwise_sum(signal.data)), 0.0),
         "compression": (
             lambda: krylov.applied(matrix, vectors, Job()),
-            4.0 * 2 * k,
+            4.0 * width,
         ),
         "true MSE of all starts": (
             lambda: Job().visit(

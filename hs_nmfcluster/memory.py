@@ -11,7 +11,7 @@ from dask.utils import format_bytes, parse_bytes
 from hs_nmfcluster.factorization.chunks import CHUNK_BYTES
 from hs_nmfcluster.factorization.compression import most_positions
 from hs_nmfcluster.factorization.iteration import SOLVED_TOGETHER
-from hs_nmfcluster.factorization.krylov import block_width, most_columns
+from hs_nmfcluster.factorization.krylov import block_width, most_vectors
 from hs_nmfcluster.factorization.matrix import ScanMatrix, rows_a_piece
 from hs_nmfcluster.factorization.search import FINALISTS
 from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
@@ -101,7 +101,7 @@ def factorization_needs(
     -----
     With p pixels, n positions, w workers, k the largest rank and K the sum of all runs' ranks:
     a worker holds a chunk, its kept part and six pieces of it in float64; a step of r runs
-    holds (4 + w) r k p numbers; the compression a subspace of at most q' columns, twice; the
+    holds (4 + w) r k p numbers; the compression a subspace of at most q' vectors, twice; the
     compressed scan has at most m positions and q = 5 k columns.
     """
     p, n, k = matrix.n_pixels, matrix.n_positions, max(ranks)
@@ -117,12 +117,12 @@ def factorization_needs(
         maps += _MAPS * min(BATCH_BYTES, n * all_runs * _FLOAT)
     if not compressed:
         return Needs(chunks, numbers * _FLOAT, 0, maps)
-    columns = most_columns(k, min(n, p))
-    subspace = (2 * columns + (2 + workers) * block_width(k)) * p
+    vectors = most_vectors(k, min(n, p))
+    subspace = (2 * vectors + (2 + workers) * block_width(k)) * p
     # Of all runs in float32 while they are tried, in float64 in the result.
     numbers = max(numbers + 3 * all_runs * p // 2, subspace)
     m = most_positions(n)
-    exploring = 2 * m * min(5 * k, columns) + workers * 5 * k * (m + p)
+    exploring = 2 * m * min(5 * k, vectors) + workers * 5 * k * (m + p)
     # In the pass for the true MSE of all runs: their products with a block, their maps there.
     positions = max(len(b.positions) for b in matrix.blocks)
     exploring = max(exploring, workers * 4 * all_runs * positions)

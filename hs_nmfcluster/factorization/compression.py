@@ -112,17 +112,17 @@ def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression
     values, vectors = np.linalg.eigh(krylov.gram)
     values = np.maximum(values[::-1], 0.0)
     kept = _number_kept(values, krylov.curve[-1], rank)
-    basis = krylov.basis @ vectors[:, ::-1][:, :kept]
+    basis = vectors[:, ::-1][:, :kept].T @ krylov.basis
     job.expect(1)
     gram, scores = _scores(matrix, basis, values[:rank], seed, job)
     # What the scores of all positions say of the singular values is as good as half a pass more.
     values, vectors = np.linalg.eigh(gram)
     turn = vectors[:, ::-1]
-    basis = basis @ turn
-    signs = np.where((basis**3).sum(axis=0) < 0, -1.0, 1.0)
+    basis = turn.T @ basis
+    signs = np.where((basis**3).sum(axis=1) < 0, -1.0, 1.0)
     return Compression(
         scores=scores @ (turn * signs),
-        basis=np.ascontiguousarray((basis * signs).T),
+        basis=basis * signs[:, None],
         squared_singular_values=np.maximum(values[::-1], 0.0),
         square=krylov.square,
         size=matrix.size,
@@ -137,9 +137,10 @@ def _scores(
     seed: int,
     job: Job,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(X Q)ᵀ X Q, and X Q: of a scan with very many positions, of a sample."""
+    """Q Xᵀ X Qᵀ, and X Qᵀ: of a scan with very many positions, of a sample."""
+    vectors = np.ascontiguousarray(basis.T)
     gram, found = job.visit(
-        matrix, _project, add_both, basis, squared_values, matrix.n_positions, seed
+        matrix, _project, add_both, vectors, squared_values, matrix.n_positions, seed
     )
     order = np.argsort(np.concatenate([positions for positions, _ in found]))
     return gram, np.concatenate([scores for _, scores in found])[order]
@@ -158,13 +159,13 @@ def _number_kept(squared_values: NDArray[np.float64], residual: float, rank: int
 def _project(
     rows: NDArray,
     positions: NDArray[np.int64],
-    basis: NDArray[np.float64],
+    vectors: NDArray[np.float64],
     squared_values: NDArray[np.float64],
     n_positions: int,
     seed: int,
 ) -> tuple[NDArray[np.float64], list[tuple[NDArray[np.int64], NDArray[np.float64]]]]:
     """Gram matrix of the scores of some positions, and those that are kept with their positions."""
-    scores = np.concatenate([times(x, basis) for x, _ in pieces(rows, positions)])
+    scores = np.concatenate([times(x, vectors) for x, _ in pieces(rows, positions)])
     gram = scores.T @ scores
     if n_positions <= _MOST_POSITIONS:
         return gram, [(positions, scores)]

@@ -41,11 +41,11 @@ class Krylov:
     square
         ‖X‖².
     basis
-        Orthonormal columns V of all blocks, ``(n_pixels, n)``.
+        Orthonormal rows V of all blocks, ``(n, n_pixels)``.
     gram
-        Vᵀ XᵀX V or, of the newest block, to which XᵀX has not been applied, a lower bound.
+        V XᵀX Vᵀ or, of the newest block, to which XᵀX has not been applied, a lower bound.
     applied
-        To how many columns it has.
+        To how many rows it has.
     curve
         Square that a PCA leaves, of each rank up to the one asked for, as seen in the subspace.
     change
@@ -69,24 +69,24 @@ class Krylov:
 def first_block(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Krylov:
     """Apply XᵀX to random vectors, in one pass."""
     width = min(block_width(rank), matrix.n_positions, matrix.n_pixels)
-    start = uniform(seed, _STREAM, np.arange(matrix.n_pixels), width) - 0.5
+    start = uniform(seed, _STREAM, np.arange(matrix.n_pixels), width).T - 0.5
     job.expect(_MAX_BLOCKS + 1)
     job.say("compressing")
     square, image = applied(matrix, start, job)
-    basis = np.linalg.qr(image)[0]
+    basis = np.linalg.qr(image.T)[0].T
     return Krylov(square, basis, np.zeros((width, width)), 0, np.full(rank, np.inf), np.inf, 1)
 
 
 def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
     """Apply XᵀX to the newest block and add what this leads to as the next one, in one pass."""
     old = krylov.applied
-    square, image = applied(matrix, krylov.basis[:, old:], job)
+    square, image = applied(matrix, krylov.basis[old:], job)
     _check_same(square, krylov.square)
-    columns = krylov.basis.T @ image
-    gram = np.block([[krylov.gram[:old, :old], columns[:old]], [columns.T]])
-    fresh = _orthonormal(image, krylov.basis, columns)[:, : limit - len(gram)]
-    basis = np.hstack([krylov.basis, fresh])
-    whole = _continued((gram + gram.T) / 2, fresh.T @ image)
+    parts = image @ krylov.basis.T
+    gram = np.block([[krylov.gram[:old, :old], parts[:, :old].T], [parts]])
+    fresh = _orthonormal(image, krylov.basis, parts)[: limit - len(gram)]
+    basis = np.concatenate([krylov.basis, fresh])
+    whole = _continued((gram + gram.T) / 2, fresh @ image.T)
     leading = np.zeros_like(krylov.curve)
     found = np.linalg.eigvalsh(whole)[::-1][: len(leading)]
     leading[: len(found)] = found
@@ -103,13 +103,12 @@ def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
 def applied(
     matrix: ScanMatrix, vectors: NDArray[np.float64], job: Job
 ) -> tuple[float, NDArray[np.float64]]:
-    """‖X‖² and XᵀX applied to the columns of vectors, in one pass."""
-    square, image = job.visit(matrix, _apply, add_both, np.ascontiguousarray(vectors))
-    return square, image.T
+    """‖X‖² and XᵀX applied to rows of vectors ``(width, n_pixels)``, in one pass."""
+    return job.visit(matrix, _apply, add_both, np.ascontiguousarray(vectors.T))
 
 
-def most_columns(rank: int, limit: int) -> int:
-    """Columns that the subspace has at most, on the way to a number of components."""
+def most_vectors(rank: int, limit: int) -> int:
+    """Vectors that the subspace has at most, on the way to a number of components."""
     return min(_MAX_BLOCKS * block_width(rank), limit)
 
 
@@ -137,27 +136,27 @@ def add_both(a: tuple[Any, Any], b: tuple[Any, Any]) -> tuple[Any, Any]:
 
 
 def _orthonormal(
-    block: NDArray[np.float64], basis: NDArray[np.float64], columns: NDArray[np.float64]
+    block: NDArray[np.float64], basis: NDArray[np.float64], parts: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Part of a block that the basis does not hold yet; twice, since once leaves rounding.
+    """Part of a block of rows that the basis does not hold yet; twice, since once leaves rounding.
 
-    Columns of which the basis holds all are dropped: made orthonormal to each other, what is
+    Rows of which the basis holds all are dropped: made orthonormal to each other, what is
     left of them would be anything, also parts of the basis.
     """
-    norms = np.linalg.norm(block, axis=0)
-    block = block - basis @ columns
-    triangle = np.linalg.qr(block, mode="r")
+    norms = np.linalg.norm(block, axis=1)
+    block = block - parts @ basis
+    triangle = np.linalg.qr(block.T, mode="r")
     own = np.abs(np.diag(triangle)) > DEPENDENT * norms
     if not own.all():
-        block = block[:, own]
-        triangle = np.linalg.qr(block, mode="r")
+        block = block[own]
+        triangle = np.linalg.qr(block.T, mode="r")
     # Quicker than Q, and less exact, which the second time mends.
-    block = block @ np.linalg.inv(triangle)
-    block -= basis @ (basis.T @ block)
-    values, turn = np.linalg.eigh(block.T @ block)
-    # Of a column that was rounding, though larger than most, the basis holds nearly all.
+    block = np.linalg.inv(triangle).T @ block
+    block -= (block @ basis.T) @ basis
+    values, turn = np.linalg.eigh(block @ block.T)
+    # Of a row that was rounding, though larger than most, the basis holds nearly all.
     own = values > _MOSTLY
-    return block @ (turn[:, own] / np.sqrt(values[own]))
+    return (turn[:, own] / np.sqrt(values[own])).T @ block
 
 
 def _continued(gram: NDArray[np.float64], coupling: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -51,7 +51,7 @@ class TestOrthonormal:
     def split(n, known, seed=0):
         """Orthonormal vectors that are known already, and all that there are beside them."""
         whole = np.linalg.qr(np.random.default_rng(seed).normal(size=(n, n)))[0]
-        return whole[:, :known], whole[:, known:]
+        return whole[:known], whole[known:]
 
     @pytest.mark.parametrize("seed", range(8))
     @pytest.mark.parametrize("weakest", [1.0, 1e-4, 1e-6])
@@ -62,18 +62,18 @@ class TestOrthonormal:
         """
         basis, outside = self.split(34, 20, seed)
         rng = np.random.default_rng(seed + 100)
-        parts = rng.normal(size=(14, 20))
-        parts[:, 13] = parts[:, :13] @ rng.normal(size=13) + weakest * parts[:, 13]
-        block = basis @ rng.normal(size=(20, 20)) + 1e-3 * outside @ parts
-        found = _orthonormal(block, basis, basis.T @ block)
-        assert found.shape == (34, 14)
-        np.testing.assert_allclose(found.T @ found, np.eye(14), atol=1e-11)
-        np.testing.assert_allclose(basis.T @ found, 0, atol=1e-11)
+        parts = rng.normal(size=(20, 14))
+        parts[13] = rng.normal(size=13) @ parts[:13] + weakest * parts[13]
+        block = rng.normal(size=(20, 20)) @ basis + 1e-3 * parts @ outside
+        found = _orthonormal(block, basis, block @ basis.T)
+        assert found.shape == (14, 34)
+        np.testing.assert_allclose(found @ found.T, np.eye(14), atol=1e-11)
+        np.testing.assert_allclose(found @ basis.T, 0, atol=1e-11)
 
     def test_nothing_new(self):
         basis, _ = self.split(30, 8)
-        block = basis @ np.random.default_rng(1).normal(size=(8, 5))
-        assert _orthonormal(block, basis, basis.T @ block).shape == (30, 0)
+        block = np.random.default_rng(1).normal(size=(5, 8)) @ basis
+        assert _orthonormal(block, basis, block @ basis.T).shape == (0, 30)
 
 
 class TestLeft:
