@@ -26,6 +26,12 @@ class Options:
 
     Radii are in the signal's unit, the centre in pixels, the beam's energy in kV (by default as the
     file says), the probe's size in nm; phases are CIF files.
+
+    Raises
+    ------
+    TypeError, ValueError
+        What needs no scan to be found wrong: numbers of components, restarts and groups, distance,
+        energy, size of the probe.
     """
 
     n_components: int | None = None
@@ -43,6 +49,19 @@ class Options:
     max_memory: int | str | None = None
     checkpoint: str | os.PathLike[str] | None = None
     show_progressbar: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("n_components", "restarts", "n_groups"):
+            if getattr(self, name) is not None:
+                checks.check_whole_number(name, getattr(self, name))
+        for name in ("distance", "beam_energy", "probe_size"):
+            if getattr(self, name) is not None:
+                checks.check_positive(name, getattr(self, name))
+        most = self.n_components or DEFAULT_COMPONENTS
+        if self.n_groups is not None and self.n_groups > most:
+            raise ValueError(
+                f"`n_groups` must be at most {most}, the number of components, got {self.n_groups}."
+            )
 
 
 def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], None]) -> Findings:
@@ -67,9 +86,8 @@ def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], N
     TypeError, ValueError
         As the methods that it calls; what can be known before the long work is refused before.
     """
-    _check_cut(options)
     options = replace(options, beam_energy=_beam_energy(signal, options))
-    _check_materials(signal, options)
+    _check_phases(signal, options)
     nmf = _decompose(signal, options, say)
     say(repr(nmf))
     if nmf.n_components < 2:
@@ -96,19 +114,6 @@ def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], N
     return findings
 
 
-def _check_cut(options: Options) -> None:
-    """Refuse what the tree would refuse, before the long work that makes it."""
-    if options.distance is not None:
-        checks.check_positive("distance", options.distance)
-    if options.n_groups is not None:
-        most = options.n_components or DEFAULT_COMPONENTS
-        if checks.check_whole_number("n_groups", options.n_groups) > most:
-            raise ValueError(
-                f"`n_groups` must be at most {most}, the number of components, got "
-                f"{options.n_groups}."
-            )
-
-
 def _beam_energy(signal: "NMFDiffraction2D", options: Options) -> float | None:
     """Energy in kV as chosen, or as the file says."""
     if options.beam_energy is not None:
@@ -117,11 +122,8 @@ def _beam_energy(signal: "NMFDiffraction2D", options: Options) -> float | None:
     return float(energy) if isinstance(energy, int | float) and energy > 0 else None
 
 
-def _check_materials(signal: "NMFDiffraction2D", options: Options) -> None:
-    """Refuse what `Groups.match_phases` and its like would refuse after the long work."""
-    for name in ("beam_energy", "probe_size"):
-        if getattr(options, name) is not None:
-            checks.check_positive(name, getattr(options, name))
+def _check_phases(signal: "NMFDiffraction2D", options: Options) -> None:
+    """Refuse what `Groups.match_phases` would refuse after the long work."""
     if not options.phases:
         return
     try:

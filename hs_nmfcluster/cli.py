@@ -185,6 +185,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     from hs_nmfcluster.reading import load_scan
 
+    chosen = _chosen(options)
     folder = options.output or f"{Path(options.file).stem}_nmf"
     signal, found = load_scan(
         options.file,
@@ -192,27 +193,28 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         scan_shape=tuple(options.scan_shape) if options.scan_shape else None,
     )
     print(found)
-    _, summary = _analyse(signal, options, folder)
+    _, summary = _analyse(signal, chosen, options, folder)
     return summary
 
 
 def _demo(options: argparse.Namespace) -> dict[str, Any]:
     from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
 
+    chosen = _chosen(options)
     print("Simulating a metallic glass with crystallites ...")
     simulate = linear_mixture if options.specimen == "mixture" else nanocrystals_in_glass
     signal, truth = simulate()
-    findings, summary = _analyse(signal, options, options.output or "hs_nmfcluster_demo")
+    findings, summary = _analyse(signal, chosen, options, options.output or "hs_nmfcluster_demo")
     return summary | {"truth": _compare(findings, truth)}
 
 
 def _analyse(
-    signal: Any, options: argparse.Namespace, folder: str
+    signal: Any, chosen: "Options", options: argparse.Namespace, folder: str
 ) -> tuple["Findings", dict[str, Any]]:
     from hs_nmfcluster import analysis, outputs
 
     path = outputs.make_folder(folder)
-    findings = analysis.analyse(signal, _chosen(options), print)
+    findings = analysis.analyse(signal, chosen, print)
     summary = outputs.write(findings, path, formats=options.figure_format, report=options.report)
     print(f"Written to {path}: {', '.join(summary['files'])}")
     return findings, {"folder": str(path)} | summary

@@ -344,6 +344,15 @@ class TestRefusals:
         assert main(["run", str(file), "-o", str(tmp_path), *QUICK, *options]) == 2
         assert "Factorization" not in capsys.readouterr().out
 
+    @pytest.mark.parametrize("option", ["-k", "--restarts", "--groups", "--probe-size"])
+    def test_what_needs_no_scan_is_checked_before_there_is_one(self, option, tmp_path, capsys):
+        folder = tmp_path / "out"
+        assert main(["demo", "-o", str(folder), option, "0"]) == 2
+        output, error = capsys.readouterr()
+        assert output == ""
+        assert "must be" in error
+        assert not folder.exists()
+
     @pytest.mark.parametrize(
         "arguments",
         [
