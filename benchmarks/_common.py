@@ -45,7 +45,7 @@ class Measured:
     ----------
     seconds
         Wall time of the method alone, the data being in memory (or in a file, if lazy).
-    gigabytes
+    gibibytes
         Peak of the process above what it held before it read the data.
     mse
         Best of all starts, for each rank.
@@ -56,7 +56,7 @@ class Measured:
     """
 
     seconds: float
-    gigabytes: float
+    gibibytes: float
     mse: tuple[float, ...]
     passes: int
     starts: int
@@ -204,7 +204,7 @@ def measure(read: Callable[[Path], T], method: Callable[[T, Job], Outcome], job:
 
 
 def memory(entry: str) -> float:
-    """Resident memory of this process in GB: ``VmRSS`` now, ``VmHWM`` at its peak.
+    """Resident memory of this process in GiB: ``VmRSS`` now, ``VmHWM`` at its peak.
 
     The peak that ``resource`` reports is inherited from the parent on Linux.
     """
@@ -256,7 +256,7 @@ def median_of(repeats: int, method: Callable[..., Measured], *arguments: object)
     return replace(
         found[0],
         seconds=median(one.seconds for one in found),
-        gigabytes=median(one.gigabytes for one in found),
+        gibibytes=median(one.gibibytes for one in found),
     )
 
 
@@ -352,7 +352,7 @@ def _lazy_error(
 
 
 def print_comparison(
-    results: dict[str, Measured], ranks: Sequence[int], restarts: int, data_gigabytes: float
+    results: dict[str, Measured], ranks: Sequence[int], restarts: int, data_gibibytes: float
 ) -> None:
     """Print one table of methods; MSE as the excess over the first method's."""
     reference = next(iter(results.values()))
@@ -360,10 +360,11 @@ def print_comparison(
     print(", ".join(f"k = {k}: {mse:.6g}" for k, mse in zip(ranks, reference.mse, strict=True)))
     print("Below: MSE relative to it in %. Seconds are for all starts; where fewer were timed,")
     print("scaled to their number. Memory: peak resident (VmHWM) above what the imports take, with")
-    print(f"the data; these are {data_gigabytes:.3f} GB as float32 without masked pixels.")
+    print(f"the data; these are {data_gibibytes:.3f} GiB as float32 without masked pixels.")
     header = "".join(f"{f'k={k}':>9}" for k in ranks)
     print(
-        f"{'method':<34}{'timed':>6}{'seconds':>10}{'ratio':>8}{header}{'peak GB':>9}{'passes':>8}"
+        f"{'method':<34}{'timed':>6}{'seconds':>10}{'ratio':>8}{header}"
+        f"{'peak GiB':>10}{'passes':>8}"
     )
     for name, found in results.items():
         factor = restarts / found.starts
@@ -375,6 +376,6 @@ def print_comparison(
         scaled = "~" if factor != 1 else ""
         print(
             f"{name:<34}{found.starts:>6}{scaled + format(seconds, '.2f'):>10}"
-            f"{seconds / reference.seconds:>8.1f}{excess}{found.gigabytes:>9.2f}"
+            f"{seconds / reference.seconds:>8.1f}{excess}{found.gibibytes:>10.2f}"
             f"{scaled + format(found.passes * factor, '.0f'):>8}"
         )

@@ -78,8 +78,8 @@ def decompose(path: Path, share: int, k: int, restarts: int, memory: str, seed: 
     seconds = time.perf_counter() - start
     return (
         f"decompose_als_nmf, best of {restarts}: {seconds:.0f} s, {nmf.passes} passes, "
-        f"MSE {nmf.mse:.6g}, peak resident {_common.memory('VmHWM'):.2f} GB "
-        f"({_common.memory('VmHWM') - before:.2f} GB above the imports), "
+        f"MSE {nmf.mse:.6g}, peak resident {_common.memory('VmHWM'):.2f} GiB "
+        f"({_common.memory('VmHWM') - before:.2f} GiB above the imports), "
         f"data in memory: {nmf.settings['data_in_memory']}"
     )
 
@@ -111,8 +111,8 @@ def hyperspy(path: Path, share: int, k: int, seed: int) -> str:
     factors = np.asarray(signal.learning_results.factors).T[:, ~mask.ravel()]
     return (
         f'HyperSpy lazy decomposition("NMF"), one start: {seconds:.0f} s, '
-        f"MSE {_mse_of(factors, load(path, share), mask):.6g}, peak resident {peak:.2f} GB "
-        f"({peak - before:.2f} GB above the imports)"
+        f"MSE {_mse_of(factors, load(path, share), mask):.6g}, peak resident {peak:.2f} GiB "
+        f"({peak - before:.2f} GiB above the imports)"
     )
 
 

@@ -67,12 +67,12 @@ def main() -> None:
             "  lazy": _common.median_of(arguments.repeats, ours_lazy, job),
             **_common.others(job, arguments),
         }
-        gigabytes = _common.alone(_common.read_matrix, folder).nbytes / 2**30
+        gibibytes = _common.alone(_common.read_matrix, folder).nbytes / 2**30
     print(
         f"{arguments.scan} × {arguments.detector}, {len(ranks)} ranks, best of {restarts} starts "
         f"each, {arguments.threads} threads"
     )
-    _common.print_comparison(results, ranks, restarts, gigabytes)
+    _common.print_comparison(results, ranks, restarts, gibibytes)
 
 
 if __name__ == "__main__":

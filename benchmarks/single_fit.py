@@ -64,12 +64,12 @@ def main() -> None:
             "  compression=None (the paper's)": _common.alone(ours_as_in_the_paper, job),
             **_common.others(job, arguments),
         }
-        gigabytes = _common.alone(_common.read_matrix, folder).nbytes / 2**30
+        gibibytes = _common.alone(_common.read_matrix, folder).nbytes / 2**30
     print(
         f"{arguments.scan} × {arguments.detector}, k = {ranks[0]}, best of {restarts} starts, "
         f"{arguments.threads} threads"
     )
-    _common.print_comparison(results, ranks, restarts, gigabytes)
+    _common.print_comparison(results, ranks, restarts, gibibytes)
 
 
 if __name__ == "__main__":
