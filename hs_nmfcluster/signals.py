@@ -414,7 +414,8 @@ class NMFDiffraction2D(Signal2D):
     ) -> "RankStudy":
         """Factorize at many numbers of components, beside PCA and noise (the paper's Fig. 4).
 
-        All restarts of all ranks share at most 25 passes over the data.
+        All restarts of all ranks share at most 25 passes over the data; limited maps take more, two
+        an iteration of polishing.
 
         Parameters
         ----------

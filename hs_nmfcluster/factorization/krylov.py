@@ -21,7 +21,7 @@ MOST_KEPT = 5
 # if the changes from pass to pass go on to shrink as the last one did, but by half at the most and
 # by a tenth at the least. On 17 kinds of spectra and four ranks it was 9e-5 at most.
 _SETTLED, _FASTEST, _SLOWEST = 7e-5, 0.5, 0.9
-_MAX_BLOCKS = 13
+_MAX_BLOCKS = 12
 # A vector of which this share or less is outside a subspace lies in it up to rounding.
 DEPENDENT = 1e-12
 # A unit vector of whose square more than this share is outside does not lie in it.

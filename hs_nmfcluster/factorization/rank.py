@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
 
-# Polishing passes of a study: with those of the compression and the survey at most 25 in all.
+# Polishing passes of a study: with the survey, 13 of the compression and that for the errors of all
+# starts 25 at most.
 _POLISHING_PASSES = 10
 
 
