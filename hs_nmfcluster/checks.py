@@ -1,7 +1,7 @@
 """What a scan and the arguments must be before any long work starts."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,7 +101,7 @@ def check_not_negative(name: str, value: object) -> float:
     TypeError, ValueError
         Naming the argument, what was given and what is allowed.
     """
-    return 0.0 if value == 0 and not isinstance(value, bool) else check_positive(name, value)
+    return _finite_number(name, value, "≥ 0", lambda number: number >= 0)
 
 
 def check_positive(name: str, value: object) -> float:
@@ -112,10 +112,16 @@ def check_positive(name: str, value: object) -> float:
     TypeError, ValueError
         Naming the argument, what was given and what is allowed.
     """
+    return _finite_number(name, value, "> 0", lambda number: number > 0)
+
+
+def _finite_number(
+    name: str, value: object, range_: str, allowed: Callable[[Any], bool | np.bool_]
+) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"`{name}` must be a number > 0, got {value!r}.")
-    if not (np.isfinite(value) and value > 0):
-        raise ValueError(f"`{name}` must be finite and > 0, got {value}.")
+        raise TypeError(f"`{name}` must be a number {range_}, got {value!r}.")
+    if not (np.isfinite(value) and allowed(value)):
+        raise ValueError(f"`{name}` must be finite and {range_}, got {value}.")
     return float(value)
 
 
@@ -200,18 +206,18 @@ class TooManyComponentsError(ValueError):
         self.allowed = allowed
 
 
-def check_rank(n_components: int, n_positions: int, n_pixels: int) -> None:
+def check_rank(name: str, n_components: int, n_positions: int, n_pixels: int) -> None:
     """Refuse more components than the scan has positions or pixels.
 
     Raises
     ------
     TooManyComponentsError
-        Naming what the data allow.
+        Naming the argument and what the data allow.
     """
     allowed = min(n_positions, n_pixels)
     if n_components > allowed:
         raise TooManyComponentsError(
-            f"`n_components` = {n_components} is more than the data allow: at most {allowed} "
+            f"`{name}`: {n_components} components are more than the data allow, at most {allowed} "
             f"({n_positions} positions × {n_pixels} pixels are left by the masks).",
             allowed,
         )

@@ -97,7 +97,9 @@ def decompose(
     """Do what :meth:`~hs_nmfcluster.NMFDiffraction2D.decompose_als_nmf` documents."""
     compressed = arguments.compression is not None
     limited = check_scan_axes(arguments.constraints, axes.scan_axes(signal))
-    demand = Demand([arguments.n_components], arguments.restarts, compressed, limited)
+    demand = Demand(
+        [arguments.n_components], arguments.restarts, "n_components", compressed, limited
+    )
     described, identity = arguments.described(), selection.identity()
     with running(signal, "ALS-NMF", described, identity, conduct) as job:
         prepared = prepare(signal, selection, demand, conduct, job)
@@ -142,7 +144,7 @@ def study_ranks(
     """Do what `NMFDiffraction2D.estimate_number_of_components` documents."""
     ranks = np.array(arguments["ranks"])
     limited = check_scan_axes(chosen, axes.scan_axes(signal))
-    demand = Demand(arguments["ranks"], arguments["restarts"], limited=limited)
+    demand = Demand(arguments["ranks"], arguments["restarts"], "ranks", limited=limited)
     described = arguments | {"constraints": describe(chosen)}
     with running(signal, "Rank study", described, selection.identity(), conduct) as job:
         prepared = prepare(signal, selection, demand, conduct, job)
@@ -200,6 +202,8 @@ def check_ranks(ranks: Iterable[int]) -> list[int]:
     TypeError, ValueError
         If they are not whole numbers ≥ 1, or there is none.
     """
+    if not isinstance(ranks, Iterable):
+        raise TypeError(f"`ranks` must be whole numbers like range(5, 31), got {ranks!r}.")
     checked = sorted({checks.check_whole_number("ranks", rank) for rank in ranks})
     if not checked:
         raise ValueError("`ranks` is empty: give one or more numbers of components, ascending.")

@@ -52,11 +52,14 @@ class Selection:
         signal: "BaseSignal",
         n_components: int,
         *,
+        asked_by: str,
         navigation_mask: "Mask | None",
         signal_mask: "Mask | Literal['auto'] | None",
         center: Sequence[float] | None,
     ) -> "Selection":
         """Check all that can be wrong before the data are read.
+
+        The argument `asked_by` is the one that the number of components, or the largest, is from.
 
         Raises
         ------
@@ -72,7 +75,7 @@ class Selection:
         manager = signal.axes_manager
         n_positions = manager.navigation_size if left_out is None else int((~left_out).sum())
         n_pixels = manager.signal_size if given is None else int((~given.array).sum())
-        checks.check_rank(n_components, n_positions, n_pixels)
+        checks.check_rank(asked_by, n_components, n_positions, n_pixels)
         return cls(left_out, given, where)
 
     def identity(self) -> dict[str, Any]:
@@ -118,10 +121,14 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Demand:
-    """How large a factorization is: ranks, restarts, if compressed, if with limited maps."""
+    """How large a factorization is: ranks, restarts, if compressed, if with limited maps.
+
+    The argument that the ranks are from is `asked_by`.
+    """
 
     ranks: Sequence[int]
     restarts: int
+    asked_by: str
     compressed: bool = True
     limited: bool = False
 
@@ -157,7 +164,7 @@ def prepare(
     else:
         matrix = ScanMatrix.from_array(signal.data, selection.left_out, mask.array, chunk_bytes)
         reads = int(lazy)
-    checks.check_rank(max(demand.ranks), matrix.n_positions, matrix.n_pixels)
+    checks.check_rank(demand.asked_by, max(demand.ranks), matrix.n_positions, matrix.n_pixels)
     fits = lazy and whole.is_lazy and matrix.n_bytes <= room
     if fits:
         matrix, reads = job.hold(matrix), 2

@@ -388,6 +388,7 @@ class NMFDiffraction2D(Signal2D):
         selection = Selection.checked(
             self,
             arguments.n_components,
+            asked_by="n_components",
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
             center=center,
@@ -468,6 +469,7 @@ class NMFDiffraction2D(Signal2D):
         selection = Selection.checked(
             self,
             max(arguments["ranks"]),
+            asked_by="ranks",
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
             center=center,
