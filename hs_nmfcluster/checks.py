@@ -1,5 +1,6 @@
 """What a scan and the arguments must be before any long work starts."""
 
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,7 @@ def check_not_negative(name: str, value: object) -> float:
     TypeError, ValueError
         Naming the argument, what was given and what is allowed.
     """
-    return _finite_number(name, value, "≥ 0", lambda number: number >= 0)
+    return _finite_number(name, value, "≥ 0", operator.ge)
 
 
 def check_positive(name: str, value: object) -> float:
@@ -112,16 +113,16 @@ def check_positive(name: str, value: object) -> float:
     TypeError, ValueError
         Naming the argument, what was given and what is allowed.
     """
-    return _finite_number(name, value, "> 0", lambda number: number > 0)
+    return _finite_number(name, value, "> 0", operator.gt)
 
 
 def _finite_number(
-    name: str, value: object, range_: str, allowed: Callable[[Any], bool | np.bool_]
+    name: str, value: object, allowed: str, compare: Callable[[Any, Any], Any]
 ) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise TypeError(f"`{name}` must be a number {range_}, got {value!r}.")
-    if not (np.isfinite(value) and allowed(value)):
-        raise ValueError(f"`{name}` must be finite and {range_}, got {value}.")
+        raise TypeError(f"`{name}` must be a number {allowed}, got {value!r}.")
+    if not (np.isfinite(value) and compare(value, 0)):
+        raise ValueError(f"`{name}` must be finite and {allowed}, got {value}.")
     return float(value)
 
 
@@ -217,7 +218,7 @@ def check_rank(name: str, n_components: int, n_positions: int, n_pixels: int) ->
     allowed = min(n_positions, n_pixels)
     if n_components > allowed:
         raise TooManyComponentsError(
-            f"`{name}`: {n_components} components are more than the data allow, at most {allowed} "
+            f"`{name}` = {n_components} is more than the data allow: at most {allowed} "
             f"({n_positions} positions × {n_pixels} pixels are left by the masks).",
             allowed,
         )

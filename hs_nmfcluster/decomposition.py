@@ -144,7 +144,7 @@ def study_ranks(
     """Do what `NMFDiffraction2D.estimate_number_of_components` documents."""
     ranks = np.array(arguments["ranks"])
     limited = check_scan_axes(chosen, axes.scan_axes(signal))
-    demand = Demand(arguments["ranks"], arguments["restarts"], "ranks", limited=limited)
+    demand = Demand(arguments["ranks"], arguments["restarts"], "max(ranks)", limited=limited)
     described = arguments | {"constraints": describe(chosen)}
     with running(signal, "Rank study", described, selection.identity(), conduct) as job:
         prepared = prepare(signal, selection, demand, conduct, job)

@@ -59,7 +59,7 @@ class Selection:
     ) -> "Selection":
         """Check all that can be wrong before the data are read.
 
-        The argument `asked_by` is the one that the number of components, or the largest, is from.
+        Errors call the number of components what `asked_by` says.
 
         Raises
         ------
@@ -123,7 +123,7 @@ class Prepared:
 class Demand:
     """How large a factorization is: ranks, restarts, if compressed, if with limited maps.
 
-    The argument that the ranks are from is `asked_by`.
+    Errors call the largest rank what `asked_by` says.
     """
 
     ranks: Sequence[int]

@@ -469,7 +469,7 @@ class NMFDiffraction2D(Signal2D):
         selection = Selection.checked(
             self,
             max(arguments["ranks"]),
-            asked_by="ranks",
+            asked_by="max(ranks)",
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
             center=center,

@@ -234,11 +234,11 @@ class TestArguments:
     def test_more_components_than_masks_leave(self):
         left_out = np.ones((5, 6), dtype=bool)
         left_out[0, :2] = False
-        with pytest.raises(ValueError, match=r"`n_components`: 3 .*at most 2 .*2 positions"):
+        with pytest.raises(ValueError, match=r"`n_components` = 3 .*at most 2 .*2 positions"):
             decompose(signal(counts()), navigation_mask=left_out.T)
 
     def test_more_components_than_pixels(self):
-        with pytest.raises(ValueError, match=r"`n_components`: 5 .*at most 4"):
+        with pytest.raises(ValueError, match=r"`n_components` = 5 .*at most 4"):
             decompose(signal(counts((5, 6, 2, 2))), 5)
 
     @pytest.mark.parametrize("ranks", [5, None])
@@ -253,12 +253,12 @@ class TestArguments:
 
     @pytest.mark.parametrize("mask", ["auto", None])
     def test_more_components_in_a_study_than_positions(self, mask):
-        with pytest.raises(ValueError, match=r"`ranks`: 31 .*at most 30"):
+        with pytest.raises(ValueError, match=r"`max\(ranks\)` = 31 .*at most 30"):
             signal(counts()).estimate_number_of_components([2, 31], signal_mask=mask)
 
     def test_more_components_in_a_study_than_the_mask_that_is_found_leaves(self):
         scan = signal(np.random.default_rng(0).poisson(5, (20, 20, 6, 6)).astype(float))
-        with pytest.raises(ValueError, match=r"`ranks`: 36 .*400 positions × \d\d pixels"):
+        with pytest.raises(ValueError, match=r"`max\(ranks\)` = 36 .*400 positions × \d\d pixels"):
             scan.estimate_number_of_components([2, 36], print_info=False)
 
     def test_hint_at_the_order_of_axes(self):

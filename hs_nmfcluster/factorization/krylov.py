@@ -11,8 +11,8 @@ from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.products import times
 from hs_nmfcluster.factorization.start import uniform
 
-# Vectors of a block: so many times the rank, but so many at the least. Twice the rank took a pass
-# less and 15 % more time.
+# Vectors of a block: so many times the rank, but so many at the least. Of twice the rank it takes
+# a pass or two less, and more time.
 _WIDTH, _LEAST_WIDTH = 1.25, 20
 # Vectors that are kept of the subspace at most, and that it therefore has at the least, where there
 # are as many: so many times the rank.

@@ -56,7 +56,7 @@ class TestOrthonormal:
     @pytest.mark.parametrize("seed", range(8))
     @pytest.mark.parametrize("weakest", [1.0, 1e-4, 1e-6])
     def test_what_is_left_of_the_space(self, seed, weakest):
-        """More columns than dimensions left, of which the first 14 hardly show the last one.
+        """More rows than dimensions left, of which the first 14 hardly show the last one.
 
         Of the others rounding is left, which is large enough to be taken for something.
         """
