@@ -16,7 +16,9 @@ from hs_nmfcluster.factorization.runs import Run, Stack
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 from hs_nmfcluster.factorization.whole_maps import (
+    cancelled,
     products_and_squares,
+    residual_of_rows,
     squared_residual,
     whole_maps,
 )
@@ -36,7 +38,8 @@ class Fit:
     residual
         Squared residual of each position summed over its pixels, ``(n_positions,)`` or likewise.
     mse
-        ``‖X − C S‖² / (n_positions n_pixels)``, from the residual itself.
+        ``‖X − C S‖² / (n_positions n_pixels)``, exact to 1e-9 of itself: where products would
+        cancel, from the residual itself.
     restart_patterns
         Best patterns of every restart, ``(restarts, k, n_pixels)``.
     restart_mse
@@ -233,7 +236,20 @@ def _final_maps(
     found = whole_maps(matrix, stack, solver, constraints.maps, job)
     (maps,), (products,) = found.maps, found.products
     residual = squared_residual(maps, products, stack.grams[0], found.squares)
+    if cancelled(residual, found.squares).any():
+        residual = job.collect(matrix, _residual_of, maps, stack.patterns, matrix.positions)
     return np.column_stack([maps.T, residual])
+
+
+def _residual_of(
+    rows: NDArray,
+    positions: NDArray[np.int64],
+    maps: NDArray[np.float64],
+    patterns: NDArray[np.float64],
+    kept: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Compute the squared residual of each position, of maps that were solved for whole."""
+    return residual_of_rows(rows, positions, maps[:, np.searchsorted(kept, positions)], patterns)
 
 
 def _maps_and_residual(
@@ -244,4 +260,6 @@ def _maps_and_residual(
     products, squares = np.ascontiguousarray(found[:, :-1].T), found[:, -1]
     maps = solver.solve(products, stack.grams[0])
     residual = squared_residual(maps, products, stack.grams[0], squares)
+    if cancelled(residual, squares).any():
+        residual = residual_of_rows(rows, positions, maps, stack.patterns)
     return np.column_stack([maps.T, residual])

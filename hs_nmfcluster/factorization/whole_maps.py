@@ -25,6 +25,9 @@ Matrix = NDArray[np.float64]
 
 # Maps of runs that only are to be compared are solved in batches of this size, a pass each.
 BATCH_BYTES = 2**28
+# Below this share of ‖x‖² a residual from products has lost more than a billionth of itself to
+# cancellation: the products are exact to some 1e-15 of ‖x‖².
+_CANCELS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,34 @@ def squared_residual(maps: Matrix, products: Matrix, gram: Matrix, squares: Matr
     """Compute ‖x − Sᵀ c‖² of each position from Cᵀ, S Xᵀ, S Sᵀ and ‖x‖²."""
     residual = squares + np.einsum("kn,kn->n", maps, gram @ maps - 2 * products)
     return np.maximum(residual, 0.0)
+
+
+def residual_of_rows(
+    rows: NDArray, positions: NDArray[np.int64], maps: Matrix, patterns: Matrix
+) -> Matrix:
+    """Compute ‖x − Sᵀ c‖² of each position from the residual itself.
+
+    Parameters
+    ----------
+    rows, positions
+        As every task gets them.
+    maps
+        Cᵀ of these positions, ``(k, n)``.
+    patterns
+        S, ``(k, n_pixels)``.
+    """
+    found, start = np.empty(maps.shape[1]), 0
+    for x, _ in pieces(rows, positions):
+        here = slice(start, start + len(x))
+        left = x - maps[:, here].T @ patterns
+        found[here] = np.einsum("ij,ij->i", left, left)
+        start = here.stop
+    return found
+
+
+def cancelled(residual: Matrix, squares: Matrix) -> NDArray[np.bool_]:
+    """Positions described so well that :func:`squared_residual` is rounding more than residual."""
+    return residual < _CANCELS * squares
 
 
 def batches(runs: Sequence["Run"], n_positions: int) -> Iterator[list["Run"]]:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scans import Watcher, counts
 
+from hs_nmfcluster.factorization.band_limit import BandLimit
+from hs_nmfcluster.factorization.constraints import Constraints
 from hs_nmfcluster.factorization.fit import fit as any_fit
 from hs_nmfcluster.factorization.job import Job
 from hs_nmfcluster.factorization.matrix import ScanMatrix
@@ -133,8 +135,23 @@ class TestPrecision:
         data = (model + rng.normal(size=model.shape)).astype("f4").reshape(6, 10, 8, 10)
         found = fit(matrix_of(data), 2, restarts=2, max_iterations=400, tolerance=1e-7)
         exact = ((data.reshape(60, 80).astype(float) - found.maps @ found.patterns) ** 2).mean()
-        assert found.mse == pytest.approx(exact, rel=1e-7)
+        assert found.mse == pytest.approx(exact, rel=1e-9)
         assert found.restart_mse.min() == pytest.approx(exact, rel=1e-3)
+
+    @pytest.mark.parametrize("compressed", [True, False])
+    @pytest.mark.parametrize("limited", [False, True])
+    def test_mse_is_that_of_the_residual_whatever_cancels(self, compressed, limited):
+        """One position is so bright that ‖X‖² less what is described of it leaves only rounding."""
+        data = counts((6, 8, 5, 6)).astype(float)
+        data[2, 3] *= 1e9
+        band = BandLimit.of_scan((6, 8), (1.0, 1.0), 4.0) if limited else None
+        constraints = Constraints(maps=band)
+        found = any_fit(
+            matrix_of(data), 3, restarts=2, compressed=compressed, constraints=constraints
+        )
+        left = data.reshape(48, 30) - found.maps @ found.patterns
+        assert found.mse == pytest.approx((left**2).mean(), rel=1e-6)
+        np.testing.assert_allclose(found.residual, (left**2).sum(axis=1), rtol=1e-6)
 
     def test_recovers_separable_data(self):
         rng = np.random.default_rng(1)
