@@ -118,7 +118,8 @@ def use_threads(number: int) -> None:
 
 def write_scan(folder: Path, scan: Sequence[int], detector: Sequence[int], seed: int) -> None:
     """Simulate the demo specimen, cut down to a size, and write it and its mask as float32."""
-    from hs_nmfcluster import axes, masks
+    from hs_nmfcluster.bridge import axes
+    from hs_nmfcluster.scan import masks
     from hs_nmfcluster.simulation import linear_mixture
 
     share = scan[0] * scan[1] / _SCAN**2
@@ -186,7 +187,11 @@ def others(job: Job, arguments: argparse.Namespace) -> dict[str, Measured]:
 
 def load_libraries() -> None:
     """Import what the methods import, so that neither its time nor its memory is theirs."""
-    for name in ("hyperspy.api", "sklearn.decomposition", "hs_nmfcluster.decomposition"):
+    for name in (
+        "hyperspy.api",
+        "sklearn.decomposition",
+        "hs_nmfcluster.factorization.decomposition",
+    ):
         import_module(name)
 
 

@@ -58,11 +58,11 @@ def _bare_products(
 def _passes(
     X: NDArray[np.float32], width: int, rank: int, repeats: int
 ) -> list[tuple[str, float, str]]:
+    from hs_nmfcluster.engine.job import Job
+    from hs_nmfcluster.engine.matrix import ScanMatrix
     from hs_nmfcluster.factorization.compression import compress
     from hs_nmfcluster.factorization.iteration import Run, iterate
-    from hs_nmfcluster.factorization.job import Job
     from hs_nmfcluster.factorization.krylov import block_width
-    from hs_nmfcluster.factorization.matrix import ScanMatrix
     from hs_nmfcluster.factorization.updates import SOLVERS, normalise
 
     n, p = X.shape

@@ -89,7 +89,8 @@ def hyperspy(path: Path, share: int, k: int, seed: int) -> str:
     _common.load_libraries()
     from hyperspy.signals import Signal2D
 
-    from hs_nmfcluster import axes, masks
+    from hs_nmfcluster.bridge import axes
+    from hs_nmfcluster.scan import masks
 
     signal = load(path, share)
     mean = signal.get_mean_pattern().data
@@ -122,9 +123,9 @@ def _mse_of(patterns: Any, signal: Any, mask: Any) -> float:
     HyperSpy 2.5 returns the maps of scans in chunks along both axes in another order than the
     scan's, which is not to count against its patterns.
     """
+    from hs_nmfcluster.engine.job import Job
+    from hs_nmfcluster.engine.matrix import ScanMatrix
     from hs_nmfcluster.factorization.fit import finish
-    from hs_nmfcluster.factorization.job import Job
-    from hs_nmfcluster.factorization.matrix import ScanMatrix
     from hs_nmfcluster.factorization.runs import Run
     from hs_nmfcluster.factorization.updates import SOLVERS, normalise
 
@@ -138,13 +139,14 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
     _common.load_libraries()
     import dask
 
-    from hs_nmfcluster import masks
-    from hs_nmfcluster import memory as budgets
-    from hs_nmfcluster.factorization import iteration, krylov, scheduling
-    from hs_nmfcluster.factorization.job import Job
-    from hs_nmfcluster.factorization.matrix import ScanMatrix
+    from hs_nmfcluster.engine import memory as budgets
+    from hs_nmfcluster.engine import scheduling
+    from hs_nmfcluster.engine.job import Job
+    from hs_nmfcluster.engine.matrix import ScanMatrix
+    from hs_nmfcluster.factorization import iteration, krylov
     from hs_nmfcluster.factorization.search import FINALISTS
     from hs_nmfcluster.factorization.updates import SOLVERS
+    from hs_nmfcluster.scan import masks
 
     signal = load(path, share)
     chunk = budgets.chunk_bytes(budgets.read_budget(memory), scheduling.n_workers())
@@ -202,7 +204,7 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
 
 
 def _detector(signal: Any) -> Any:
-    from hs_nmfcluster import axes
+    from hs_nmfcluster.bridge import axes
 
     center, _ = axes.find_center(signal, None, signal.get_mean_pattern().data)
     return axes.detector_of(signal, center)

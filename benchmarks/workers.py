@@ -55,7 +55,7 @@ def cluster(path: Path, share: int, k: int, restarts: int, workers: int) -> list
 
 
 def _once(path: Path, share: int, k: int, restarts: int) -> Run:
-    from hs_nmfcluster import memory
+    from hs_nmfcluster.engine import memory
 
     # Nor do the workers of a cluster keep them.
     memory._SHARE = 0.0

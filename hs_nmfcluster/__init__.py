@@ -9,26 +9,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from hs_nmfcluster.clustering.groups import Groups
-    from hs_nmfcluster.clustering.tree import ClusterTree
     from hs_nmfcluster.factorization.constraints import MapResolution, SmoothPatterns
-    from hs_nmfcluster.factorization.rank import RankStudy
-    from hs_nmfcluster.factorization.result import Factorization
+    from hs_nmfcluster.io.storage import load
+    from hs_nmfcluster.results.factorization import Factorization
+    from hs_nmfcluster.results.groups import Groups
+    from hs_nmfcluster.results.rank_study import RankStudy
+    from hs_nmfcluster.results.tree import ClusterTree
     from hs_nmfcluster.signals import LazyNMFDiffraction2D, NMFDiffraction2D
-    from hs_nmfcluster.storage import load
 
 __version__ = "0.1.0.dev0"
 
 _MODULE_OF = {
-    "ClusterTree": "hs_nmfcluster.clustering.tree",
-    "Factorization": "hs_nmfcluster.factorization.result",
-    "Groups": "hs_nmfcluster.clustering.groups",
+    "ClusterTree": "hs_nmfcluster.results.tree",
+    "Factorization": "hs_nmfcluster.results.factorization",
+    "Groups": "hs_nmfcluster.results.groups",
     "LazyNMFDiffraction2D": "hs_nmfcluster.signals",
     "MapResolution": "hs_nmfcluster.factorization.constraints",
     "NMFDiffraction2D": "hs_nmfcluster.signals",
-    "RankStudy": "hs_nmfcluster.factorization.rank",
+    "RankStudy": "hs_nmfcluster.results.rank_study",
     "SmoothPatterns": "hs_nmfcluster.factorization.constraints",
-    "load": "hs_nmfcluster.storage",
+    "load": "hs_nmfcluster.io.storage",
 }
 
 __all__ = [

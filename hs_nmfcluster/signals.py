@@ -13,26 +13,29 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from hyperspy.signals import LazySignal2D, Signal2D
 
-from hs_nmfcluster import axes, checks, decomposition, masks
-from hs_nmfcluster.detector import estimate_beam_center
-from hs_nmfcluster.factorization import learning_results
-from hs_nmfcluster.factorization.chunks import map_patterns
+from hs_nmfcluster.bridge import axes, learning_results
+from hs_nmfcluster.bridge.checks import check_patterns, check_scan
+from hs_nmfcluster.bridge.progress import pass_progress
+from hs_nmfcluster.bridge.running import Conduct
+from hs_nmfcluster.engine.chunks import map_patterns
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix, split_rows
+from hs_nmfcluster.factorization import decomposition
 from hs_nmfcluster.factorization.constraints import check_constraints
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix, split_rows
-from hs_nmfcluster.factorization.survey import survey_matrix
-from hs_nmfcluster.preparation import Selection
-from hs_nmfcluster.progress import pass_progress
-from hs_nmfcluster.running import Conduct
+from hs_nmfcluster.factorization.preparation import Selection
+from hs_nmfcluster.scan import arguments as checks
+from hs_nmfcluster.scan import masks
+from hs_nmfcluster.scan.detector import estimate_beam_center
+from hs_nmfcluster.scan.survey import survey_matrix
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
 
-    from hs_nmfcluster.clustering.tree import ClusterTree
     from hs_nmfcluster.factorization.constraints import Constraint
-    from hs_nmfcluster.factorization.rank import RankStudy
-    from hs_nmfcluster.factorization.result import Factorization
-    from hs_nmfcluster.masks import Mask
+    from hs_nmfcluster.results.factorization import Factorization
+    from hs_nmfcluster.results.rank_study import RankStudy
+    from hs_nmfcluster.results.tree import ClusterTree
+    from hs_nmfcluster.scan.masks import Mask
 
 _logger = logging.getLogger(__name__)
 
@@ -80,7 +83,7 @@ class NMFDiffraction2D(Signal2D):
         >>> s.get_mean_pattern().data
         array([[2., 3.]])
         """
-        checks.check_scan(self)
+        check_scan(self)
         title = f"Mean pattern of {self.metadata.General.title}"
         return NMFDiffraction2D(
             self._mean_pattern(show_progressbar),
@@ -185,7 +188,7 @@ class NMFDiffraction2D(Signal2D):
         array([[5., 5., 5.],
                [5., 5., 5.]])
         """
-        checks.check_scan(self)
+        check_scan(self)
         ring = self._ring(inner, outer, center)
         matrix = ScanMatrix.from_array(self.data, None, ~ring)
         with self._job("Virtual image", show_progressbar) as job:
@@ -242,7 +245,7 @@ class NMFDiffraction2D(Signal2D):
         """
         from hs_nmfcluster.clustering.polar import PolarGrid
 
-        checks.check_patterns(self)
+        check_patterns(self)
         position, _ = axes.find_center(self, center)
         grid = PolarGrid.covering(
             axes.detector_of(self, position),
@@ -528,7 +531,7 @@ class NMFDiffraction2D(Signal2D):
         >>> s.decompose_als_nmf(20)  # doctest: +SKIP
         >>> groups = s.hierarchical_cluster().cut()  # doctest: +SKIP
         """
-        from hs_nmfcluster.clustering.tree import ClusterTree
+        from hs_nmfcluster.results.tree import ClusterTree
 
         factorization = self._last_factorization() if factorization is None else factorization
         patterns, maps, center = self._components(factorization, by, center)
@@ -578,7 +581,7 @@ class NMFDiffraction2D(Signal2D):
         """
         from hs_nmfcluster.plotting import plot_scan
 
-        checks.check_scan(self)
+        check_scan(self)
         mean = self.get_mean_pattern(show_progressbar=show_progressbar)
         position, _ = axes.find_center(self, center, mean.data)
         if outer is None:
@@ -595,7 +598,7 @@ class NMFDiffraction2D(Signal2D):
         )
 
     def _mean_pattern(self, show_progressbar: bool | None = None) -> np.ndarray:
-        checks.check_patterns(self)
+        check_patterns(self)
         with self._job("Mean pattern", show_progressbar) as job:
             return survey_matrix(ScanMatrix.from_array(self.data), self.data.shape[-2:], job).mean
 
@@ -609,7 +612,7 @@ class NMFDiffraction2D(Signal2D):
         self, inner: float, outer: float, center: Sequence[float] | None
     ) -> "np.ndarray[Any, np.dtype[np.bool_]]":
         checks.check_ring(inner, outer)
-        checks.check_patterns(self)
+        check_patterns(self)
         position, _ = axes.find_center(self, center)
         return axes.detector_of(self, position).ring(inner, outer)
 
@@ -628,10 +631,10 @@ class NMFDiffraction2D(Signal2D):
     ) -> tuple["BaseSignal", "BaseSignal | None", Sequence[float]]:
         """Patterns and maps to cluster, and the beam centre."""
         if factorization is not None:
-            checks.check_factorization(factorization)
+            _check_factorization(factorization)
             known = factorization.center if center is None else center
             return factorization.patterns, factorization.maps, known
-        checks.check_patterns(self)
+        check_patterns(self)
         if learning_results.has_nmf(self):
             patterns, maps = learning_results.recall(self)
             if center is None:
@@ -667,3 +670,20 @@ class LazyNMFDiffraction2D(LazySignal2D, NMFDiffraction2D):
 def _sum_rows(rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
     parts = [x.sum(axis=1, dtype=np.float64) for x, _ in split_rows(rows, positions)]
     return np.concatenate(parts)
+
+
+def _check_factorization(value: object) -> None:
+    """Refuse what is not the result of a decomposition.
+
+    Raises
+    ------
+    TypeError
+        Naming what was given.
+    """
+    from hs_nmfcluster.results.factorization import Factorization
+
+    if not isinstance(value, Factorization):
+        raise TypeError(
+            "`factorization` must be the result of `decompose_als_nmf`, not "
+            f"{type(value).__name__}."
+        )

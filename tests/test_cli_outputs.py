@@ -13,7 +13,7 @@ from scans import counts
 
 import hs_nmfcluster
 from hs_nmfcluster.cli import main
-from hs_nmfcluster.outputs import as_json, summarise
+from hs_nmfcluster.cli.outputs import as_json, summarise
 from hs_nmfcluster.report import Findings
 
 QUICK = ("-q", "-k", "3", "--restarts", "2")
@@ -215,7 +215,7 @@ class TestHelp:
 
     @pytest.mark.parametrize("command", ["run", "demo"])
     def test_examples_are_understood(self, command, capsys):
-        from hs_nmfcluster.cli import _parser
+        from hs_nmfcluster.cli.commands import _parser
 
         with pytest.raises(SystemExit):
             main([command, "--help"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.clustering.tree import ClusterTree
+from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.simulation import linear_mixture
 from hs_nmfcluster.validation import adjusted_rand_index, match_components, rotation_errors
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scans import CHUNKS, counts, signal
 
-from hs_nmfcluster.detector import Detector, estimate_beam_center
+from hs_nmfcluster.scan.detector import Detector, estimate_beam_center
 
 SIZE = (96, 128)
 

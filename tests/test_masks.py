@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from scans import counts, decompose, signal
 
-from hs_nmfcluster import masks
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan import masks
+from hs_nmfcluster.scan.detector import Detector
 
 CHUNKS = [None, (2, 4, 3, 9)]
 

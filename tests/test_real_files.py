@@ -9,7 +9,7 @@ import pytest
 
 import hs_nmfcluster
 from hs_nmfcluster.cli import main
-from hs_nmfcluster.reading import NotAScanError, load_scan
+from hs_nmfcluster.io.reading import NotAScanError, load_scan
 
 # name: extra arguments, shape in array order, dtype
 SCANS = {
@@ -25,6 +25,13 @@ SCANS = {
     "dm4_stack.dm4": ((), (66, 65, 64), "i2"),
     "Si100_4D.emd": ((), (2, 11, 11, 8, 8), "f4"),
 }
+# Scans that are not analysed yet: several readers claim the file, or its results cannot be drawn.
+NOT_YET = (
+    "16x16-line_profile_horizontal_5x128x128_EDS.emi",
+    "fpd_file_test.hdf5",
+    "test_00_master.h5",
+    "py4DSTEM_size2x3x4x5.h5",
+)
 FIGURES = {
     "scan",
     "components",
@@ -45,12 +52,13 @@ NOT_SCANS = (
     "single_spectrum.emd",
     "notes.txt",
     "does_not_exist.mib",
+    "test_12bit_RAW_1frame.mib",
 )
 
 
 def path_of(folder, name):
     path = folder / name
-    if name in SCANS and not path.exists():
+    if name in {*SCANS, *NOT_YET} and not path.exists():
         pytest.skip(f"{name} is not there")
     return path
 
@@ -62,7 +70,7 @@ class TestList:
             if line.strip() and not line.startswith("#"):
                 name, kind, *_ = line.split()
                 listed[name] = kind
-        assert {n for n, kind in listed.items() if kind == "scan"} == set(SCANS)
+        assert {n for n, kind in listed.items() if kind == "scan"} == {*SCANS, *NOT_YET}
         assert {n for n, kind in listed.items() if kind == "no"} == set(NOT_SCANS)
 
 
@@ -111,6 +119,14 @@ class TestScans:
 
         text = (tmp_path / "summary.json").read_text(encoding="utf-8")
         assert json.loads(text, parse_constant=refuse)["mse"] >= 0
+
+
+class TestNotYet:
+    @pytest.mark.xfail(strict=True, reason="the issue on files is open")
+    @pytest.mark.parametrize("name", NOT_YET)
+    def test_whole_analysis(self, real_data, name, tmp_path):
+        arguments = ["-o", str(tmp_path), "-q", "-k", "2", "--restarts", "2"]
+        assert main(["run", str(path_of(real_data, name)), *arguments]) == 0
 
 
 class TestNotScans:

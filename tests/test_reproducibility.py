@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.factorization.rotated_stability import rotated_stability
 from hs_nmfcluster.factorization.stability import pattern_stability
-from hs_nmfcluster.reproducibility import rotated_stability
+from hs_nmfcluster.scan.detector import Detector
 
 CENTER = (31.5, 32.0)
 DETECTOR = Detector((65, 64), center=CENTER)

@@ -13,9 +13,9 @@ from matplotlib.image import imread
 from scans import counts, decompose, signal
 
 from hs_nmfcluster import ClusterTree, Factorization, Groups, RankStudy
-from hs_nmfcluster.cards import restarts_in_words, stability_in_words
-from hs_nmfcluster.markup import card, map_uri, pattern_uri
 from hs_nmfcluster.plotting import group_color
+from hs_nmfcluster.report.cards import restarts_in_words, stability_in_words
+from hs_nmfcluster.report.markup import card, map_uri, pattern_uri
 
 
 def pixels(uri):

@@ -10,7 +10,8 @@ import pytest
 from scans import assert_same, counts, decompose, signal
 
 import hs_nmfcluster
-from hs_nmfcluster import Factorization, LazyNMFDiffraction2D, storage
+from hs_nmfcluster import Factorization, LazyNMFDiffraction2D
+from hs_nmfcluster.io import storage
 
 EMPTY = np.empty((0, 0, 0))
 SUFFIXES = [".hspy", ".zspy"]

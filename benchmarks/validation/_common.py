@@ -16,7 +16,7 @@ from hs_nmfcluster.validation import ComponentMatch, match_components
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.factorization.result import Factorization
+    from hs_nmfcluster.results.factorization import Factorization
 
 #: Similarity from which a pair of found and true component counts, as in the tests.
 FOUND = 0.5

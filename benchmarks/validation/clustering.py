@@ -23,7 +23,7 @@ from hs_nmfcluster.validation import adjusted_rand_index, recall_precision
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.clustering.tree import ClusterTree
+    from hs_nmfcluster.results.tree import ClusterTree
 
 Labels = NDArray[np.integer]
 #: Labels at a number of groups, or at the method's own cut for None.

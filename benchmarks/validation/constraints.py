@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hs_nmfcluster.factorization.constraints import Constraint
-    from hs_nmfcluster.factorization.result import Factorization
+    from hs_nmfcluster.results.factorization import Factorization
 
 SPECIMENS = {"linear_mixture": linear_mixture, "nanocrystals_in_glass": nanocrystals_in_glass}
 #: Distance in nm that a probe of 0.5 mrad at 300 kV resolves, wavelength / (2 semi-angle).
@@ -246,10 +246,11 @@ def figure(table: Table) -> "Figure":
 
 def components(settings: Settings) -> "Figure":
     """Matrix and a crystal of the mixture: truth, PCA, NMF, and NMF under both constraints."""
-    from hs_nmfcluster.plotting import PixelSize, draw_spectrum
+    from hs_nmfcluster.plotting import draw_spectrum
     from hs_nmfcluster.plotting.figures import new_figure
     from hs_nmfcluster.plotting.panels import bare, draw_image
     from hs_nmfcluster.plotting.style import FONT_SIZE, PAGE_WIDTH
+    from hs_nmfcluster.scan.units import PixelSize
 
     scan = _medium(settings, "linear_mixture")
     lines = _lines(scan, settings)

@@ -41,7 +41,7 @@ from hs_nmfcluster.validation import recall_precision
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.factorization.result import Factorization
+    from hs_nmfcluster.results.factorization import Factorization
 
 
 @dataclass(frozen=True)

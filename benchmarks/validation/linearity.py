@@ -26,7 +26,7 @@ from hs_nmfcluster.simulation.particles import scatter_particles
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.factorization.result import Factorization
+    from hs_nmfcluster.results.factorization import Factorization
 
 SCAN_STEP, DIAMETER = 1.5, 7.0
 

@@ -22,7 +22,7 @@ from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.factorization.rank import RankStudy
+    from hs_nmfcluster.results.rank_study import RankStudy
 
 #: NMF has left PCA where its error exceeds PCA's by this share of what the errors span.
 LEFT = 0.02

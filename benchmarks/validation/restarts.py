@@ -23,7 +23,7 @@ from hs_nmfcluster.validation import map_correlation, recall_precision
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.factorization.result import Factorization
+    from hs_nmfcluster.results.factorization import Factorization
 
 STABLE, SAME = 0.8, 0.95
 QUANTITIES = ("excess %", "stable", "kept", "recall")

@@ -14,7 +14,8 @@ from _common import Geometry, Table
 from numpy.typing import NDArray
 from scipy import ndimage, signal
 
-from hs_nmfcluster import SmoothPatterns, axes
+from hs_nmfcluster import SmoothPatterns
+from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.factorization.band_limit import BandLimit
 from hs_nmfcluster.factorization.constraints import hole_filling
 from hs_nmfcluster.factorization.holes import fill_holes

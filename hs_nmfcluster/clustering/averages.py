@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from hs_nmfcluster.clustering.correlation import translated
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan.detector import Detector
 
 # Share of an interpolated value that must come from measured pixels.
 _HALF = 0.5 - 1e-6
@@ -34,7 +34,7 @@ def rotated_average(
     --------
     >>> import numpy as np
     >>> from hs_nmfcluster.clustering.averages import rotated_average
-    >>> from hs_nmfcluster.detector import Detector
+    >>> from hs_nmfcluster.scan.detector import Detector
     >>> pattern = np.array([[0.0, 0, 0], [0, 0, 1], [0, 0, 0]])
     >>> rotated_average(pattern[None], [90], Detector((3, 3), center=(1, 1)))[2].round(9).tolist()
     [0.0, 1.0, 0.0]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from hs_nmfcluster.checks import check_whole_number
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan.arguments import check_whole_number
+from hs_nmfcluster.scan.detector import Detector
 
 # Rounding in a sum of bilinear weights must not decide whether half a bin was measured.
 _HALF = 0.5 - 1e-6
@@ -41,7 +41,7 @@ class PolarGrid:
     Examples
     --------
     >>> import numpy as np
-    >>> from hs_nmfcluster.detector import Detector
+    >>> from hs_nmfcluster.scan.detector import Detector
     >>> from hs_nmfcluster.clustering.polar import PolarGrid
     >>> grid = PolarGrid.covering(Detector((21, 21), center=(10, 10)), n_azimuthal=8)
     >>> grid.transform(np.ones((3, 21, 21))).shape

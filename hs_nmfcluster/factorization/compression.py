@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.job import Job
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.products import times
+from hs_nmfcluster.engine.random_numbers import uniform
+from hs_nmfcluster.engine.scheduling import one_blas_thread_each
 from hs_nmfcluster.factorization.krylov import DEPENDENT, MOST_KEPT, add_both, first_block, grow
-from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
-from hs_nmfcluster.factorization.products import times
-from hs_nmfcluster.factorization.scheduling import one_blas_thread_each
-from hs_nmfcluster.factorization.start import uniform
 
 # Beyond the vectors kept, none could lower the MSE by more than this share of itself ...
 _NEGLIGIBLE = 1e-3

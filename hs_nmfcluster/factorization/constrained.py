@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.factorization.compression import Compression
 from hs_nmfcluster.factorization.constraints import Constraints
-from hs_nmfcluster.factorization.scheduling import side_by_side
 from hs_nmfcluster.factorization.updates import SOLVERS, normalise
 from hs_nmfcluster.factorization.whole_maps import solve_limited
 

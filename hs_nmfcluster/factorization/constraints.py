@@ -11,10 +11,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.checks import check_positive
-from hs_nmfcluster.detector import Detector, estimate_disk_radius
 from hs_nmfcluster.factorization.band_limit import BandLimit
 from hs_nmfcluster.factorization.holes import HoleFilling, halo_level
+from hs_nmfcluster.scan.arguments import check_positive
+from hs_nmfcluster.scan.detector import Detector, estimate_disk_radius
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.factorization.compression import Compression
 from hs_nmfcluster.factorization.descent import descend
 from hs_nmfcluster.factorization.sampling import sample
-from hs_nmfcluster.factorization.scheduling import side_by_side
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
 Matrix = NDArray[np.float64]

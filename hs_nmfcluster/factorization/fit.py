@@ -7,11 +7,11 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization import scheduling
+from hs_nmfcluster.engine import scheduling
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.iteration import iterate, random_runs
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.runs import Run, Stack
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
@@ -127,7 +127,7 @@ def fit(
     Examples
     --------
     >>> import numpy as np
-    >>> from hs_nmfcluster.factorization.matrix import ScanMatrix
+    >>> from hs_nmfcluster.engine.matrix import ScanMatrix
     >>> rng = np.random.default_rng(0)
     >>> scan = (rng.random((30, 2)) @ rng.random((2, 20))).reshape(30, 4, 5)
     >>> fit(ScanMatrix.from_array(scan), 2, restarts=2, tolerance=1e-9).mse < 1e-4

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.runs import Run, RunSums, Stack
-from hs_nmfcluster.factorization.start import uniform
 from hs_nmfcluster.factorization.updates import Solver, normalise
 from hs_nmfcluster.factorization.whole_maps import batches, project, whole_maps
 

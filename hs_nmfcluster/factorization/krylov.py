@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
-from hs_nmfcluster.factorization.products import times
-from hs_nmfcluster.factorization.start import uniform
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.products import times
+from hs_nmfcluster.engine.random_numbers import uniform
 
 # Vectors of a block: so many times the rank, but so many at the least. Of twice the rank it takes
 # a pass or two less, and more time.

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.products import times
+from hs_nmfcluster.engine.products import times
 
 # Under constraints a run has converged when it has not become better for so many iterations.
 _PATIENCE = 3

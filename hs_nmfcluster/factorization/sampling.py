@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization.compression import Compression
-from hs_nmfcluster.factorization.start import uniform
 
 Matrix = NDArray[np.float64]
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import constrained
 from hs_nmfcluster.factorization.compression import Compression, compress
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.exploration import explore, refine
 from hs_nmfcluster.factorization.iteration import evaluate, iterate
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.runs import Patterns, Run
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.band_limit import BandLimit
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
 from hs_nmfcluster.factorization.updates import Solver
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def squared_residual(maps: Matrix, products: Matrix, gram: Matrix, squares: Matr
 
 
 def residual_of_rows(
-    rows: NDArray, positions: NDArray[np.int64], maps: Matrix, patterns: Matrix
+    rows: NDArray, positions: NDArray[np.int64], maps: Matrix, patterns: NDArray[np.floating]
 ) -> Matrix:
     """Compute ‖x − Sᵀ c‖² of each position from the residual itself.
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hs_nmfcluster.checks import check_positive
 from hs_nmfcluster.materials.crystals import Cell, Reflections, load_gemmi, with_symmetry
+from hs_nmfcluster.scan.arguments import check_positive
 
 Candidate = Cell | str | PathLike[str] | Iterable[float]
 

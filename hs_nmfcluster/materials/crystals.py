@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.checks import check_positive
+from hs_nmfcluster.scan.arguments import check_positive
 
 # Reflections of one spacing within this share of it are one.
 _SAME = 1e-6

@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hs_nmfcluster.detector import Detector
 from hs_nmfcluster.materials.spots import Spots, find_spots, radial_median, smoothed
+from hs_nmfcluster.scan.detector import Detector
 
 # A pattern with less than this share of its intensity in spots is called amorphous: so much leaks
 # from one component of a factorization into another.

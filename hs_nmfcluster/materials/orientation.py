@@ -1,272 +1,164 @@
-"""In-plane angles of crystals, as an image."""
+"""Rotations of patterns: the symmetry of a pattern, and how sure an in-plane angle is."""
 
 from dataclasses import dataclass
-from math import nan
-from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import fft
 
-from hs_nmfcluster.markup import counted
-from hs_nmfcluster.materials.azimuth import compare, rotational_symmetry
-from hs_nmfcluster.materials.measure import radii_of_interest
-from hs_nmfcluster.materials.particles import background_and_noise
-from hs_nmfcluster.materials.tables import data_frame
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
-    from matplotlib.figure import Figure
-    from pandas import DataFrame
-
-    from hs_nmfcluster.clustering.groups import Groups
-
-# A crystal is where its component's map is above half of its height.
-_HALF = 0.5
-
-_COLUMNS = ("component", "group", "angle", "symmetry", "period", "correlation", "confidence")
+#: Orders of rotation axes that a plane of a crystal can have, the highest first.
+ORDERS = (6, 4, 3, 2)
+# A pattern has an axis if what its rotations have in common reaches this share of what its best
+# rotation has. Noise takes the same off all rotations.
+_LIKE_THE_BEST = 0.7
+# The best rotation itself must reach this share of the pattern's own norm, and stand so many
+# standard deviations above what all rotations have by chance.
+_ANY_SYMMETRY = 0.15
+_SIGNIFICANT = 6.0
 
 
-@dataclass(frozen=True, repr=False)
-class OrientationMap:
-    """In-plane angles of the crystals of each group.
-
-    Made by `Groups.orientation_map`.
+@dataclass(frozen=True)
+class Rotation:
+    """Result of comparing a pattern with its group's average over all rotations.
 
     Attributes
     ----------
-    angles
-        Angle of each component in degrees against the first crystal of its group, 0 to below
-        ``360 / symmetry``, ``(n,)``; NaN for components without spots and in amorphous groups.
-    confidence
-        Sharpness of the correlation peak of each component, 0 to 1, ``(n,)``; NaN likewise.
+    angle
+        Degrees by which the pattern is rotated against the average.
     correlation
-        Correlation coefficient of each component with the average of its group, ``(n,)``.
-    symmetry
-        Order of the rotation axis of each group's pattern, ``(n_groups,)``; 0 for amorphous ones.
-    labels
-        Group of each component, ``(n,)``.
-    angle_maps, confidence_maps
-        ``(n_groups, *scan_shape)``, NaN where the group has no crystal.
-
-    Examples
-    --------
-    >>> from hs_nmfcluster import ClusterTree
-    >>> from hs_nmfcluster.simulation import linear_mixture
-    >>> signal, truth = linear_mixture((32, 32), (64, 64), n_particles=4, pixel_size=0.3)
-    >>> patterns = signal.inav[:5, 0]
-    >>> patterns.data = truth.patterns
-    >>> maps = signal.T.inav[:5, 0].__class__(truth.maps)
-    >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
-    >>> angles = groups.orientation_map()
-    >>> angles.periods
-    (nan, 180.0, 90.0, 60.0)
+        Correlation coefficient there.
+    confidence
+        How far the peak of the correlation stands above everything that is not the peak, as a
+        share of its height: 0 is arbitrary, 1 unmistakable.
     """
 
-    angles: NDArray[np.float64]
-    confidence: NDArray[np.float64]
-    correlation: NDArray[np.float64]
-    symmetry: tuple[int, ...]
-    labels: NDArray[np.intp]
-    angle_maps: NDArray[np.float64]
-    confidence_maps: NDArray[np.float64]
-    _like: "BaseSignal"
-
-    @property
-    def periods(self) -> tuple[float, ...]:
-        """Degrees after which each group's pattern repeats; NaN for amorphous groups."""
-        return tuple(360.0 / order if order else nan for order in self.symmetry)
-
-    def __repr__(self) -> str:
-        lines = [f"<In-plane angles of {counted(len(self.symmetry), 'group')}"]
-        lines += [f"  {group}: {self.describe(group)}" for group in range(len(self.symmetry))]
-        return "\n".join(lines) + ">"
-
-    def describe(self, group: int) -> str:
-        """Say at which angles the crystals of one group lie.
-
-        Parameters
-        ----------
-        group
-            Number of the group.
-
-        Returns
-        -------
-        str
-
-        Examples
-        --------
-        >>> angles.describe(0)
-        'no spots, no angle'
-        """
-        order = self.symmetry[group]
-        if not order:
-            return "no spots, no angle"
-        members = np.flatnonzero((self.labels == group) & np.isfinite(self.angles))
-        # Rounded first: what is just below a whole turn is no turn at all.
-        shown = np.round(self.angles, 1) % (360 / order)
-        angles = ", ".join(f"{k}: {shown[k]:.1f}°" for k in members)
-        lowest = self.confidence[members].min()
-        return (
-            f"{order}-fold pattern, modulo {360 / order:g}° – {angles} (confidence ≥ {lowest:.2f})"
-        )
-
-    def to_signal(self, quantity: Literal["angle", "confidence"] = "angle") -> "BaseSignal":
-        """Angles in degrees, or their confidence, as an image ``(group | x, y)``.
-
-        Parameters
-        ----------
-        quantity
-            ``"angle"`` or ``"confidence"``.
-
-        Returns
-        -------
-        BaseSignal
-            NaN where the group has no crystal.
-
-        Raises
-        ------
-        ValueError
-            If it is neither.
-
-        Examples
-        --------
-        >>> angles.to_signal("confidence").axes_manager.signal_shape
-        (32, 32)
-        """
-        data = {"angle": self.angle_maps, "confidence": self.confidence_maps}
-        if quantity not in data:
-            raise ValueError(f"`quantity` must be 'angle' or 'confidence', got {quantity!r}.")
-        signal = self._like._deepcopy_with_new_data(data[quantity].copy())
-        title = "In-plane angle (°)" if quantity == "angle" else "Confidence of the in-plane angle"
-        signal.metadata.General.title = title
-        return signal
-
-    def to_dataframe(self) -> "DataFrame":
-        """Table with one row for each component.
-
-        Together with `ParticleSizes.to_dataframe`, merged on ``component``, it gives the angle of
-        each particle.
-
-        Returns
-        -------
-        pandas.DataFrame
-
-        Raises
-        ------
-        ImportError
-            If pandas is not installed.
-
-        Examples
-        --------
-        >>> angles.to_dataframe()["symmetry"].tolist()
-        [0, 2, 2, 4, 6]
-        """
-        rows: list[dict[str, Any]] = [
-            {
-                "component": k,
-                "group": int(group),
-                "angle": self.angles[k],
-                "symmetry": self.symmetry[group],
-                "period": self.periods[group],
-                "correlation": self.correlation[k],
-                "confidence": self.confidence[k],
-            }
-            for k, group in enumerate(self.labels)
-        ]
-        return data_frame(rows, _COLUMNS)
-
-    def plot(self) -> "Figure":
-        """Draw each group's angles in cyclic colours, with a wheel that says which is which.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-
-        Examples
-        --------
-        >>> figure = angles.plot()
-        """
-        from hs_nmfcluster.axes import pixel_size
-        from hs_nmfcluster.plotting.orientation import plot_orientation
-
-        pixel = pixel_size(self._like.axes_manager.signal_axes)
-        return plot_orientation(self.angle_maps, self.symmetry, map_pixel=pixel)
+    angle: float
+    correlation: float
+    confidence: float
 
 
-def orientation_map(groups: "Groups") -> OrientationMap:
-    """Measure the in-plane angles of the groups' crystals; see `Groups.orientation_map`."""
-    tree = groups.tree
-    if tree.maps is None or groups.maps is None:
-        raise ValueError(
-            "An orientation map needs maps, which these groups have not: cluster the components of "
-            "a factorization."
-        )
-    limits = radii_of_interest(groups)
-    crystals = groups.spot_shares > 0
-    radial = (tree.grid.radii >= limits[0]) & (tree.grid.radii <= limits[1])
-    averages = tree.grid.transform(groups.patterns.data)[:, radial]
-    angles, confidence, correlation = np.full((3, len(tree)), np.nan)
-    symmetry = []
-    for number, members in enumerate(groups):
-        if crystals[members].mean() <= 0.5:
-            symmetry.append(0)
-            continue
-        order = rotational_symmetry(averages[number])
-        symmetry.append(order)
-        shown = members[crystals[members]]
-        for k in shown:
-            polar = tree.grid.transform(tree.patterns.data[k])[radial]
-            found = compare(polar, averages[number], order, groups.rotations[k])
-            angles[k] = found.angle
-            confidence[k], correlation[k] = found.confidence, found.correlation
-        angles[shown] = (angles[shown] - angles[shown[0]]) % (360.0 / order)
-    owners = strongest_component(tree.maps.data, groups.labels, np.isfinite(angles), len(groups))
-    return OrientationMap(
-        angles,
-        confidence,
-        correlation,
-        tuple(symmetry),
-        groups.labels,
-        _painted(owners, angles),
-        _painted(owners, confidence),
-        groups.maps,
-    )
-
-
-def strongest_component(
-    maps: NDArray[np.floating], labels: NDArray[np.intp], usable: NDArray[np.bool_], n_groups: int
-) -> NDArray[np.intp]:
-    """Find the component of each group that a position belongs to, -1 where none does.
+def correlation_over_rotations(
+    polar: NDArray[np.floating], reference: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Correlation of a pattern with a reference that is rotated bin by bin, ``(n_azimuthal,)``.
 
     Parameters
     ----------
-    maps
-        ``(n, *scan_shape)``.
-    labels, usable
-        Group of each component, and whether it counts, ``(n,)``.
-    n_groups
-        Number of groups.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(n_groups, *scan_shape)``.
+    polar, reference
+        ``(n_radial, n_azimuthal)``; NaN counts as the mean of its radius. The mean of each radius
+        is left out: a halo says nothing about rotation.
 
     Examples
     --------
-    >>> maps = np.array([[0.0, 4, 0, 0, 0], [0, 0, 0, 2, 0]])
-    >>> strongest_component(maps, np.array([0, 0]), np.array([True, True]), 1)
-    array([[-1,  0, -1,  1, -1]])
+    >>> import numpy as np
+    >>> square = np.tile([1.0, 0, 0, 0, 0, 0], 4)[None]
+    >>> correlation_over_rotations(np.roll(square, 2), square).argmax()
+    np.int64(2)
     """
-    owners = np.full((n_groups, *maps.shape[1:]), -1, dtype=np.intp)
-    strongest = np.zeros(owners.shape)
-    for k in np.flatnonzero(usable):
-        excess = np.nan_to_num(maps[k] - background_and_noise(maps[k])[0])
-        stronger = (excess >= _HALF * excess.max()) & (excess > strongest[labels[k]])
-        owners[labels[k]][stronger] = k
-        strongest[labels[k]][stronger] = excess[stronger]
-    return owners
+    one, other = (_without_halo(p) for p in (polar, reference))
+    norm = np.linalg.norm(one) * np.linalg.norm(other)
+    if norm == 0:
+        return np.zeros(polar.shape[1])
+    spectrum = (fft.rfft(one, axis=1) * fft.rfft(other, axis=1).conj()).sum(axis=0)
+    return np.asarray(fft.irfft(spectrum, n=polar.shape[1]) / norm, dtype=np.float64)
 
 
-def _painted(owners: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(owners >= 0, values[owners], np.nan)
+def rotational_symmetry(polar: NDArray[np.floating]) -> int:
+    """Order of the rotation axis of a pattern, from its own rotational autocorrelation.
+
+    Parameters
+    ----------
+    polar
+        ``(n_radial, n_azimuthal)`` over the full circle.
+
+    Returns
+    -------
+    int
+        6, 4, 3, 2 or 1. Patterns of thin crystals are symmetric to their centre, so that a
+        threefold axis shows as a sixfold one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> spot = np.eye(1, 360, 7)
+    >>> shifts = [360 // n * np.arange(n) for n in (6, 4, 3, 2, 1)]
+    >>> [rotational_symmetry(sum(np.roll(spot, k) for k in ks)) for ks in shifts]
+    [6, 4, 3, 2, 1]
+    """
+    autocorrelation = correlation_over_rotations(polar, polar)
+    heights = {order: _lowest_of_axis(autocorrelation, order) for order in ORDERS}
+    best = max(heights.values())
+    chance = 1.4826 * float(np.median(np.abs(autocorrelation - np.median(autocorrelation))))
+    if best < max(_ANY_SYMMETRY, _SIGNIFICANT * chance):
+        return 1
+    return next(order for order in ORDERS if heights[order] >= _LIKE_THE_BEST * best)
+
+
+def compare(
+    polar: NDArray[np.floating], reference: NDArray[np.floating], order: int, near: float
+) -> Rotation:
+    """Angle of a pattern against a reference, refined around a known one.
+
+    Parameters
+    ----------
+    polar, reference
+        ``(n_radial, n_azimuthal)``.
+    order
+        Order of the reference's rotation axis.
+    near
+        Angle in degrees that was recorded before; of the equivalent ones the nearest to it is
+        returned.
+    """
+    curve = correlation_over_rotations(polar, reference)
+    period = 360.0 / order
+    step = 360.0 / curve.size
+    # Equivalent rotations are averaged, which halves the noise of a fourfold pattern.
+    angles = np.arange(max(2, round(period / step))) * step
+    folded = np.mean([_at(curve, angles + k * period) for k in range(order)], axis=0)
+    peak = int(folded.argmax())
+    offset = _parabola(*folded[np.array([peak - 1, peak, peak + 1]) % folded.size])
+    angle = (peak + offset) * step
+    angle = near + (angle - near + period / 2) % period - period / 2
+    return Rotation(float(angle), float(folded[peak]), _sharpness(folded, peak))
+
+
+def _lowest_of_axis(autocorrelation: NDArray[np.float64], order: int) -> float:
+    """Lowest value at the rotations of an axis, each at its best within a degree."""
+    places = np.arange(1, order) * (360.0 / order)
+    around = np.linspace(-1.0, 1.0, 5)
+    return float(_at(autocorrelation, places[:, None] + around).max(axis=1).min())
+
+
+def _at(curve: NDArray[np.float64], angles: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Values of a periodic curve at angles in degrees."""
+    samples = np.arange(curve.size + 1) * (360.0 / curve.size)
+    values = np.interp(np.ravel(angles) % 360, samples, np.append(curve, curve[0]))
+    return np.reshape(values, np.shape(angles))
+
+
+def _sharpness(folded: NDArray[np.float64], peak: int) -> float:
+    """Height of a peak over the highest value beyond its own flanks, as a share of its height."""
+    height = folded[peak]
+    if height <= 0:
+        return 0.0
+    rolled = np.roll(folded, -peak)
+    rise = np.flatnonzero(np.diff(rolled) > 0)
+    fall = np.flatnonzero(np.diff(rolled[::-1]) > 0)
+    first, last = (int(flank[0]) if flank.size else 0 for flank in (rise, fall))
+    beyond = rolled[max(first, 1) : rolled.size - max(last, 0)]
+    if beyond.size == 0:
+        return 0.0
+    return float(np.clip((height - max(beyond.max(), 0.0)) / height, 0.0, 1.0))
+
+
+def _parabola(before: float, top: float, after: float) -> float:
+    """Place of the top of a parabola through three points, in steps from the middle one."""
+    curvature = before - 2 * top + after
+    return 0.0 if curvature >= 0 else float(0.5 * (before - after) / curvature)
+
+
+def _without_halo(polar: NDArray[np.floating]) -> NDArray[np.float64]:
+    measured = np.isfinite(polar)
+    counts = np.maximum(measured.sum(axis=1, keepdims=True), 1)
+    values = np.where(measured, polar, 0.0)
+    return np.where(measured, values - values.sum(axis=1, keepdims=True) / counts, 0.0)

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate, ndimage, optimize
 
-from hs_nmfcluster.detector import Detector
 from hs_nmfcluster.materials.peaks import Peak, find_peaks
+from hs_nmfcluster.scan.detector import Detector
 
 # Pixels over which noise is averaged before spots are looked for: less than any spot's width.
 _SMOOTHING = 1.0
@@ -82,7 +82,7 @@ def radial_median(pattern: NDArray[np.floating], detector: Detector) -> NDArray[
     Examples
     --------
     >>> import numpy as np
-    >>> from hs_nmfcluster.detector import Detector
+    >>> from hs_nmfcluster.scan.detector import Detector
     >>> pattern = np.ones((9, 9))
     >>> pattern[4, 7] = 5
     >>> radial_median(pattern, Detector((9, 9), (4, 4))).max()
@@ -150,7 +150,7 @@ def find_spots(
     Examples
     --------
     >>> import numpy as np
-    >>> from hs_nmfcluster.detector import Detector
+    >>> from hs_nmfcluster.scan.detector import Detector
     >>> y, x = np.mgrid[-20:21, -20:21]
     >>> pattern = np.exp(-((x - 9.3) ** 2 + (y + 4.1) ** 2) / 4)
     >>> pattern += 0.001 * np.random.default_rng(0).normal(size=pattern.shape)

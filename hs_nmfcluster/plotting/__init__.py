@@ -9,17 +9,19 @@ Images are drawn as the arrays lie in memory: column to the right, row downwards
 and is drawn in grey. Pixel sizes are given as `PixelSize`.
 """
 
-from .components import plot_components, plot_convergence
-from .dendrogram import plot_dendrogram
-from .diagnosis import draw_spectrum, map_spectrum, plot_diagnosis
-from .groups import composite_map, plot_group_map, plot_groups
-from .polar import plot_polar
-from .rank import plot_rank_curves
-from .rank_patterns import plot_rank_patterns
-from .residual import plot_residual
-from .scan import plot_scan
-from .similarity import plot_scatter_tableau, plot_similarity
-from .style import PixelSize, group_color, group_colors, group_name
+from hs_nmfcluster.plotting.components import plot_components, plot_convergence
+from hs_nmfcluster.plotting.dendrogram import plot_dendrogram
+from hs_nmfcluster.plotting.diagnosis import draw_spectrum, map_spectrum, plot_diagnosis
+from hs_nmfcluster.plotting.groups import composite_map, plot_group_map, plot_groups
+from hs_nmfcluster.plotting.polar import plot_polar
+from hs_nmfcluster.plotting.rank import plot_rank_curves
+from hs_nmfcluster.plotting.rank_patterns import plot_rank_patterns
+from hs_nmfcluster.plotting.residual import plot_residual
+from hs_nmfcluster.plotting.scan import plot_scan
+from hs_nmfcluster.plotting.similarity import plot_scatter_tableau, plot_similarity
+from hs_nmfcluster.plotting.style import group_color, group_colors
+from hs_nmfcluster.scan.units import PixelSize
+from hs_nmfcluster.words import group_name
 
 __all__ = [
     "PixelSize",

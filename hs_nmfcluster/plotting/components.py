@@ -9,8 +9,8 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure
-from .panels import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.panels import (
     add_intensity_scales,
     annotate,
     draw_image,
@@ -19,13 +19,11 @@ from .panels import (
     intensity_norm,
     scale_width,
 )
-from .style import (
+from hs_nmfcluster.plotting.style import (
     COLUMN_WIDTH,
     PAGE_WIDTH,
     PATTERN_CMAP,
     SMALL_FONT_SIZE,
-    UNCALIBRATED,
-    PixelSize,
     Scaling,
     checked_groups,
     component_labels,
@@ -35,6 +33,7 @@ from .style import (
     group_color,
     tidy,
 )
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
 
 # Inches between pairs.
 _GAP = 0.07

@@ -5,9 +5,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from .figures import new_figure
-from .panels import add_color_bar, draw_image, draw_profile, drawable_maps
-from .style import COLUMN_WIDTH, MAP_CMAP, UNCALIBRATED, PixelSize, figure_of, tidy
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.panels import add_color_bar, draw_image, draw_profile, drawable_maps
+from hs_nmfcluster.plotting.style import COLUMN_WIDTH, MAP_CMAP, figure_of, tidy
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
 
 _LABEL = "Crystalline share of\nscattered intensity (%)"
 

@@ -10,26 +10,25 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from .figures import new_figure
-from .group_images import GroupImages
-from .panels import scale_width
-from .style import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.group_images import GroupImages
+from hs_nmfcluster.plotting.panels import scale_width
+from hs_nmfcluster.plotting.style import (
     COLUMN_WIDTH,
     FONT_SIZE,
     PAGE_WIDTH,
     SMALL_FONT_SIZE,
-    UNCALIBRATED,
-    PixelSize,
     Scaling,
     checked_groups,
     component_labels,
     escape,
     figure_of,
     group_color,
-    group_name,
     tidy,
 )
-from .tree_layout import Kind, TreeLayout, tree_layout
+from hs_nmfcluster.plotting.tree_layout import Kind, TreeLayout, tree_layout
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
+from hs_nmfcluster.words import group_name
 
 _BRANCH_COLOR = "0.15"
 _LEAF_HEIGHT = 0.155

@@ -9,18 +9,17 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure
-from .panels import annotate, bare, draw_image, intensity_norm
-from .style import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.panels import annotate, bare, draw_image, intensity_norm
+from hs_nmfcluster.plotting.style import (
     FONT_SIZE,
     LINE_WIDTH,
     MAP_CMAP,
     PAGE_WIDTH,
     PATTERN_CMAP,
-    UNCALIBRATED,
-    PixelSize,
     component_labels,
 )
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
 
 # Powers of ten that a spectrum shows.
 _DECADES = 6

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from numpy.typing import ArrayLike, NDArray
 
-from .panels import (
+from hs_nmfcluster.plotting.panels import (
     DrawableMaps,
     add_intensity_scales,
     annotate,
@@ -18,15 +18,9 @@ from .panels import (
     drawable_maps,
     intensity_norm,
 )
-from .style import (
-    PATTERN_CMAP,
-    SMALL_FONT_SIZE,
-    PixelSize,
-    Scaling,
-    frame,
-    group_color,
-    group_name,
-)
+from hs_nmfcluster.plotting.style import PATTERN_CMAP, SMALL_FONT_SIZE, Scaling, frame, group_color
+from hs_nmfcluster.scan.units import PixelSize
+from hs_nmfcluster.words import group_name
 
 
 @dataclass(frozen=True)

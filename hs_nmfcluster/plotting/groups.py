@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure
-from .group_images import GroupImages
-from .panels import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.group_images import GroupImages
+from hs_nmfcluster.plotting.panels import (
     bare,
     draw_image,
     draw_profile,
@@ -20,20 +20,19 @@ from .panels import (
     intensity_norm,
     scale_width,
 )
-from .style import (
+from hs_nmfcluster.plotting.style import (
     COLUMN_WIDTH,
     FONT_SIZE,
     PAGE_WIDTH,
     SMALL_FONT_SIZE,
-    UNCALIBRATED,
-    PixelSize,
     Scaling,
     figure_of,
     frame,
     group_color,
-    group_name,
     tidy,
 )
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
+from hs_nmfcluster.words import group_name
 
 _TEXT_WIDTH = 1.35
 _ROW_HEIGHT = 1.2

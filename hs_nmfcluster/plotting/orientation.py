@@ -10,19 +10,18 @@ from matplotlib.figure import Figure
 from matplotlib.projections.polar import PolarAxes
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure
-from .panels import annotate, draw_image, draw_profile, drawable_maps
-from .style import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.panels import annotate, draw_image, draw_profile, drawable_maps
+from hs_nmfcluster.plotting.style import (
     MAP_CMAP,
     PAGE_WIDTH,
     SMALL_FONT_SIZE,
-    UNCALIBRATED,
-    PixelSize,
     frame,
     group_color,
-    group_name,
     tidy,
 )
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
+from hs_nmfcluster.words import group_name
 
 _EMPTY = "#1a1a1a"
 # Of the circle in OKLab that the angles run through: its middle, its radius, and by how much it is

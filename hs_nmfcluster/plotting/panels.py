@@ -13,21 +13,20 @@ from matplotlib.image import AxesImage
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import ArrayLike, NDArray
 
-from .style import (
+from hs_nmfcluster.plotting.style import (
     FONT_SIZE,
     LINE_WIDTH,
     MAP_CMAP,
     MASKED_COLOR,
     PATTERN_CMAP,
     SMALL_FONT_SIZE,
-    PixelSize,
     Scaling,
     escape,
     figure_of,
-    format_units,
     outline,
     tidy,
 )
+from hs_nmfcluster.scan.units import PixelSize, format_units
 
 # Intensity to this power is what the colours are proportional to.
 _WEAK_POWER = 0.45

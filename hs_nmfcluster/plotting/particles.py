@@ -9,19 +9,11 @@ from matplotlib.patches import Ellipse
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from .figures import new_figure
-from .panels import annotate, draw_image, drawable_maps, intensity_norm
-from .style import (
-    FONT_SIZE,
-    MAP_CMAP,
-    PAGE_WIDTH,
-    UNCALIBRATED,
-    PixelSize,
-    format_units,
-    group_color,
-    group_name,
-    tidy,
-)
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.panels import annotate, draw_image, drawable_maps, intensity_norm
+from hs_nmfcluster.plotting.style import FONT_SIZE, MAP_CMAP, PAGE_WIDTH, group_color, tidy
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize, format_units
+from hs_nmfcluster.words import group_name
 
 # x, y and diameter in the unit of the map, whether the edge cuts it.
 Circle = tuple[float, float, float, bool]

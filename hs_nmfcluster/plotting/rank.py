@@ -6,8 +6,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure
-from .style import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.style import (
     COLUMN_WIDTH,
     FONT_SIZE,
     LINE_WIDTH,

@@ -7,16 +7,16 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure
-from .panels import add_intensity_scales, annotate, draw_image, intensity_norm, scale_width
-from .style import (
-    FONT_SIZE,
-    PAGE_WIDTH,
-    PATTERN_CMAP,
-    UNCALIBRATED,
-    PixelSize,
-    Scaling,
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.panels import (
+    add_intensity_scales,
+    annotate,
+    draw_image,
+    intensity_norm,
+    scale_width,
 )
+from hs_nmfcluster.plotting.style import FONT_SIZE, PAGE_WIDTH, PATTERN_CMAP, Scaling
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
 
 # Numbers of components side by side, beyond which they go on below.
 _MOST_COLUMNS = 13

@@ -11,22 +11,21 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullLocator
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure
-from .panels import colormap, draw_image, draw_profile, drawable_maps
-from .style import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.panels import colormap, draw_image, draw_profile, drawable_maps
+from hs_nmfcluster.plotting.style import (
     DIFFERENCE_CMAP,
     FONT_SIZE,
     MAP_CMAP,
     PAGE_WIDTH,
     PATTERN_CMAP,
     SMALL_FONT_SIZE,
-    UNCALIBRATED,
-    PixelSize,
     escape,
     figure_of,
     power_of_ten,
     tidy,
 )
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
 
 # The scale of an excess reaches at least so far from 1, so that noise does not fill it.
 _LEAST_EXCESS = 2.0

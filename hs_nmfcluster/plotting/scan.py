@@ -7,19 +7,23 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure
-from .panels import DrawableMaps, add_color_bar, draw_image, draw_profile, drawable_maps
-from .style import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.panels import (
+    DrawableMaps,
+    add_color_bar,
+    draw_image,
+    draw_profile,
+    drawable_maps,
+)
+from hs_nmfcluster.plotting.style import (
     PAGE_WIDTH,
     PATTERN_CMAP,
     SMALL_FONT_SIZE,
-    UNCALIBRATED,
-    PixelSize,
     escape,
-    format_units,
     outline,
     power_of_ten,
 )
+from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize, format_units
 
 _SCAN_CMAP = "gray"
 

@@ -9,9 +9,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 
-from .figures import new_figure
-from .panels import colormap
-from .style import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.panels import colormap
+from hs_nmfcluster.plotting.style import (
     COLUMN_WIDTH,
     DISTANCE_CMAP,
     FONT_SIZE,

@@ -8,17 +8,17 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import isotonic_regression
 
-from .figures import new_figure
-from .style import (
+from hs_nmfcluster.plotting.figures import new_figure
+from hs_nmfcluster.plotting.style import (
     COLUMN_WIDTH,
     FONT_SIZE,
     LINE_WIDTH,
     SMALL_FONT_SIZE,
-    format_units,
     group_color,
-    group_name,
     tidy,
 )
+from hs_nmfcluster.scan.units import format_units
+from hs_nmfcluster.words import group_name
 
 Mark = tuple[float, str]
 # Inches: the figure and its panels; what a slanted label takes along the axis.

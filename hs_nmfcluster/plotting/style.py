@@ -1,7 +1,6 @@
 """What all figures share: colours, units, fonts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -48,49 +47,9 @@ _GROUP_COLORS = (
     "#303090",
     "#c04830",
 )
-_NUMERALS = {100: "c", 90: "xc", 50: "l", 40: "xl", 10: "x", 9: "ix", 5: "v", 4: "iv", 1: "i"}
-_UNCALIBRATED = {"", "px", "pixel", "pixels", "<undefined>"}
-_UNITS = {"A": "Å", "um": "µm", "1/nm": "nm⁻¹", "1/A": "Å⁻¹", "1/Å": "Å⁻¹", "$A^{-1}$": "Å⁻¹"}
 # Numbers beyond these are written without their power of a thousand.
 _SMALL, _LARGE = 1e-2, 1e5
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-_UNITS |= {"nm^-1": "nm⁻¹", "A^-1": "Å⁻¹", "$nm^{-1}$": "nm⁻¹", "deg": "°"}
-
-
-@dataclass(frozen=True)
-class PixelSize:
-    """Size of an image's pixel.
-
-    Parameters
-    ----------
-    x, y
-        Size along a row and along a column, in `units`.
-    units
-        Unit of `x` and `y`; an empty string or ``"px"`` means not calibrated: no scale bar then.
-
-    Examples
-    --------
-    >>> from hs_nmfcluster.plotting import PixelSize
-    >>> PixelSize(0.1, 0.1, "1/nm").calibrated, PixelSize().calibrated
-    (True, False)
-    """
-
-    x: float = 1.0
-    y: float = 1.0
-    units: str = "px"
-
-    @property
-    def calibrated(self) -> bool:
-        """Whether the size is a physical one."""
-        return self.units.strip() not in _UNCALIBRATED
-
-    @property
-    def aspect(self) -> float:
-        """Height of a pixel over its width."""
-        return abs(self.y / self.x)
-
-
-UNCALIBRATED = PixelSize()
 
 
 def figure_of(ax: Axes) -> Figure:
@@ -143,45 +102,6 @@ def group_colors(groups: Iterable[int]) -> list[str]:
     ['#0072b2', '#b8b8b8']
     """
     return [group_color(int(group)) for group in groups]
-
-
-def group_name(group: int) -> str:
-    """Name of a group as in the paper's Fig. 7b.
-
-    Parameters
-    ----------
-    group
-        Number of the group, 0, 1, ...; -1 means no group.
-
-    Returns
-    -------
-    str
-        Lower-case Roman numeral, i for group 0; an en dash for -1.
-
-    Examples
-    --------
-    >>> from hs_nmfcluster.plotting import group_name
-    >>> [group_name(group) for group in (0, 3, 8)]
-    ['i', 'iv', 'ix']
-    """
-    if group < 0:
-        return "–"
-    name, rest = "", group + 1
-    for value, numeral in _NUMERALS.items():
-        name += numeral * (rest // value)
-        rest %= value
-    return name
-
-
-def format_units(units: str) -> str:
-    """Write `units` as in print: ``"1/nm"`` becomes "nm⁻¹"; a stray $ is kept literal."""
-    units = units.strip()
-    if units in _UNITS:
-        return _UNITS[units]
-    if units in _UNCALIBRATED:
-        return "px"
-    # Units come from files: Matplotlib would try to read what lies between dollars as mathematics.
-    return units.replace("$", r"\$")
 
 
 def escape(text: str) -> str:

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hs_nmfcluster.markup import counted
-from hs_nmfcluster.plotting import group_name
-from hs_nmfcluster.report.caution import Caution, named_groups
+from hs_nmfcluster.report.caution import Caution
+from hs_nmfcluster.words import counted, group_name, named_groups
 
 if TYPE_CHECKING:
-    from hs_nmfcluster.materials.phases import PhaseMatch
-    from hs_nmfcluster.materials.sizes import ParticleSizes
-    from hs_nmfcluster.materials.spacings import LatticeSpacings
+    from hs_nmfcluster.results.phases import PhaseMatch
+    from hs_nmfcluster.results.sizes import ParticleSizes
+    from hs_nmfcluster.results.spacings import LatticeSpacings
 
 # Relative uncertainty of a spacing from which on it is called uncertain.
 _UNCERTAIN = 0.01

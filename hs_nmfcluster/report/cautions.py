@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.cards import STABLE
 from hs_nmfcluster.clustering import cuts
-from hs_nmfcluster.factorization.residual import position_excess, standing_out
-from hs_nmfcluster.markup import counted
 from hs_nmfcluster.report.answer_cautions import of_phases, of_sizes, of_spacings
-from hs_nmfcluster.report.caution import Caution, named_components, named_groups
+from hs_nmfcluster.report.cards import STABLE
+from hs_nmfcluster.report.caution import Caution
+from hs_nmfcluster.results.residual import position_excess, standing_out
+from hs_nmfcluster.words import counted, named_components, named_groups
 
 if TYPE_CHECKING:
-    from hs_nmfcluster.clustering.groups import Groups
-    from hs_nmfcluster.factorization.result import Factorization
     from hs_nmfcluster.report.findings import Findings
+    from hs_nmfcluster.results.factorization import Factorization
+    from hs_nmfcluster.results.groups import Groups
 
 # Positions for each component, fewer of which cannot tell a pattern from noise.
 _FEW_POSITIONS = 10

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hs_nmfcluster.markup import figure_uri
 from hs_nmfcluster.plotting.figures import off_screen
+from hs_nmfcluster.report.markup import figure_uri
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.clustering.groups import Groups
     from hs_nmfcluster.report.findings import Findings
+    from hs_nmfcluster.results.groups import Groups
 
 # Sharp in print at the width of a page.
 _DPI = 200

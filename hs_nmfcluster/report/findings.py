@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
 
-    from hs_nmfcluster.clustering.groups import Groups
-    from hs_nmfcluster.clustering.tree import ClusterTree
-    from hs_nmfcluster.factorization.rank import RankStudy
-    from hs_nmfcluster.factorization.residual import Residual
-    from hs_nmfcluster.factorization.result import Factorization
-    from hs_nmfcluster.materials.orientation import OrientationMap
-    from hs_nmfcluster.materials.phases import PhaseMatch
-    from hs_nmfcluster.materials.sizes import ParticleSizes
-    from hs_nmfcluster.materials.spacings import LatticeSpacings
+    from hs_nmfcluster.results.factorization import Factorization
+    from hs_nmfcluster.results.groups import Groups
+    from hs_nmfcluster.results.orientation import OrientationMap
+    from hs_nmfcluster.results.phases import PhaseMatch
+    from hs_nmfcluster.results.rank_study import RankStudy
+    from hs_nmfcluster.results.residual import Residual
+    from hs_nmfcluster.results.sizes import ParticleSizes
+    from hs_nmfcluster.results.spacings import LatticeSpacings
+    from hs_nmfcluster.results.tree import ClusterTree
 
 T = TypeVar("T")
 

@@ -5,17 +5,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from hs_nmfcluster.files import written_whole
-from hs_nmfcluster.markup import render
+from hs_nmfcluster.io.storage import may_overwrite
 from hs_nmfcluster.report.cautions import cautions
 from hs_nmfcluster.report.figures import illustrations
 from hs_nmfcluster.report.findings import Findings
+from hs_nmfcluster.report.markup import render
 from hs_nmfcluster.report.tables import (
     group_rows,
     key_facts,
     provenance_rows,
     settings_rows,
 )
-from hs_nmfcluster.storage import may_overwrite
 
 _QUESTIONS = {
     "spacings": "Lattice spacings",

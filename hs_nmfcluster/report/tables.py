@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hs_nmfcluster.cards import listed, restarts_in_words, stability_in_words, times
-from hs_nmfcluster.markup import counted, map_uri, pattern_uri
-from hs_nmfcluster.plotting import group_color, group_name
-from hs_nmfcluster.plotting.style import format_units
+from hs_nmfcluster.plotting import group_color
+from hs_nmfcluster.report.cards import listed, restarts_in_words, stability_in_words
+from hs_nmfcluster.report.markup import map_uri, pattern_uri
+from hs_nmfcluster.scan.units import format_units
+from hs_nmfcluster.words import counted, group_name, times
 
 if TYPE_CHECKING:
     from hs_nmfcluster.report.findings import Findings

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.simulation.grating import PhaseGrating
 from hs_nmfcluster.simulation.optics import Microscope
 from hs_nmfcluster.simulation.particles import (

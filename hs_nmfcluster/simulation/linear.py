@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.scan.units import electron_wavelength
 from hs_nmfcluster.simulation.checks import check_arguments
 from hs_nmfcluster.simulation.chunks import (
     count_dtype,
@@ -23,7 +24,6 @@ from hs_nmfcluster.simulation.particles import (
     shares_of_matrix,
 )
 from hs_nmfcluster.simulation.patterns import Halo, PatternPainter, SpotFamily
-from hs_nmfcluster.simulation.scattering import electron_wavelength
 from hs_nmfcluster.simulation.signal import calibrated_signal
 from hs_nmfcluster.simulation.truth import Truth
 

@@ -9,7 +9,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from hs_nmfcluster.simulation.scattering import electron_wavelength
+from hs_nmfcluster.scan.units import electron_wavelength
 
 #: Full width at half maximum of a diffraction-limited probe, in units of lambda / alpha.
 AIRY_WIDTH = 0.515

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.simulation.chunks import position_generator
 from hs_nmfcluster.simulation.patterns import soft_disc
 from hs_nmfcluster.simulation.truth import AMORPHOUS, Truth

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.simulation.checks import check_arguments
 from hs_nmfcluster.simulation.chunks import (
     count_dtype,

@@ -6,29 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-#: Rest energy of the electron in keV.
-REST_ENERGY = 510.99895
-
-
-def electron_wavelength(beam_energy: float) -> float:
-    """Relativistic wavelength of electrons.
-
-    Parameters
-    ----------
-    beam_energy
-        In kV.
-
-    Returns
-    -------
-    wavelength
-        In nm.
-
-    Examples
-    --------
-    >>> round(1e3 * electron_wavelength(300.0), 4)
-    1.9687
-    """
-    return float(1.23984198 / np.sqrt(beam_energy * (2 * REST_ENERGY + beam_energy)))
+from hs_nmfcluster.scan.units import REST_ENERGY, electron_wavelength
 
 
 def scattering_factor(element: str, frequency: NDArray[np.floating]) -> NDArray[np.float64]:

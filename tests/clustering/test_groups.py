@@ -4,7 +4,7 @@ import pytest
 
 from hs_nmfcluster import ClusterTree, NMFDiffraction2D
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan.detector import Detector
 
 FAMILIES = np.array([1, 0, 1, 2, 0, 2, 1, 0, 2, 1, 0])
 

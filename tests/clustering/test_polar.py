@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.clustering.polar import PolarGrid
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan.detector import Detector
 
 DETECTOR = Detector((64, 60), center=(30.3, 31.1))
 

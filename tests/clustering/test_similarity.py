@@ -5,7 +5,7 @@ from hs_nmfcluster.clustering import similarity as module
 from hs_nmfcluster.clustering.alignable import FixedRows, RotatablePatterns
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.similarity import map_similarity, pairwise, pattern_similarity
-from hs_nmfcluster.detector import Detector
+from hs_nmfcluster.scan.detector import Detector
 
 
 def normal(image):

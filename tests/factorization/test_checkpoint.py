@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from hs_nmfcluster.factorization.checkpoint import Checkpoint, CheckpointError
+from hs_nmfcluster.engine.checkpoint import Checkpoint, CheckpointError
 from hs_nmfcluster.factorization.runs import Run, RunSums
 
 IDENTITY = {"job": "ALS-NMF", "arguments": {"n_components": 3, "seed": 1}, "data": {"shape": [4]}}

@@ -9,9 +9,9 @@ import pytest
 from scans import Watcher, counts
 from sklearn.decomposition import NMF
 
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.compression import compress
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix
 
 
 def with_singular_values(values, n_rows, n_columns, seed=0):

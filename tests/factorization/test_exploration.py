@@ -9,10 +9,10 @@ from scans import counts
 from scipy.optimize import nnls
 from sklearn.decomposition._nmf import _initialize_nmf
 
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.compression import compress
 from hs_nmfcluster.factorization.descent import descend
 from hs_nmfcluster.factorization.exploration import explore, refine, svd_start, turned_start
-from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
 SHAPE = (8, 10, 9, 11)

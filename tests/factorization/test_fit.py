@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from scans import Watcher, counts
 
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization.band_limit import BandLimit
 from hs_nmfcluster.factorization.constraints import Constraints
 from hs_nmfcluster.factorization.fit import fit as any_fit
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix
-from hs_nmfcluster.factorization.start import uniform
 
 NEVER = 1e-300
 # The paper's procedure: every iteration on the data themselves.

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scans import CHUNKS, Watcher, counts
 
-from hs_nmfcluster.factorization.checkpoint import Checkpoint
-from hs_nmfcluster.factorization.job import Job, ReadingError
-from hs_nmfcluster.factorization.matrix import ScanMatrix
+from hs_nmfcluster.engine.checkpoint import Checkpoint
+from hs_nmfcluster.engine.job import Job, ReadingError
+from hs_nmfcluster.engine.matrix import ScanMatrix
 
 DATA = counts((12, 6, 7, 9))
 
@@ -34,7 +34,7 @@ def chunked(rows=1):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """Every chunk of the source stays a block, and a worker gets one at a time."""
-    monkeypatch.setattr("hs_nmfcluster.factorization.job._BLOCKS_AT_A_TIME", 1)
+    monkeypatch.setattr("hs_nmfcluster.engine.job._BLOCKS_AT_A_TIME", 1)
     return {"chunk_bytes": 6 * 7 * 9 * DATA.dtype.itemsize}
 
 

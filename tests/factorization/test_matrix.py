@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from scans import CHUNKS, counts
 
-from hs_nmfcluster.factorization.chunks import map_patterns, whole_patterns
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.chunks import map_patterns, whole_patterns
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
 
 
 def take_rows(rows, _):
@@ -57,8 +57,8 @@ class TestVisit:
 
 class TestPieces:
     def test_small_pieces_cover_all_rows(self, monkeypatch):
-        monkeypatch.setattr("hs_nmfcluster.factorization.matrix.PIECE_BYTES", 8 * 6 * 4)
-        monkeypatch.setattr("hs_nmfcluster.factorization.matrix._LEAST_ROWS", 1)
+        monkeypatch.setattr("hs_nmfcluster.engine.matrix.PIECE_BYTES", 8 * 6 * 4)
+        monkeypatch.setattr("hs_nmfcluster.engine.matrix._LEAST_ROWS", 1)
         rows = np.arange(66, dtype="u1").reshape(11, 6)
         found = [(x.copy(), where) for x, where in pieces(rows, np.arange(11))]
         assert [len(x) for x, _ in found] == [4, 4, 3]

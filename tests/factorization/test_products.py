@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.factorization.products import times
+from hs_nmfcluster.engine.products import times
 
 RNG = np.random.default_rng(0)
 

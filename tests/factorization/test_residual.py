@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scans import CHUNKS, counts, decompose, signal
 
-from hs_nmfcluster.factorization.residual import excess, position_excess, standing_out
+from hs_nmfcluster.results.residual import excess, position_excess, standing_out
 
 
 @pytest.fixture(scope="module")

@@ -10,11 +10,11 @@ from scans import CHUNKS, Watcher, counts
 from scipy.optimize import nnls
 from sklearn.decomposition import NMF
 
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.compression import compress
 from hs_nmfcluster.factorization.fit import fit
 from hs_nmfcluster.factorization.iteration import evaluate, iterate
-from hs_nmfcluster.factorization.job import Job
-from hs_nmfcluster.factorization.matrix import ScanMatrix
 from hs_nmfcluster.factorization.runs import Run
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.updates import SOLVERS

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from hs_nmfcluster.factorization.start import draw_seed, uniform
+from hs_nmfcluster.engine.random_numbers import draw_seed, uniform
 
 
 class TestUniform:

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scans import CHUNKS, counts
 
-from hs_nmfcluster.factorization.survey import survey
+from hs_nmfcluster.scan.survey import survey
 
 
 class TestSurvey:

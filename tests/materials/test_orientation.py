@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster import ClusterTree
-from hs_nmfcluster.materials.azimuth import (
+from hs_nmfcluster.materials.orientation import (
     compare,
     correlation_over_rotations,
     rotational_symmetry,
 )
-from hs_nmfcluster.materials.orientation import strongest_component
+from hs_nmfcluster.results.orientation import strongest_component
 
 
 def polar(order, *, angle=0.0, n=360, noise=0.0, width=3.0, seed=0):

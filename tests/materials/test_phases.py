@@ -6,8 +6,8 @@ import pytest
 
 from hs_nmfcluster.materials import Cell
 from hs_nmfcluster.materials.candidates import candidates, from_cif, from_table, reflections_of
-from hs_nmfcluster.materials.explanations import explain
-from hs_nmfcluster.materials.phases import match_phases
+from hs_nmfcluster.materials.phases import explain
+from hs_nmfcluster.results.phases import match_phases
 
 B2_CIF = """data_B2
 _cell_length_a 3.262

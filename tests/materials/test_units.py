@@ -1,6 +1,6 @@
 import pytest
 
-from hs_nmfcluster.materials.units import inverse_nm_per, nm_per
+from hs_nmfcluster.scan.units import inverse_nm_per, nm_per
 
 
 class TestInverseLengths:

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from hs_nmfcluster.plotting import PixelSize, group_color, plot_components, plot_convergence
+from hs_nmfcluster.plotting import group_color, plot_components, plot_convergence
+from hs_nmfcluster.scan.units import PixelSize
 
 from .specimen import GROUPS, maps, patterns
 

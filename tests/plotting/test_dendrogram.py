@@ -5,8 +5,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import to_hex
 from scipy.cluster.hierarchy import dendrogram, linkage
 
-from hs_nmfcluster.plotting import PixelSize, group_color, plot_dendrogram
+from hs_nmfcluster.plotting import group_color, plot_dendrogram
 from hs_nmfcluster.plotting.tree_layout import tree_layout
+from hs_nmfcluster.scan.units import PixelSize
 
 from .specimen import GROUPS, LINKAGE, maps, patterns
 

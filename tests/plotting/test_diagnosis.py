@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from matplotlib.patches import Ellipse
 
-from hs_nmfcluster.plotting import PixelSize, map_spectrum, plot_diagnosis
+from hs_nmfcluster.plotting import map_spectrum, plot_diagnosis
+from hs_nmfcluster.scan.units import PixelSize
 
 from .specimen import maps, patterns
 

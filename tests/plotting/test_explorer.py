@@ -10,8 +10,9 @@ import pytest
 from matplotlib.backend_bases import KeyEvent, MouseEvent
 from matplotlib.colors import to_hex
 
-from hs_nmfcluster.plotting import PixelSize, group_color
+from hs_nmfcluster.plotting import group_color
 from hs_nmfcluster.plotting.explorer import CutExplorer
+from hs_nmfcluster.scan.units import PixelSize
 
 from .specimen import maps, patterns
 

@@ -7,14 +7,14 @@ import pytest
 from matplotlib.colors import to_hex, to_rgb
 
 from hs_nmfcluster.plotting import (
-    PixelSize,
     composite_map,
     group_color,
-    group_name,
     plot_dendrogram,
     plot_group_map,
     plot_groups,
 )
+from hs_nmfcluster.scan.units import PixelSize
+from hs_nmfcluster.words import group_name
 
 from .specimen import GROUPS, LINKAGE, maps, patterns
 

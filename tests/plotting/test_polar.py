@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.plotting import PixelSize, plot_polar
+from hs_nmfcluster.plotting import plot_polar
+from hs_nmfcluster.scan.units import PixelSize
 
 
 class TestPlotPolar:

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.plotting import PixelSize, plot_rank_curves, plot_rank_patterns
+from hs_nmfcluster.plotting import plot_rank_curves, plot_rank_patterns
+from hs_nmfcluster.scan.units import PixelSize
 
 from .specimen import patterns
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.plotting import PixelSize, plot_residual
+from hs_nmfcluster.plotting import plot_residual
+from hs_nmfcluster.scan.units import PixelSize
 
 PIXEL = PixelSize(0.2, 0.2, "1/nm")
 

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from matplotlib.patches import Ellipse
 
-from hs_nmfcluster.plotting import PixelSize, plot_scan
+from hs_nmfcluster.plotting import plot_scan
+from hs_nmfcluster.scan.units import PixelSize
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_hex
 
-from hs_nmfcluster.plotting import PixelSize, group_color, group_colors, group_name
+from hs_nmfcluster.plotting import group_color, group_colors
 from hs_nmfcluster.plotting.figures import new_figure, off_screen
 from hs_nmfcluster.plotting.orientation import angle_colormap
 from hs_nmfcluster.plotting.panels import (
@@ -17,7 +17,8 @@ from hs_nmfcluster.plotting.panels import (
     intensity_norm,
     round_length,
 )
-from hs_nmfcluster.plotting.style import format_units
+from hs_nmfcluster.scan.units import PixelSize, format_units
+from hs_nmfcluster.words import group_name
 
 from .specimen import vision
 

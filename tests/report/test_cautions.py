@@ -6,16 +6,16 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster import ClusterTree, NMFDiffraction2D
-from hs_nmfcluster.clustering.groups import Groups
 from hs_nmfcluster.materials.particles import Particle
-from hs_nmfcluster.materials.phases import match_phases
 from hs_nmfcluster.materials.rings import Ring
-from hs_nmfcluster.materials.sizes import GroupSizes, ParticleSizes
-from hs_nmfcluster.materials.spacings import GroupRings, LatticeSpacings, Profiles
-from hs_nmfcluster.plotting import PixelSize
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.answer_cautions import of_phases, of_sizes, of_spacings
 from hs_nmfcluster.report.cautions import cautions, inversions, of_factorization, of_groups
+from hs_nmfcluster.results.groups import Groups
+from hs_nmfcluster.results.phases import match_phases
+from hs_nmfcluster.results.sizes import GroupSizes, ParticleSizes
+from hs_nmfcluster.results.spacings import GroupRings, LatticeSpacings, Profiles
+from hs_nmfcluster.scan.units import PixelSize
 
 
 def titles(found):

@@ -8,10 +8,11 @@ import pytest
 
 import hs_nmfcluster
 from hs_nmfcluster import ClusterTree
-from hs_nmfcluster.plotting import group_color, group_name
+from hs_nmfcluster.plotting import group_color
 from hs_nmfcluster.report import Findings, check_path
 from hs_nmfcluster.report.figures import illustrations
 from hs_nmfcluster.report.page import page
+from hs_nmfcluster.words import group_name
 
 
 class _Text(HTMLParser):

@@ -12,7 +12,7 @@ import pytest
 from scans import assert_bar_ended, assert_same, counts, decompose, signal
 
 from hs_nmfcluster import LazyNMFDiffraction2D
-from hs_nmfcluster.factorization import scheduling
+from hs_nmfcluster.engine import scheduling
 
 distributed = pytest.importorskip("distributed")
 
@@ -52,7 +52,7 @@ def lazy_scan(log, pause=0.0):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr("hs_nmfcluster.memory._LEAST_CHUNK", 1)
+    monkeypatch.setattr("hs_nmfcluster.engine.memory._LEAST_CHUNK", 1)
 
 
 @pytest.mark.slow
@@ -63,7 +63,7 @@ class TestTwoWorkers:
     def test_same_result(self, reference, monkeypatch, kept, compression):
         arguments = ARGUMENTS | {"compression": compression}
         if not kept:
-            monkeypatch.setattr("hs_nmfcluster.memory._SHARE", 0.0)
+            monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.0)
         found = decompose(
             signal(counts(SHAPE, k=4), (2, 4, 7, 5)), 4, **arguments, max_memory="1 GB"
         )
@@ -99,7 +99,7 @@ class TestTwoWorkers:
         assert os.getpid() not in processes
 
     def test_progress(self, capsys, monkeypatch):
-        monkeypatch.setattr("hs_nmfcluster.memory._SHARE", 0.0)
+        monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.0)
         s = signal(counts(SHAPE, k=4), (2, 4, 7, 5))
         found = decompose(s, 4, **ARGUMENTS, show_progressbar=True)
         assert_bar_ended(capsys.readouterr().err, found)
@@ -112,7 +112,7 @@ class TestTwoWorkers:
         self, client, reference, small_chunks, tmp_path, monkeypatch, share
     ):
         """Whether the data are read in every pass or kept on the workers."""
-        monkeypatch.setattr("hs_nmfcluster.memory._SHARE", share)
+        monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", share)
         log = tmp_path / "log"
         s = lazy_scan(log=str(log), pause=0.05)
         victim = min(client.run(os.getpid).values())
@@ -135,7 +135,7 @@ class TestTwoWorkers:
 @pytest.mark.usefixtures("small_chunks")
 def test_workers_that_come_and_go(reference, tmp_path, monkeypatch):
     """An adaptive cluster begins with one worker and takes more as there is work."""
-    monkeypatch.setattr("hs_nmfcluster.memory._SHARE", 0.0)
+    monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.0)
     log = tmp_path / "log"
     with (
         distributed.LocalCluster(

@@ -14,9 +14,9 @@ from scans import assert_same, counts, decompose, tight
 
 from hs_nmfcluster import LazyNMFDiffraction2D, NMFDiffraction2D
 from hs_nmfcluster.cli import main
+from hs_nmfcluster.engine.job import Job, ReadingError
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.compression import compress
-from hs_nmfcluster.factorization.job import Job, ReadingError
-from hs_nmfcluster.factorization.matrix import ScanMatrix
 
 SHAPE = (5, 6, 8, 8)
 # Suffix, dtype, what writing and reading it takes.
@@ -121,7 +121,7 @@ class TestFullDisk:
         sys.path.insert(0, {tests!r})
         import numpy as np
         from scans import counts, decompose, signal as scan
-        from hs_nmfcluster.factorization.checkpoint import Checkpoint
+        from hs_nmfcluster.engine.checkpoint import Checkpoint
 
         nmf = decompose(scan(counts((9, 9, 32, 32))))
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -141,7 +141,7 @@ class TestFullDisk:
         from pathlib import Path
 
         import hs_nmfcluster
-        from hs_nmfcluster.factorization.checkpoint import Checkpoint
+        from hs_nmfcluster.engine.checkpoint import Checkpoint
 
         before = decompose(NMFDiffraction2D(counts()))
         before.save(tmp_path / f"result{suffix}")

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scans import counts, decompose, signal
 
-from hs_nmfcluster import memory
-from hs_nmfcluster.factorization.matrix import ScanMatrix
+from hs_nmfcluster.engine import memory
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.needs import factorization_needs
 
 
 class TestReadBudget:
@@ -37,9 +38,7 @@ class TestNeeds:
     def needs(ranks=(20,), restarts=10, workers=2, compressed=True, shape=(100, 100, 64, 64)):
         data = da.zeros(shape, dtype="u2", chunks=(10, 10, -1, -1))
         matrix = ScanMatrix.from_array(data, chunk_bytes=2**20)
-        return memory.factorization_needs(
-            matrix, ranks, restarts, compressed=compressed, workers=workers
-        )
+        return factorization_needs(matrix, ranks, restarts, compressed=compressed, workers=workers)
 
     def test_grow_with_what_they_are_for(self):
         base = self.needs()
@@ -54,7 +53,7 @@ class TestNeeds:
         data = da.zeros((rows, 100, 32, 32), dtype="u2")
         matrix = ScanMatrix.from_array(data)
         assert len(matrix.blocks) == 1
-        needs = memory.factorization_needs(matrix, (20,), 10_000, compressed=True, workers=2)
+        needs = factorization_needs(matrix, (20,), 10_000, compressed=True, workers=2)
         maps = 10_000 * 20 * rows * 100 * np.dtype(np.float64).itemsize
         assert 2 * 3 * maps < needs.compressed < 2 * 5 * maps
 
@@ -89,7 +88,7 @@ class TestBudget:
     def test_limit_of_this_process_counts(self):
         script = """
             import resource
-            from hs_nmfcluster import memory
+            from hs_nmfcluster.engine import memory
             before = memory.free_memory()
             _, hard = resource.getrlimit(resource.RLIMIT_AS)
             resource.setrlimit(resource.RLIMIT_AS, (8 * 2**30, hard))

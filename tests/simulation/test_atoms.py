@@ -4,14 +4,11 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from hs_nmfcluster.scan.units import electron_wavelength
 from hs_nmfcluster.simulation.crystal import ZRCU_B19, UnitCell
 from hs_nmfcluster.simulation.glass import Glass
 from hs_nmfcluster.simulation.grating import PhaseGrating
-from hs_nmfcluster.simulation.scattering import (
-    electron_wavelength,
-    phase_factor,
-    scattering_factor,
-)
+from hs_nmfcluster.simulation.scattering import phase_factor, scattering_factor
 
 COPPER = UnitCell(
     (0.3615,) * 3,

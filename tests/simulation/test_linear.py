@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster import NMFDiffraction2D
-from hs_nmfcluster.clustering.tree import ClusterTree
+from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.simulation import Halo, Particle, SpotFamily, linear_mixture
 from hs_nmfcluster.simulation.patterns import PatternPainter
 from hs_nmfcluster.validation import adjusted_rand_index, rotation_errors

@@ -1,0 +1,1 @@
+"""Between HyperSpy and plain arrays: axes, masks, progress bars, learning results."""

@@ -1,0 +1,8 @@
+"""``python -m hs_nmfcluster.cli``."""
+
+import sys
+
+from hs_nmfcluster.cli.commands import main
+
+if __name__ == "__main__":
+    sys.exit(main())

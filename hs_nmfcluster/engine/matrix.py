@@ -1,0 +1,354 @@
+"""A scan as a positions × pixels matrix in blocks of rows.
+
+This module knows nothing of what is done with the blocks nor where; passes over them are
+:mod:`~hs_nmfcluster.engine.job`'s.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.delayed import Delayed
+from dask.system import CPU_COUNT
+from numpy.typing import NDArray
+
+from hs_nmfcluster.engine.chunks import CHUNK_BYTES, whole_patterns
+
+# Rows are handled in float64 in pieces of this size, which lie in the processor's cache, but of
+# so many rows at least, as the sums that they are added to may be larger than they.
+PIECE_BYTES, _LEAST_ROWS = 4 * 2**20, 64
+# Blocks that data in memory are divided into, one a thread: with more of them more sums would have
+# to be kept and added.
+_BLOCKS = max(CPU_COUNT, 2)
+
+
+@dataclass(frozen=True)
+class SelectedRows:
+    """Rows that are taken out of patterns in memory when they are needed, which saves a copy.
+
+    Parameters
+    ----------
+    patterns
+        ``(n, n_pixels)``, masked ones included.
+    keep, pixels
+        As in :func:`select`.
+    """
+
+    patterns: NDArray
+    keep: NDArray[np.bool_]
+    pixels: NDArray[np.int64] | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the rows."""
+        n_pixels = self.patterns.shape[1] if self.pixels is None else len(self.pixels)
+        return int(np.count_nonzero(self.keep)), n_pixels
+
+    def __getitem__(self, part: slice) -> NDArray:
+        kept = np.flatnonzero(self.keep)[part]
+        if len(kept) == 0:
+            return select(self.patterns[:0, None], self.keep[:0], self.pixels)
+        span = slice(kept[0], kept[-1] + 1)
+        return select(self.patterns[span, None], self.keep[span], self.pixels)
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some rows of the matrix: data (or how to get them) and the positions they belong to.
+
+    Parameters
+    ----------
+    rows
+        ``(n, n_pixels)``.
+    positions
+        Flat indices into the scan, ``(n,)``.
+    n_bytes
+        What is read from the source for it, masked pixels included.
+    ends_chunk
+        Whether the next block needs nothing of what the source's chunks of this one hold.
+    """
+
+    rows: NDArray | SelectedRows | Delayed
+    positions: NDArray[np.int64]
+    n_bytes: int
+    ends_chunk: bool = True
+
+
+@dataclass(frozen=True)
+class ScanMatrix:
+    """A scan in blocks of rows.
+
+    Parameters
+    ----------
+    blocks
+        Blocks that together hold every kept position once; rows are ``(n, n_pixels)``, in the
+        data's own dtype and in native byte order.
+    positions
+        Flat indices into the scan (array order) of all kept positions, ascending.
+    n_pixels
+        Kept pixels.
+    scan_shape
+        Shape of the scan, masked positions included.
+    dtype
+        Of the rows.
+    source
+        The dask array that it was taken from, in chunks of whole patterns; None of a NumPy array.
+    pixels
+        Flat indices of the kept pixels; None keeps all.
+
+    Notes
+    -----
+    Make one with :meth:`from_array`. A row's position decides where its results go, so the
+    order of the blocks, hence the chunking, has no influence on them.
+    """
+
+    blocks: tuple[Block, ...]
+    positions: NDArray[np.int64]
+    n_pixels: int
+    scan_shape: tuple[int, ...]
+    dtype: np.dtype
+    source: da.Array | None = None
+    pixels: NDArray[np.int64] | None = None
+
+    @classmethod
+    def from_array(
+        cls,
+        data: NDArray | da.Array,
+        navigation_mask: NDArray[np.bool_] | None = None,
+        signal_mask: NDArray[np.bool_] | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
+    ) -> "ScanMatrix":
+        """Take ``(…, n_v, n_u)`` data apart, without computing anything of a dask array.
+
+        Parameters
+        ----------
+        data
+            NumPy or dask array whose last two axes are the detector's.
+        navigation_mask, signal_mask
+            True = left out, in array order; None keeps everything.
+        chunk_bytes
+            Size of the chunks to read a dask array in, as far as its own chunks allow.
+        """
+        scan_shape = data.shape[:-2]
+        n_positions = int(np.prod(scan_shape, dtype=np.int64))
+        keep = np.ones(n_positions, bool) if navigation_mask is None else ~navigation_mask.ravel()
+        pixels = None if signal_mask is None else np.flatnonzero(~signal_mask.ravel())
+        n_pixels = int(np.prod(data.shape[-2:])) if pixels is None else len(pixels)
+        source = None
+        if isinstance(data, da.Array):
+            source = whole_patterns(data, chunk_bytes)
+            found = _split_dask(source, data.chunks[:1], keep, pixels)
+        else:
+            found = _split_numpy(data, keep, pixels)
+        blocks = tuple(block for block in found if len(block.positions))
+        dtype = data.dtype.newbyteorder("=")
+        positions = np.flatnonzero(keep)
+        return cls(blocks, positions, n_pixels, scan_shape, dtype, source, pixels)
+
+    @property
+    def n_positions(self) -> int:
+        """Kept positions, the number of rows."""
+        return len(self.positions)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self.n_positions * self.n_pixels
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory that the rows take, in their own dtype."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether blocks are promises."""
+        return any(isinstance(block.rows, Delayed) for block in self.blocks)
+
+    def with_rows(self, rows: Sequence[Any]) -> "ScanMatrix":
+        """Return the same matrix with each block's rows replaced, by ones that are in memory."""
+        held = zip(self.blocks, rows, strict=True)
+        blocks = tuple(replace(block, rows=own, ends_chunk=True) for block, own in held)
+        return replace(self, blocks=blocks)
+
+    def without_pixels(self, mask: NDArray[np.bool_]) -> "ScanMatrix":
+        """Return the matrix without some of its pixels; of rows that are in memory.
+
+        Parameters
+        ----------
+        mask
+            True = left out, of as many elements as there are pixels.
+        """
+        pixels = np.flatnonzero(~mask.ravel())
+        held: list[Any] = [block.rows for block in self.blocks]
+        rows = [SelectedRows(own, np.ones(len(own), dtype=bool), pixels) for own in held]
+        return replace(self.with_rows(rows), n_pixels=len(pixels), pixels=pixels)
+
+    def segments(self, first: int, at_least: int) -> Iterator[tuple[Block, ...]]:
+        """Hand out blocks to be computed together, never parting what one chunk has to be read for.
+
+        Parameters
+        ----------
+        first
+            Index of the block to begin with.
+        at_least
+            Number of blocks, where there are as many.
+        """
+        segment: list[Block] = []
+        for block in self.blocks[first:]:
+            segment.append(block)
+            if block.ends_chunk and len(segment) >= at_least:
+                yield tuple(segment)
+                segment = []
+        if segment:
+            yield tuple(segment)
+
+
+def rows_a_piece(n_pixels: int) -> int:
+    """Rows that are worked on at a time."""
+    return max(_LEAST_ROWS, PIECE_BYTES // (8 * max(n_pixels, 1)))
+
+
+def split_rows(
+    rows: NDArray | SelectedRows, positions: NDArray[np.int64], larger: int = 1
+) -> Iterator[tuple[NDArray, NDArray[np.int64]]]:
+    """Hand out some rows and their positions at a time, so that work on them needs little memory.
+
+    Parameters
+    ----------
+    rows
+        ``(n, n_pixels)`` of any real dtype. Every task gets at its rows by this function or by
+        :func:`pieces`.
+    positions
+        ``(n,)``.
+    larger
+        Hand out so many times as many rows.
+    """
+    for span in _spans(rows, larger):
+        yield rows[span], positions[span]
+
+
+def pieces(
+    rows: NDArray | SelectedRows,
+    positions: NDArray[np.int64],
+    larger: int = 1,
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.int64]]]:
+    """Do as :func:`split_rows`, with copies of the rows in float64, each in place of the last.
+
+    One piece of memory for all of them: fresh memory takes as long to get as a piece to convert.
+    Float32 would not do: clipped least squares passes through systems with condition numbers of
+    1e5, where it leaves errors of per cents, and no rule would give the same result for every
+    chunking, as rounding differs with the shape of a product.
+    """
+    buffer = np.empty((0, rows.shape[1]))
+    for span in _spans(rows, larger):
+        where = positions[span]
+        if len(where) > len(buffer):
+            buffer = np.empty((len(where), rows.shape[1]))
+        copy = buffer[: len(where)]
+        # A few rows at a time, which need little memory in their own dtype.
+        for start in range(0, len(copy), _LEAST_ROWS):
+            few = copy[start : start + _LEAST_ROWS]
+            few[...] = rows[span.start + start : span.start + start + len(few)]
+        yield copy, where
+
+
+def _spans(rows: NDArray | SelectedRows, larger: int) -> Iterator[slice]:
+    number, most = rows.shape[0], larger * rows_a_piece(rows.shape[1])
+    # Of equal size: a last piece of a few rows would take as long as a whole one.
+    step = -(-number // max(-(-number // most), 1))
+    for start in range(0, number, max(step, 1)):
+        yield slice(start, min(start + step, number))
+
+
+def select(data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None) -> NDArray:
+    """Take rows of the kept positions and pixels out of patterns ``(…, n_v, n_u)``."""
+    rows = data.reshape(-1, data.shape[-2] * data.shape[-1])
+    if not keep.all():
+        rows = rows[keep]
+    if pixels is not None:
+        rows = np.take(rows, pixels, axis=1)
+    return rows.astype(rows.dtype.newbyteorder("="), copy=False)
+
+
+def _split_numpy(
+    data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None
+) -> Iterator[Block]:
+    patterns = data.reshape(-1, data.shape[-2] * data.shape[-1])
+    step = max(-(-len(patterns) // _BLOCKS), rows_a_piece(patterns.shape[1]))
+    for start in range(0, len(patterns), step):
+        part, kept = patterns[start : start + step], keep[start : start + step]
+        positions = start + np.flatnonzero(kept)
+        yield Block(SelectedRows(part, kept, pixels), positions, part.nbytes)
+
+
+def _split_dask(
+    data: da.Array,
+    read_in: Sequence[Sequence[int]],
+    keep: NDArray[np.bool_],
+    pixels: NDArray[np.int64] | None,
+) -> Iterator[Block]:
+    source_edges = set(np.cumsum(read_in[0])) if data.ndim > 2 else set()
+    flat = np.arange(keep.size).reshape(data.shape[:-2])
+    edges = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in data.chunks[:-2]]
+    select_lazily = dask.delayed(select, pure=False)
+    chunks = data.to_delayed().reshape(data.numblocks[:-2])
+    n_bytes = data.dtype.itemsize * int(np.prod(data.shape[-2:]))
+    last_of_row = data.numblocks[1:-2]
+    for index in np.ndindex(*data.numblocks[:-2]):
+        part = tuple(slice(e[i], e[i + 1]) for e, i in zip(edges, index, strict=True))
+        positions = flat[part].ravel()
+        kept = keep[positions]
+        ends_row = all(i == n - 1 for i, n in zip(index[1:], last_of_row, strict=True))
+        ends_chunk = not index or (ends_row and edges[0][index[0] + 1] in source_edges)
+        rows = select_lazily(chunks[index], kept, pixels)
+        yield Block(rows, positions[kept], len(positions) * n_bytes, bool(ends_chunk))
+
+
+def map_rows(
+    function: Callable[..., NDArray],
+    matrix: ScanMatrix,
+    keep: NDArray[np.bool_],
+    columns: int,
+    *shared: Any,
+) -> da.Array:
+    """Apply a function to the chunks that a matrix was taken from, lazily.
+
+    Parameters
+    ----------
+    function
+        ``function(patterns, keep, pixels, columns, *shared)`` to ``(*chunk's scan, columns)``.
+    matrix
+        Taken from a dask array.
+    keep
+        True = kept, one a position of the scan.
+    columns
+        Numbers a position.
+    *shared
+        Sent to the workers once.
+    """
+    source = matrix.source
+    if source is None:
+        raise TypeError("The matrix was not taken from a dask array.")
+    scan = source.chunks[:-2]
+    mask = da.from_array(keep.reshape(matrix.scan_shape), chunks=scan)
+    scan_axes = tuple(range(len(scan)))
+    promises = [dask.delayed(item, traverse=False) for item in (matrix.pixels, columns, *shared)]
+    arguments = [part for promise in promises for part in (promise, None)]
+    result: da.Array = da.blockwise(
+        function,
+        (*scan_axes, -1),
+        source,
+        (*scan_axes, -2, -3),
+        mask,
+        scan_axes,
+        *arguments,
+        new_axes={-1: columns},
+        concatenate=True,
+        dtype=float,
+        meta=np.empty((0,) * (len(scan) + 1)),
+    )
+    return result

@@ -1,0 +1,95 @@
+"""How much memory there is, here or on the workers of a cluster."""
+
+from pathlib import Path
+from typing import Any
+
+import psutil
+from dask.utils import parse_bytes
+
+from hs_nmfcluster.engine.chunks import CHUNK_BYTES
+
+# Share of the free memory that data may be kept in where no budget is given.
+_SHARE = 0.5
+# Chunks are made so small that all that are being worked on take a fraction of the budget.
+_CHUNKS_SHARE, _LEAST_CHUNK = 12, 2**20
+
+_CGROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+
+
+def read_budget(max_memory: int | str | None) -> int | None:
+    """Return ``max_memory`` in bytes.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is neither a positive number of bytes nor text like ``"4 GB"``.
+
+    Examples
+    --------
+    >>> read_budget("1.5 GB")
+    1500000000
+    """
+    if max_memory is None:
+        return None
+    given = f"`max_memory` must be a number of bytes or text like '4 GB', got {max_memory!r}."
+    if isinstance(max_memory, bool) or not isinstance(max_memory, int | float | str):
+        raise TypeError(given)
+    if isinstance(max_memory, str) and not any(map(str.isdigit, max_memory)):
+        raise ValueError(given)
+    try:
+        budget = int(parse_bytes(max_memory))
+    except (ValueError, OverflowError) as error:
+        raise ValueError(given) from error
+    if budget <= 0:
+        raise ValueError(given)
+    return budget
+
+
+def free_memory() -> int:
+    """Bytes that can be taken now: free on the machine and within this process's limits."""
+    free = int(psutil.virtual_memory().available)
+    for limit_file, used_file in _CGROUPS:
+        limit, used = _number_in(limit_file), _number_in(used_file)
+        if limit is not None and used is not None:
+            free = min(free, max(limit - used, 0))
+    return min(free, _left_of_address_space())
+
+
+def default_budget() -> int:
+    """Bytes that a job may take where no budget is given."""
+    return int(_SHARE * free_memory())
+
+
+def cluster_budget(client: Any) -> int:
+    """Bytes that data may be kept in on the workers of a `distributed.Client`."""
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    return int(_SHARE * sum(worker["memory_limit"] or 0 for worker in workers))
+
+
+def chunk_bytes(budget: int, workers: int) -> int:
+    """Size of the chunks to read, for a budget and a number of workers."""
+    return int(min(max(budget // (_CHUNKS_SHARE * workers), _LEAST_CHUNK), CHUNK_BYTES))
+
+
+def _number_in(path: str) -> int | None:
+    try:
+        return int(Path(path).read_text())
+    except (OSError, ValueError):  # "max", or no such file on this system
+        return None
+
+
+def _left_of_address_space() -> int:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 2**62
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return 2**62
+    return max(limit - int(psutil.Process().memory_info().vms), 0)

@@ -1,0 +1,113 @@
+"""How much memory a factorization needs: known before it starts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dask.utils import format_bytes
+
+from hs_nmfcluster.engine.matrix import ScanMatrix, rows_a_piece
+from hs_nmfcluster.factorization.compression import most_positions
+from hs_nmfcluster.factorization.iteration import SOLVED_TOGETHER
+from hs_nmfcluster.factorization.krylov import block_width, most_vectors
+from hs_nmfcluster.factorization.search import FINALISTS
+from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
+
+# Copies that are alive at a time: of a piece of rows, of patterns in a step, of maps.
+_PIECES, _STEPS, _MAPS = SOLVED_TOGETHER + 2, 4, 5
+_FLOAT = 8
+
+
+@dataclass(frozen=True)
+class Needs:
+    """Most memory that the parts of a factorization take, in bytes.
+
+    Parameters
+    ----------
+    chunks
+        Chunks being worked on, one a worker.
+    patterns
+        Patterns of all runs, the sums from which they follow, the vectors of the compression.
+    compressed
+        The compressed scan and the maps of the runs in it.
+    maps
+        Maps of the result.
+    """
+
+    chunks: int
+    patterns: int
+    compressed: int
+    maps: int
+
+    @property
+    def total(self) -> int:
+        """Bytes of all parts."""
+        return self.chunks + self.patterns + self.compressed + self.maps
+
+    def __str__(self) -> str:
+        parts = ", ".join(
+            f"{name} {format_bytes(getattr(self, name))}"
+            for name in ("chunks", "patterns", "compressed", "maps")
+        )
+        return f"{format_bytes(self.total)} ({parts})"
+
+
+def factorization_needs(
+    matrix: ScanMatrix,
+    ranks: Sequence[int],
+    restarts: int,
+    *,
+    compressed: bool,
+    workers: int,
+    limited: bool = False,
+) -> Needs:
+    """Estimate the most memory that a factorization takes beside data kept in memory.
+
+    Parameters
+    ----------
+    matrix
+        The scan.
+    ranks
+        Numbers of components that are tried.
+    restarts
+        Starts of each.
+    compressed
+        Whether all restarts converge in the compressed problem.
+    workers
+        Blocks that are worked on at a time.
+    limited
+        Whether maps are limited to a resolution, and therefore needed whole.
+
+    Returns
+    -------
+    Needs
+
+    Notes
+    -----
+    With p pixels, n positions, w workers, k the largest rank and K the sum of all runs' ranks:
+    a worker holds a chunk, its kept part and six pieces of it in float64; a step of r runs
+    holds (4 + w) r k p numbers; the compression a subspace of at most q' vectors, twice; the
+    compressed scan has at most m positions and q = 5 k columns.
+    """
+    p, n, k = matrix.n_pixels, matrix.n_positions, max(ranks)
+    block = max(len(b.positions) * p * matrix.dtype.itemsize + b.n_bytes for b in matrix.blocks)
+    own = block if matrix.is_lazy else 0
+    rows = min(rows_a_piece(p), n)
+    chunks = workers * (own + _PIECES * rows * p * _FLOAT)
+    all_runs = restarts * sum(ranks)
+    stepping = min(restarts, FINALISTS) * sum(ranks) if compressed else all_runs
+    numbers = (_STEPS + workers) * stepping * p
+    maps = _MAPS * n * (max(k, stepping) if limited else k) * _FLOAT
+    if limited:
+        maps += _MAPS * min(BATCH_BYTES, n * all_runs * _FLOAT)
+    if not compressed:
+        return Needs(chunks, numbers * _FLOAT, 0, maps)
+    vectors = most_vectors(k, min(n, p))
+    subspace = (2 * vectors + (2 + workers) * block_width(k)) * p
+    # Of all runs in float32 while they are tried, in float64 in the result.
+    numbers = max(numbers + 3 * all_runs * p // 2, subspace)
+    m = most_positions(n)
+    exploring = 2 * m * min(5 * k, vectors) + workers * 5 * k * (m + p)
+    # In the pass for the true MSE of all runs: their products with a block, their maps there.
+    positions = max(len(b.positions) for b in matrix.blocks)
+    exploring = max(exploring, workers * 4 * all_runs * positions)
+    return Needs(chunks, numbers * _FLOAT, exploring * _FLOAT, maps)

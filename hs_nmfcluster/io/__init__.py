@@ -1,0 +1,1 @@
+"""Files: scans that are read, results that are saved."""

@@ -1,0 +1,1 @@
+"""The objects that an analysis hands back, with HyperSpy signals, figures and tables."""

@@ -1,0 +1,197 @@
+"""Share of the scattered intensity that each group takes."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.bridge.axes import pixel_size
+from hs_nmfcluster.materials.spacings import radii_of_interest
+from hs_nmfcluster.results.tables import data_frame
+
+if TYPE_CHECKING:
+    from hyperspy.signal import BaseSignal
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from hs_nmfcluster.results.groups import Groups
+
+
+@dataclass(frozen=True, repr=False)
+class Crystallinity:
+    """Shares of the scattered intensity, **not** volume fractions.
+
+    Made by `Groups.crystallinity`; see there for its limits.
+
+    Attributes
+    ----------
+    shares
+        Share of each group at each position, ``(n_groups, *scan_shape)``; they add up to 1.
+        NaN where nothing scatters.
+    crystalline
+        Share of what lies in the spots of all components, ``scan_shape``.
+    mean_shares
+        Share of each group in the intensity of the whole scan, ``(n_groups,)``.
+    mean_crystalline
+        Share of the spots in the intensity of the whole scan.
+    crystalline_members
+        Number of components with spots in each group, ``(n_groups,)``.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster import ClusterTree
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> signal, truth = linear_mixture((32, 32), (64, 64), n_particles=4, pixel_size=0.3)
+    >>> patterns = signal.inav[:5, 0]
+    >>> patterns.data = truth.patterns
+    >>> maps = signal.T.inav[:5, 0].__class__(truth.maps)
+    >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
+    >>> shares = groups.crystallinity()
+    >>> round(float(shares.mean_shares.sum()), 6)
+    1.0
+    """
+
+    shares: NDArray[np.float64]
+    crystalline: NDArray[np.float64]
+    mean_shares: NDArray[np.float64]
+    mean_crystalline: float
+    crystalline_members: NDArray[np.intp]
+    _like: "BaseSignal"
+
+    def __repr__(self) -> str:
+        lines = ["<Shares of the scattered intensity (no volume fractions)"]
+        for group, share in enumerate(self.mean_shares):
+            count = self.crystalline_members[group]
+            noun = "component" if count == 1 else "components"
+            kind = f"{count} {noun} with spots" if count else "no spots"
+            lines.append(f"  {group}: {100 * share:.2f} % ({kind})")
+        lines.append(f"  in spots: {100 * self.mean_crystalline:.2f} %")
+        return "\n".join(lines) + ">"
+
+    def to_signal(self, what: Literal["groups", "crystalline"] = "groups") -> "BaseSignal":
+        """Shares of the groups ``(group | x, y)``, or that of all spots ``(| x, y)``.
+
+        Parameters
+        ----------
+        what
+            ``"groups"`` or ``"crystalline"``.
+
+        Returns
+        -------
+        BaseSignal
+            Shares from 0 to 1; NaN where nothing scatters.
+
+        Raises
+        ------
+        ValueError
+            If it is neither.
+
+        Examples
+        --------
+        >>> shares.to_signal("crystalline").data.shape
+        (32, 32)
+        """
+        if what not in ("groups", "crystalline"):
+            raise ValueError(f"`what` must be 'groups' or 'crystalline', got {what!r}.")
+        if what == "groups":
+            signal = self._like._deepcopy_with_new_data(self.shares.copy())
+        else:
+            signal = self._like._deepcopy_with_new_data(
+                np.repeat(self.crystalline[None], len(self.shares), axis=0)
+            )
+            signal = signal.inav[0] if self.shares.ndim < 4 else signal.inav[..., 0]
+        signal.metadata.General.title = f"Share of the scattered intensity ({what})"
+        return signal
+
+    def to_dataframe(self) -> "DataFrame":
+        """Table with one row for each group.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> shares.to_dataframe()["components_with_spots"].tolist()
+        [0, 2, 1, 1]
+        """
+        rows: list[dict[str, Any]] = [
+            {"group": group, "share": share, "components_with_spots": count}
+            for group, (share, count) in enumerate(
+                zip(self.mean_shares, self.crystalline_members, strict=True)
+            )
+        ]
+        return data_frame(rows, ("group", "share", "components_with_spots"))
+
+    def plot(self) -> "Figure":
+        """Draw the share of what lies in spots.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = shares.plot()
+        """
+        from hs_nmfcluster.plotting.crystallinity import plot_crystallinity
+
+        pixel = pixel_size(self._like.axes_manager.signal_axes)
+        return plot_crystallinity(self.crystalline, map_pixel=pixel)
+
+
+def crystallinity(groups: "Groups") -> Crystallinity:
+    """Share the scattered intensity between the groups; see `Groups.crystallinity`."""
+    tree = groups.tree
+    if tree.maps is None or groups.maps is None:
+        raise ValueError(
+            "Crystallinity needs maps, which these groups have not: cluster the components of a "
+            "factorization."
+        )
+    detector = tree.grid.detector
+    limits = radii_of_interest(groups)
+    patterns = tree.patterns.data
+    intensity = scattered_intensity(patterns, tree.maps.data, detector.ring(*limits))
+    in_spots = groups.spot_shares
+    crystals = np.tensordot(in_spots, intensity, axes=1)
+    of_groups = np.stack([intensity[members].sum(axis=0) for members in groups])
+    total = of_groups.sum(axis=0)
+    safe = np.where(total > 0, total, np.nan)
+    whole = float(np.nansum(total)) or np.nan
+    return Crystallinity(
+        of_groups / safe,
+        crystals / safe,
+        np.nansum(of_groups, axis=tuple(range(1, of_groups.ndim))) / whole,
+        float(np.nansum(crystals) / whole),
+        np.array([(in_spots[members] > 0).sum() for members in groups], dtype=np.intp),
+        groups.maps,
+    )
+
+
+def scattered_intensity(
+    patterns: NDArray[np.floating], maps: NDArray[np.floating], ring: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Intensity that each component contributes to the ring at each position.
+
+    Parameters
+    ----------
+    patterns
+        ``(n, n_v, n_u)``, NaN where not measured.
+    maps
+        ``(n, *scan_shape)``.
+    ring
+        Pixels that count, ``(n_v, n_u)``.
+
+    Examples
+    --------
+    >>> scattered_intensity(np.ones((1, 2, 2)), np.array([[3.0]]), np.eye(2, dtype=bool))
+    array([[6.]])
+    """
+    sums = np.nansum(patterns[:, ring].astype(np.float64), axis=1)
+    return sums.reshape(-1, *[1] * (maps.ndim - 1)) * maps

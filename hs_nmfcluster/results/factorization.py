@@ -1,0 +1,356 @@
+"""What a factorization found: patterns, maps and how far to trust them."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.bridge import axes
+from hs_nmfcluster.factorization.fit import Fit
+from hs_nmfcluster.factorization.stability import pattern_stability
+from hs_nmfcluster.io import storage
+from hs_nmfcluster.words import counted
+
+if TYPE_CHECKING:
+    from hyperspy.signal import BaseSignal
+    from matplotlib.figure import Figure
+
+    from hs_nmfcluster.results.diagnosis import Diagnosis
+    from hs_nmfcluster.results.residual import Residual
+
+_ARRAYS = ("restart_mse", "stability", "detector_mask", "position_mse")
+_NUMBERS = ("mse", "pca_mse", "best_restart", "passes")
+# Rows of the reconstruction that one chunk of it holds, about 64 MB of float64.
+_MODEL_CHUNK = 8 * 2**20
+
+
+@dataclass(eq=False, repr=False)
+class Factorization:
+    """Result of :meth:`~hs_nmfcluster.NMFDiffraction2D.decompose_als_nmf`.
+
+    Parameters
+    ----------
+    patterns
+        `NMFDiffraction2D` of the components' patterns S, ``(k | x, y)``, each of unit l2 norm,
+        the component with the largest map first. Masked pixels are NaN; the axes are zero at
+        the beam's centre.
+    maps
+        Signal2D (Signal1D for a one-dimensional scan) of the maps C, ``(k | scan)``, in the
+        data's intensity unit. Masked positions are NaN. Lazy where they are so large that a
+        cluster keeps them: ``maps.compute()`` fetches them.
+    mse
+        Mean square error ``‖X − C S‖² / (n_xy n_uv)`` over the positions and pixels kept.
+    pca_mse
+        MSE of an (uncentred) PCA of as many components, below which no factorization can come;
+        NaN with ``compression=None``.
+    restart_mse
+        Smallest MSE of every restart.
+    history
+        MSE after every iteration on the data, one array a restart. With compression only the
+        best restarts are polished; the others have the one value that they reached without.
+    stability
+        For each component, the mean correlation of its pattern with its counterpart in the
+        other restarts: 1 = found again by all of them. NaN with a single restart.
+    detector_mask
+        ``(n_v, n_u)``, True = left out.
+    position_mse
+        MSE of every position, ``scan_shape``; NaN where masked. High where the components
+        leave something unexplained.
+    center
+        Beam centre ``(x, y)`` in pixels.
+    best_restart
+        Which restart this is.
+    passes
+        Passes over the data that it took.
+    settings
+        Every argument, what was derived from it, and versions.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> s, truth = linear_mixture((16, 16), (32, 32), pixel_size=0.6, n_particles=2)
+    >>> nmf = s.decompose_als_nmf(3, restarts=3, random_state=0, print_info=False,
+    ...                           show_progressbar=False)
+    >>> nmf.patterns
+    <NMFDiffraction2D, title: NMF patterns of Simulated linear mixture, dimensions: (3|32, 32)>
+    >>> bool((nmf.stability > 0.9).all())
+    True
+    """
+
+    patterns: "BaseSignal"
+    maps: "BaseSignal"
+    mse: float
+    pca_mse: float
+    restart_mse: NDArray[np.float64]
+    history: list[NDArray[np.float64]]
+    stability: NDArray[np.float64]
+    detector_mask: NDArray[np.bool_]
+    position_mse: NDArray[np.float64]
+    center: tuple[float, float]
+    best_restart: int
+    passes: int
+    settings: dict[str, Any]
+
+    @classmethod
+    def _from_fit(
+        cls,
+        scan: "BaseSignal",
+        result: Fit,
+        positions: NDArray[np.int64],
+        detector_mask: NDArray[np.bool_],
+        center: tuple[float, float],
+        settings: dict[str, Any],
+    ) -> "Factorization":
+        """Put the rows and columns that masks left out back in place."""
+        scan_shape, k = axes.scan_shape(scan), len(result.patterns)
+        patterns = np.full((k, detector_mask.size), np.nan)
+        patterns[:, ~detector_mask.ravel()] = result.patterns
+        maps, residual = _in_place(result, positions, scan_shape)
+        n_pixels = result.patterns.shape[1]
+        title = scan.metadata.General.title or "scan"
+        stack = patterns.reshape(k, *detector_mask.shape)
+        others = np.delete(result.restart_patterns, result.best, axis=0)
+        return cls(
+            patterns=axes.pattern_stack(scan, stack, center, f"NMF patterns of {title}"),
+            maps=axes.map_stack(scan, maps, f"NMF maps of {title}"),
+            mse=result.mse,
+            pca_mse=result.pca_mse,
+            restart_mse=result.restart_mse,
+            history=[np.array(mse) for mse in result.history],
+            stability=pattern_stability(result.patterns, others),
+            detector_mask=detector_mask,
+            position_mse=residual / n_pixels,
+            center=center,
+            best_restart=result.best,
+            passes=result.passes,
+            settings=settings,
+        )
+
+    @property
+    def n_components(self) -> int:
+        """Number of components k."""
+        return len(self.patterns.data)
+
+    def __repr__(self) -> str:
+        scan = " × ".join(str(n) for n in self.maps.data.shape[:0:-1])
+        n_v, n_u = self.detector_mask.shape
+        n_restarts = len(self.restart_mse)
+        restarts = "1 restart" if n_restarts == 1 else f"best of {n_restarts} restarts"
+        components = counted(self.n_components, "component")
+        return (
+            f"<Factorization: {components} of a {scan} scan, {n_u} × {n_v} pixels; "
+            f"MSE {self.mse:.6g}, {restarts}, {self.passes} data passes>"
+        )
+
+    def _repr_html_(self) -> str:
+        from hs_nmfcluster.report.cards import factorization_card
+
+        return factorization_card(self)
+
+    def model(self, components: int | Sequence[int] | None = None) -> "BaseSignal":
+        """Lazy reconstruction of the scan, C S.
+
+        Parameters
+        ----------
+        components
+            Indices of the components to add up; None takes all.
+
+        Returns
+        -------
+        LazyNMFDiffraction2D
+            As large as the scan, float64; NaN where masked. Nothing is computed before it is
+            used.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> s = hs_nmfcluster.NMFDiffraction2D(np.random.default_rng(0).random((4, 5, 8, 8)))
+        >>> nmf = s.decompose_als_nmf(2, restarts=1, print_info=False, show_progressbar=False)
+        >>> nmf.model()
+        <LazyNMFDiffraction2D, title: NMF model, dimensions: (5, 4|8, 8)>
+        """
+        from hs_nmfcluster.signals import LazyNMFDiffraction2D
+
+        chosen = np.atleast_1d(np.arange(self.n_components) if components is None else components)
+        patterns, maps = self.patterns.data[chosen], self.maps.data[chosen]
+        k, shape = len(chosen), maps.shape[1:] + patterns.shape[1:]
+        rows = max(1, _MODEL_CHUNK // patterns[0].size)
+        C = da.asarray(maps.reshape(k, -1).T).rechunk((rows, k))
+        S = da.from_array(patterns.reshape(k, -1), chunks=-1)
+        data = (C @ S).reshape(shape)
+        scan_axes = [a | {"navigate": True} for a in self._scan_axes()]
+        all_axes = [*scan_axes, *axes.signal_axes(self.patterns)]
+        return LazyNMFDiffraction2D(
+            data, axes=all_axes, metadata={"General": {"title": "NMF model"}}
+        )
+
+    def _scan_axes(self) -> list[axes.Axis]:
+        manager = self.maps.axes_manager
+        return [axes.axis_dict(a, navigate=True) for a in manager._axes[1:]]
+
+    def plot(self, scaling: Literal["weak", "linear"] = "weak") -> "Figure":
+        """Draw all pairs of pattern and map (the paper's Fig. 5).
+
+        Parameters
+        ----------
+        scaling
+            ``"weak"`` enhances low intensities, ``"linear"`` is the paper's Fig. S9.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = nmf.plot(scaling="linear")
+        """
+        from hs_nmfcluster.plotting import plot_components
+
+        return plot_components(
+            self.patterns.data,
+            self.maps.data,
+            pattern_pixel=axes.pixel_size(self.patterns.axes_manager.signal_axes),
+            map_pixel=axes.pixel_size(self.maps.axes_manager.signal_axes),
+            scaling=scaling,
+        )
+
+    def plot_convergence(self) -> "Figure":
+        """Draw the MSE of every restart against the iteration.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = nmf.plot_convergence()
+        """
+        from hs_nmfcluster.plotting import plot_convergence
+
+        return plot_convergence(self.history, best=self.best_restart)
+
+    def residual(self, signal: "BaseSignal", *, show_progressbar: bool | None = None) -> "Residual":
+        """See what the components leave of the scan, so that a missed phase shows.
+
+        One pass over the data. Without the data, `position_mse` tells where, but not which
+        pattern is left.
+
+        Parameters
+        ----------
+        signal
+            The scan that was factorized, lazy or not.
+        show_progressbar
+            None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Residual
+            Mean residual over all and over the worst described positions; excess over the noise of
+            every pixel and position.
+
+        Raises
+        ------
+        ValueError
+            If it is not the scan that was factorized.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, numpy as np
+        >>> s = hs_nmfcluster.NMFDiffraction2D(np.random.default_rng(0).random((4, 5, 8, 8)))
+        >>> nmf = s.decompose_als_nmf(2, restarts=1, print_info=False, show_progressbar=False)
+        >>> bool(np.isclose(nmf.residual(s, show_progressbar=False).mse, nmf.mse))
+        True
+        """
+        from hs_nmfcluster.results.residual import residual
+
+        return residual(self, signal, show_progressbar)
+
+    def diagnose(
+        self, limit: float | None = None, *, spot_radius: float | None = None
+    ) -> "Diagnosis":
+        """Say what is unnatural: holes in the patterns, and what no probe resolves in the maps.
+
+        Parameters
+        ----------
+        limit
+            Smallest resolvable distance in the unit of the scan axes, as of
+            :class:`~hs_nmfcluster.MapResolution`; None leaves the maps out.
+        spot_radius
+            Radius of a spot in the unit of the detector's axes; None takes the direct beam's, as
+            :class:`~hs_nmfcluster.SmoothPatterns` does.
+
+        Returns
+        -------
+        Diagnosis
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument is not a number above zero or has no effect on this scan, or neither
+            is known.
+
+        Examples
+        --------
+        >>> nmf.diagnose(limit=5.0).unresolved.shape
+        (3,)
+        """
+        from hs_nmfcluster.results.diagnosis import diagnose
+
+        return diagnose(self, limit, spot_radius)
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool | None = None) -> None:
+        """Write everything into one file, which :func:`hs_nmfcluster.load` gives back.
+
+        Parameters
+        ----------
+        path
+            ``.hspy`` or ``.zspy``. HyperSpy alone opens the file too, as the patterns.
+        overwrite
+            As in HyperSpy: None asks if the file exists.
+
+        Raises
+        ------
+        ValueError, FileNotFoundError
+            Another suffix; no such folder.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, tempfile
+        >>> path = tempfile.mkdtemp() + "/nmf.hspy"
+        >>> nmf.save(path)
+        >>> hs_nmfcluster.load(path).n_components
+        3
+        """
+        state = {name: getattr(self, name) for name in (*_ARRAYS, *_NUMBERS, "settings")}
+        state |= {"maps": self.maps, "center": list(self.center)}
+        state["history"] = {f"restart_{i}": mse for i, mse in enumerate(self.history)}
+        storage.save(path, self.patterns, "Factorization", state, overwrite)
+
+    @classmethod
+    def _from_state(cls, patterns: "BaseSignal", state: dict[str, Any]) -> "Factorization":
+        state = dict(state)
+        history = state.pop("history")
+        state["history"] = [np.asarray(history[f"restart_{i}"]) for i in range(len(history))]
+        state["center"] = tuple(float(c) for c in state["center"])
+        state["mse"], state["pca_mse"] = float(state["mse"]), float(state["pca_mse"])
+        state["best_restart"], state["passes"] = int(state["best_restart"]), int(state["passes"])
+        for name in _ARRAYS:
+            state[name] = np.asarray(state[name])
+        return cls(patterns=patterns, **state)
+
+
+def _in_place(
+    result: Fit, positions: NDArray[np.int64], scan_shape: tuple[int, ...]
+) -> tuple[Any, Any]:
+    """Put maps ``(k, *scan_shape)`` and residual ``scan_shape`` in place; NaN where masked."""
+    if isinstance(result.maps, da.Array):
+        return da.moveaxis(result.maps, -1, 0), result.residual
+    k = result.maps.shape[1]
+    rows = np.full((k + 1, int(np.prod(scan_shape))), np.nan)
+    rows[:k, positions], rows[k, positions] = result.maps.T, result.residual
+    rows = rows.reshape(k + 1, *scan_shape)
+    return rows[:-1], rows[-1]

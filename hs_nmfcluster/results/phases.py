@@ -1,0 +1,321 @@
+"""Which known phases explain the lattice spacings of groups (the paper's discussion of Fig. 7)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from hs_nmfcluster.materials.candidates import candidates, reflections_of
+from hs_nmfcluster.materials.phases import Explanation, explain
+from hs_nmfcluster.results.tables import data_frame
+from hs_nmfcluster.scan.arguments import check_positive
+from hs_nmfcluster.words import counted
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+_COLUMNS = (
+    "phase",
+    "group",
+    "spacing",
+    "sigma",
+    "reflection",
+    "calculated",
+    "deviation_percent",
+    "deviation_sigma",
+    "forbidden",
+    "others",
+    "score",
+)
+
+
+@dataclass(frozen=True, repr=False)
+class PhaseMatch:
+    """Candidate phases ranked by how they explain the spacings of groups.
+
+    Made by `Groups.match_phases`.
+
+    Attributes
+    ----------
+    explanations : dict
+        For each phase one `Explanation` for each measured spacing.
+    n_groups : int
+        Number of groups, those without spots included.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.materials.crystals import Cell
+    >>> from hs_nmfcluster.results.phases import match_phases
+    >>> measured = [[], [(0.230, 0.001), (0.163, 0.001)]]
+    >>> match = match_phases(measured, {"B2": Cell(0.3262), "other": [0.230]})
+    >>> match.ranking()
+    ['B2', 'other']
+    """
+
+    explanations: Mapping[str, tuple[Explanation, ...]]
+    n_groups: int
+
+    def of(self, phase: str, group: int | None = None) -> tuple[Explanation, ...]:
+        """How a phase explains the spacings of one group, or of all.
+
+        Parameters
+        ----------
+        phase
+            Name of the phase.
+        group
+            Number of the group; by default all of them.
+
+        Returns
+        -------
+        tuple of Explanation
+
+        Examples
+        --------
+        >>> [one.reflection for one in match.of("B2", 1)]
+        ['(110)', '(200)']
+        """
+        found = self.explanations[phase]
+        return tuple(one for one in found if group is None or one.group == group)
+
+    def score(self, phase: str, group: int | None = None) -> float:
+        """Add up the scores of the spacings, see `Explanation`.
+
+        Parameters
+        ----------
+        phase
+            Name of the phase.
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> match.score("B2") > match.score("other")
+        True
+        """
+        return sum(one.score for one in self.of(phase, group))
+
+    def n_explained(self, phase: str, group: int | None = None) -> int:
+        """Count the spacings that allowed reflections of a phase explain.
+
+        Parameters
+        ----------
+        phase
+            Name of the phase.
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        int
+
+        Examples
+        --------
+        >>> match.n_explained("other")
+        1
+        """
+        return sum(one.explained for one in self.of(phase, group))
+
+    def unexplained(self, phase: str, group: int | None = None) -> tuple[float, ...]:
+        """Measured spacings in nm that no allowed reflection of a phase explains.
+
+        Parameters
+        ----------
+        phase
+            Name of the phase.
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        tuple of float
+
+        Examples
+        --------
+        >>> match.unexplained("other")
+        (0.163,)
+        """
+        return tuple(one.d for one in self.of(phase, group) if not one.explained)
+
+    def ranking(self, group: int | None = None) -> list[str]:
+        """Names of the phases, the highest score first.
+
+        Parameters
+        ----------
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        list of str
+
+        Examples
+        --------
+        >>> match.ranking(1)
+        ['B2', 'other']
+        """
+        return sorted(self.explanations, key=lambda phase: -self.score(phase, group))
+
+    def best(self, group: int | None = None) -> tuple[str, ...]:
+        """Phases that explain the most spacings; more than one are **not distinguishable**.
+
+        All of their reflections lie within the errors, so that these spacings cannot tell which
+        it is, whatever the scores. Empty where no phase explains any.
+
+        Parameters
+        ----------
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        tuple of str
+
+        Examples
+        --------
+        >>> match.best()
+        ('B2',)
+        """
+        most = max(self.n_explained(phase, group) for phase in self.explanations)
+        ranked = self.ranking(group)
+        return tuple(p for p in ranked if most > 0 and self.n_explained(p, group) == most)
+
+    def verdict(self, group: int | None = None) -> str:
+        """Say the answer in words.
+
+        Parameters
+        ----------
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> match.verdict(0), match.verdict(1)
+        ('no spots', 'B2 (2 of 2 spacings)')
+        """
+        number = len(self.of(next(iter(self.explanations)), group))
+        if number == 0:
+            return "no spots"
+        best = self.best(group)
+        if not best:
+            return "none of the candidates"
+        count = f"{self.n_explained(best[0], group)} of {number} spacings"
+        if len(best) > 1:
+            return f"{', '.join(best)} not distinguishable ({count})"
+        return f"{best[0]} ({count})"
+
+    def __repr__(self) -> str:
+        phases, groups = len(self.explanations), self.n_groups
+        lines = [f"<Match of {counted(phases, 'phase')} with {counted(groups, 'group')}"]
+        lines += [f"  group {group}: {self.verdict(group)}" for group in range(self.n_groups)]
+        lines.append(f"  all groups: {self.verdict()}")
+        for phase in self.ranking():
+            lines.append(f"  {phase}: score {self.score(phase):.2f}")
+            lines += [f"    {_written(one)}" for one in self.explanations[phase]]
+        return "\n".join(lines) + ">"
+
+    def to_dataframe(self) -> "DataFrame":
+        """Table with one row for each phase and measured spacing, the best phase first.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> match.to_dataframe()["phase"].tolist()
+        ['B2', 'B2', 'other', 'other']
+        """
+        rows: list[dict[str, Any]] = [
+            {
+                "phase": phase,
+                "group": one.group,
+                "spacing": one.d,
+                "sigma": one.sigma,
+                "reflection": one.reflection,
+                "calculated": one.calculated,
+                "deviation_percent": one.deviation,
+                "deviation_sigma": (one.d - one.calculated) / one.sigma,
+                "forbidden": one.forbidden,
+                "others": " ".join(one.others),
+                "score": one.score,
+            }
+            for phase in self.ranking()
+            for one in self.explanations[phase]
+        ]
+        return data_frame(rows, _COLUMNS)
+
+
+def match_phases(
+    spacings: Sequence[Sequence[tuple[float, float]]],
+    given: object,
+    *,
+    tolerance: float = 0.015,
+) -> PhaseMatch:
+    """Match measured spacings with candidate phases.
+
+    Parameters
+    ----------
+    spacings
+        For each group its spacings in nm, each with its standard uncertainty.
+    given
+        Candidates, see `Groups.match_phases`.
+    tolerance
+        Relative uncertainty of the candidates' spacings and of the camera constant.
+
+    Returns
+    -------
+    PhaseMatch
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no candidate, or one is not understood.
+    ImportError
+        If a candidate needs gemmi, which is not installed.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.materials.crystals import Cell
+    >>> from hs_nmfcluster.results.phases import match_phases
+    >>> match = match_phases([[(0.230, 0.001), (0.163, 0.001)]], {"B2": Cell(0.3262)})
+    >>> match.verdict(), [found.reflection for found in match.of("B2")]
+    ('B2 (2 of 2 spacings)', ['(110)', '(200)'])
+    """
+    tolerance = check_positive("tolerance", tolerance)
+    named = candidates(given)
+    measured = [
+        (number, check_positive("spacing", d), float(sigma))
+        for number, group in enumerate(spacings)
+        for d, sigma in group
+    ]
+    smallest = 0.85 * min((d for _, d, _ in measured), default=0.1)
+    explanations = {}
+    for name, candidate in named.items():
+        reflections = reflections_of(name, candidate, smallest)
+        explanations[name] = tuple(
+            explain(d, sigma, reflections, tolerance, group) for group, d, sigma in measured
+        )
+    return PhaseMatch(explanations, len(spacings))
+
+
+def _written(one: Explanation) -> str:
+    if one.reflection is None:
+        return f"{one.d:.4f} nm: unexplained"
+    label = one.reflection or f"{one.calculated:.4f} nm"
+    mark = ", forbidden: double diffraction?" if one.forbidden else ""
+    others = f"; also {', '.join(one.others)}" if any(one.others) else ""
+    return (
+        f"{one.d:.4f} nm: {label} at {one.calculated:.4f} nm ({one.deviation:+.1f} %{mark}){others}"
+    )

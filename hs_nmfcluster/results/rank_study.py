@@ -1,0 +1,238 @@
+"""How many components: the error of every number of them, beside PCA, noise and stability."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.constraints import FREE, Constraints
+from hs_nmfcluster.factorization.runs import Patterns
+from hs_nmfcluster.factorization.search import search
+from hs_nmfcluster.factorization.stability import pattern_stability
+from hs_nmfcluster.factorization.suggestion import Suggestion
+from hs_nmfcluster.words import counted
+
+if TYPE_CHECKING:
+    from hyperspy.signal import BaseSignal
+    from matplotlib.figure import Figure
+
+# Polishing passes of a study: with the survey, 13 of the compression and that for the errors of all
+# starts 25 at most.
+_POLISHING_PASSES = 10
+
+
+@dataclass(frozen=True)
+class RankCurves:
+    """Numbers of a study of the number of components.
+
+    Parameters
+    ----------
+    ranks
+        Numbers of components, ascending, ``(n,)``.
+    nmf_mse
+        True MSE of every restart, ``(n, restarts)``.
+    pca_mse
+        MSE of an uncentred PCA, ``(n,)``.
+    stability
+        Mean correlation of the best restart's patterns with their counterparts in the other
+        restarts, ``(n,)``.
+    patterns
+        Patterns of the best restart of each rank, ``(k, n_pixels)``.
+    others
+        Those of all other restarts of each rank.
+    passes
+        Passes over the data.
+    """
+
+    ranks: NDArray[np.int64]
+    nmf_mse: NDArray[np.float64]
+    pca_mse: NDArray[np.float64]
+    stability: NDArray[np.float64]
+    patterns: list[NDArray[np.float64]]
+    others: list[list[Patterns]]
+    passes: int
+
+
+def rank_curves(
+    matrix: ScanMatrix,
+    ranks: NDArray[np.int64],
+    *,
+    restarts: int,
+    tolerance: float,
+    seed: int,
+    job: Job | None = None,
+    constraints: Constraints = FREE,
+) -> RankCurves:
+    """Factorize a scan at every rank, all in the same passes over the data.
+
+    Parameters
+    ----------
+    matrix
+        The scan.
+    ranks
+        Numbers of components, ascending.
+    restarts
+        Starts of each rank.
+    tolerance
+        As in :func:`~hs_nmfcluster.factorization.fit.fit`.
+    seed
+        The same seed gives the same result.
+    job
+        Makes the passes; by default one that nobody watches and that keeps nothing.
+    constraints
+        Of maps and patterns, bound to the scan.
+
+    Returns
+    -------
+    RankCurves
+    """
+    job = Job() if job is None else job
+    found = search(
+        matrix,
+        [int(rank) for rank in ranks],
+        restarts=restarts,
+        tolerance=tolerance,
+        max_iterations=_POLISHING_PASSES,
+        seed=seed,
+        job=job,
+        constraints=constraints,
+    )
+    runs = [found.runs[int(rank)] for rank in ranks]
+    best = [min(of_rank, key=lambda run: run.best_mse) for of_rank in runs]
+    patterns = [run.best_patterns.astype(np.float64, copy=False) for run in best]
+    others = [
+        [run.best_patterns for run in of_rank if run is not first]
+        for of_rank, first in zip(runs, best, strict=True)
+    ]
+    stability = [np.mean(pattern_stability(S, o)) for S, o in zip(patterns, others, strict=True)]
+    return RankCurves(
+        ranks=ranks,
+        nmf_mse=np.array([[run.best_mse for run in of_rank] for of_rank in runs]),
+        pca_mse=np.array([found.compression.pca_mse(int(rank)) for rank in ranks]),
+        stability=np.array(stability),
+        patterns=patterns,
+        others=others,
+        passes=job.passes,
+    )
+
+
+@dataclass(eq=False, repr=False)
+class RankStudy:
+    """Result of :meth:`~hs_nmfcluster.NMFDiffraction2D.estimate_number_of_components`.
+
+    Parameters
+    ----------
+    ranks
+        Numbers of components studied, ``(n,)``.
+    nmf_mse
+        MSE of every restart on the data, ``(n, restarts)``.
+    pca_mse
+        MSE of an uncentred PCA (nothing subtracted, as in NMF), ``(n,)``. No NMF can be below.
+    noise_mse
+        MSE that a perfect model of counted data would have, which is the mean count (variance =
+        mean); NaN where the data are not counts (negative values).
+    stability
+        How well the best restart's components return in the other restarts, ``(n,)``: mean
+        correlation of patterns matched one to one.
+    rotated_stability
+        The same if patterns may be turned in the plane onto their counterparts, ``(n,)``. Where
+        only this is high, the same kinds of crystal return, but not at the same angles.
+    patterns
+        For each rank the patterns of the best restart, `NMFDiffraction2D` ``(k | x, y)``.
+    suggestion
+        A range, with the reasons in words.
+    passes
+        Passes over the data that it took.
+    settings
+        Every argument and what was derived from it.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> s, truth = linear_mixture((16, 16), (32, 32), pixel_size=0.6, n_particles=2)
+    >>> study = s.estimate_number_of_components(range(1, 5), restarts=3, random_state=0,
+    ...     print_info=False, show_progressbar=False)
+    >>> truth.n_components, study.suggested[0]
+    (3, 3)
+    """
+
+    ranks: NDArray[np.int64]
+    nmf_mse: NDArray[np.float64]
+    pca_mse: NDArray[np.float64]
+    noise_mse: float
+    stability: NDArray[np.float64]
+    rotated_stability: NDArray[np.float64]
+    patterns: list["BaseSignal"]
+    suggestion: Suggestion
+    passes: int
+    settings: dict[str, Any]
+
+    @property
+    def suggested(self) -> tuple[int, int]:
+        """Range of sensible numbers of components, ``(low, high)``."""
+        return self.suggestion.low, self.suggestion.high
+
+    def __repr__(self) -> str:
+        low, high = self.suggested
+        reasons = "; ".join(self.suggestion.reasons)
+        return (
+            f"<RankStudy: {self.ranks[0]} … {self.ranks[-1]} components, "
+            f"{counted(self.nmf_mse.shape[1], 'restart')} each, {self.passes} data passes; "
+            f"suggested {low} … {high}: {reasons}>"
+        )
+
+    def _repr_html_(self) -> str:
+        from hs_nmfcluster.report.cards import rank_card
+
+        return rank_card(self)
+
+    def plot(self) -> "Figure":
+        """Draw the errors of NMF and PCA against the number of components (Fig. 4a).
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = study.plot()
+        """
+        from hs_nmfcluster.plotting import plot_rank_curves
+
+        return plot_rank_curves(
+            self.ranks,
+            self.nmf_mse,
+            self.pca_mse,
+            noise_mse=self.noise_mse,
+            stability=self.stability,
+            rotated_stability=self.rotated_stability,
+            suggested=self.suggested,
+        )
+
+    def plot_patterns(self, number: int = 5) -> "Figure":
+        """Draw the leading patterns at each number of components (Fig. 4b).
+
+        Parameters
+        ----------
+        number
+            Patterns a rank.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = study.plot_patterns(number=3)
+        """
+        from hs_nmfcluster.bridge import axes
+        from hs_nmfcluster.plotting import plot_rank_patterns
+
+        return plot_rank_patterns(
+            self.ranks,
+            [stack.data[:number] for stack in self.patterns],
+            pattern_pixel=axes.pixel_size(self.patterns[0].axes_manager.signal_axes),
+        )

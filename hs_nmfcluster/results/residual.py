@@ -1,0 +1,302 @@
+"""What a factorization leaves of the scan: where a missed phase shows."""
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.bridge import axes
+from hs_nmfcluster.bridge.progress import pass_progress
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+
+if TYPE_CHECKING:
+    from hyperspy.signal import BaseSignal
+    from matplotlib.figure import Figure
+
+    from hs_nmfcluster.results.factorization import Factorization
+
+# Of the positions, the share that the factorization describes worst and at least this many.
+_WORST_SHARE, _WORST_NUMBER = 0.01, 3
+# Positions or pixels stand out from the others by so many standard deviations.
+_STANDS_OUT = 6.0
+# Standard deviation of the normal distribution over its median absolute deviation.
+_MAD_TO_SIGMA = 1.4826
+
+
+@dataclass(frozen=True)
+class ResidualSums:
+    """Sums of X − C S over positions, one number a kept pixel, ``(n_pixels,)`` each.
+
+    Parameters
+    ----------
+    total, square
+        Of the residual and of its square.
+    worst
+        Of the residual at the positions that are described worst.
+    """
+
+    total: NDArray[np.float64]
+    square: NDArray[np.float64]
+    worst: NDArray[np.float64]
+
+    def __add__(self, other: "ResidualSums") -> "ResidualSums":
+        return ResidualSums(
+            self.total + other.total, self.square + other.square, self.worst + other.worst
+        )
+
+
+def residual_sums(
+    job: Job,
+    matrix: ScanMatrix,
+    maps: NDArray[np.floating],
+    patterns: NDArray[np.floating],
+    worst: NDArray[np.bool_],
+) -> ResidualSums:
+    """Sum the residual over the positions of a scan, in one pass.
+
+    Parameters
+    ----------
+    job
+        Makes the pass.
+    matrix
+        The scan, X.
+    maps
+        C of all positions of the scan, kept or not, ``(n_scan, k)``.
+    patterns
+        S at the kept pixels, ``(k, n_pixels)``.
+    worst
+        Which positions to sum apart, ``(n_scan,)``.
+
+    Returns
+    -------
+    ResidualSums
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.engine.matrix import ScanMatrix
+    >>> matrix = ScanMatrix.from_array(np.array([[[1.0, 2.0]], [[3.0, 4.0]]]))
+    >>> C, S = np.array([[1.0], [2.0]]), np.array([[1.0, 2.0]])
+    >>> residual_sums(Job(), matrix, C, S, np.array([False, True])).worst.tolist()
+    [1.0, 0.0]
+    """
+    return job.visit(matrix, _sum_block, add, maps, patterns, worst)
+
+
+def _sum_block(
+    rows: NDArray,
+    positions: NDArray[np.int64],
+    maps: NDArray[np.floating],
+    patterns: NDArray[np.floating],
+    worst: NDArray[np.bool_],
+) -> ResidualSums:
+    def sums(x: NDArray[np.float64], where: NDArray[np.int64]) -> ResidualSums:
+        left = x - maps[where] @ patterns
+        return ResidualSums(left.sum(axis=0), (left**2).sum(axis=0), left[worst[where]].sum(axis=0))
+
+    return reduce(add, (sums(*piece) for piece in pieces(rows, positions)))
+
+
+def excess(mse: NDArray[np.floating], intensity: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean square error over mean intensity, in units of its median.
+
+    Counting noise has a variance that is proportional to the intensity: where nothing but noise is
+    left, this is 1 whatever the thickness and the gain of the camera.
+
+    Parameters
+    ----------
+    mse, intensity
+        Of positions or pixels, of one shape; NaN where not measured.
+
+    Returns
+    -------
+    numpy.ndarray
+        NaN where not measured or without intensity.
+
+    Examples
+    --------
+    >>> excess(np.array([2.0, 4.0, 12.0]), np.array([1.0, 2.0, 3.0])).tolist()
+    [1.0, 1.0, 2.0]
+    """
+    ratio = np.full(np.shape(mse), np.nan)
+    np.divide(mse, intensity, out=ratio, where=np.nan_to_num(intensity) > 0)
+    median = np.nanmedian(ratio) if np.isfinite(ratio).any() else np.nan
+    return ratio / median if median > 0 else np.where(np.isnan(ratio), np.nan, 1.0)
+
+
+def position_excess(factorization: "Factorization") -> NDArray[np.float64]:
+    """`excess` of every position, ``scan_shape``; needs no look at the data."""
+    patterns = factorization.patterns.data[:, ~factorization.detector_mask]
+    intensity = np.tensordot(patterns.mean(axis=1), factorization.maps.data, axes=1)
+    # Of lazy maps only this, a number a position, is fetched.
+    return excess(np.asarray(factorization.position_mse), np.asarray(intensity))
+
+
+def standing_out(values: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Which values exceed the median by six robust standard deviations; False for NaN.
+
+    Examples
+    --------
+    >>> standing_out(np.array([1.0, 1.1, 0.9, 1.05, 0.95, 3.0])).tolist()
+    [False, False, False, False, False, True]
+    """
+    median = np.nanmedian(values) if np.isfinite(values).any() else np.nan
+    sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(values - median)) if median == median else np.nan
+    return np.nan_to_num(values) > median + max(_STANDS_OUT * sigma, 1e-6 * abs(median))
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Residual:
+    """What the components leave of a scan, X − C S.
+
+    Made by `Factorization.residual`. Where nothing but counting noise is left, `mean` and `worst`
+    are grey noise without features and both excesses are about 1 everywhere. A phase that no
+    component describes shows as positions and pixels of large excess, and `worst` shows its
+    pattern.
+
+    Attributes
+    ----------
+    mean : NMFDiffraction2D
+        Mean residual over all positions, ``(| x, y)``, in the data's intensity unit.
+    worst : NMFDiffraction2D
+        Mean residual over `worst_positions`.
+    worst_positions : numpy.ndarray
+        The hundredth of the positions with the largest excess, ``scan_shape`` of bool.
+    pattern_excess : NMFDiffraction2D
+        Mean square residual over mean intensity of every pixel, in units of its median.
+    position_excess : Signal2D
+        Likewise of every position (Signal1D for a one-dimensional scan).
+    mse : float
+        Mean square residual, as `Factorization.mse`.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> s, truth = linear_mixture((16, 16), (32, 32), pixel_size=0.6, n_particles=2)
+    >>> nmf = s.decompose_als_nmf(3, restarts=1, print_info=False, show_progressbar=False)
+    >>> residual = nmf.residual(s, show_progressbar=False)
+    >>> bool(residual.share_left < 0.01)
+    True
+    """
+
+    mean: "BaseSignal"
+    worst: "BaseSignal"
+    worst_positions: NDArray[np.bool_]
+    pattern_excess: "BaseSignal"
+    position_excess: "BaseSignal"
+    mse: float
+
+    @property
+    def share_left(self) -> float:
+        """Share of the positions whose excess stands out by six robust standard deviations."""
+        values = self.position_excess.data
+        return float(standing_out(values).sum() / max(np.isfinite(values).sum(), 1))
+
+    def __repr__(self) -> str:
+        return (
+            f"<Residual: MSE {self.mse:.6g}; at the worst position "
+            f"{np.nanmax(self.position_excess.data):.3g} times the usual; "
+            f"{100 * self.share_left:.2g} % of the positions stand out>"
+        )
+
+    def plot(self) -> "Figure":
+        """Draw where the scan and where the patterns are not described, and by which pattern.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = residual.plot()
+        """
+        from hs_nmfcluster.plotting import plot_residual
+
+        return plot_residual(
+            self.position_excess.data,
+            self.pattern_excess.data,
+            self.mean.data,
+            self.worst.data,
+            n_worst=int(self.worst_positions.sum()),
+            map_pixel=axes.pixel_size(self.position_excess.axes_manager.signal_axes),
+            pattern_pixel=axes.pixel_size(self.mean.axes_manager.signal_axes),
+        )
+
+
+def residual(
+    factorization: "Factorization", signal: "BaseSignal", show_progressbar: bool | None = None
+) -> Residual:
+    """Compare a scan with its factorization; see `Factorization.residual`."""
+    _check_same_shape(factorization, signal)
+    by_position = position_excess(factorization)
+    left_out = ~np.isfinite(by_position)
+    worst = _worst(by_position)
+    kept = ~factorization.detector_mask
+    matrix = ScanMatrix.from_array(signal.data, left_out, factorization.detector_mask)
+    k = factorization.n_components
+    maps = np.asarray(factorization.maps.data).reshape(k, -1).T
+    patterns = factorization.patterns.data[:, kept]
+    with pass_progress(show_progressbar, "Residual") as bar:
+        sums = residual_sums(Job(bar), matrix, maps, patterns, worst.ravel())
+    mse = float(sums.square.sum() / matrix.size)
+    _check_same_data(mse, factorization.mse)
+
+    mean = sums.total / matrix.n_positions
+    # Of the data: what no component describes has no intensity in the model.
+    intensity = np.nanmean(maps, axis=0) @ patterns + mean
+    pixels = excess(sums.square / matrix.n_positions, intensity)
+    values_of = (mean, sums.worst / worst.sum(), pixels)
+    titles = ("Mean residual", "Mean residual at the worst positions", "Excess of the residual")
+    of_all, at_worst, pattern_excess = (
+        _pattern(factorization, *pair) for pair in zip(values_of, titles, strict=True)
+    )
+    return Residual(
+        mean=of_all,
+        worst=at_worst,
+        worst_positions=worst,
+        pattern_excess=pattern_excess,
+        position_excess=axes.scan_image(signal, by_position, "Excess of the residual"),
+        mse=mse,
+    )
+
+
+def _worst(by_position: NDArray[np.float64]) -> NDArray[np.bool_]:
+    measured = int(np.isfinite(by_position).sum())
+    number = min(max(_WORST_NUMBER, round(_WORST_SHARE * measured)), measured)
+    order = np.argsort(-np.nan_to_num(by_position, nan=-np.inf), axis=None, kind="stable")
+    worst = np.zeros(by_position.size, dtype=bool)
+    worst[order[:number]] = True
+    return worst.reshape(by_position.shape)
+
+
+def _pattern(factorization: "Factorization", values: NDArray, title: str) -> "BaseSignal":
+    from hs_nmfcluster.signals import NMFDiffraction2D
+
+    image = np.full(factorization.detector_mask.shape, np.nan)
+    image[~factorization.detector_mask] = values
+    return NMFDiffraction2D(
+        image,
+        axes=axes.signal_axes(factorization.patterns),
+        metadata={"General": {"title": title}},
+    )
+
+
+def _check_same_shape(factorization: "Factorization", signal: "BaseSignal") -> None:
+    needed = factorization.maps.data.shape[1:] + factorization.detector_mask.shape
+    if signal.data.shape != needed:
+        raise ValueError(
+            f"`signal` must be the scan that was factorized, of shape {needed} (array order), got "
+            f"{signal.data.shape}."
+        )
+
+
+def _check_same_data(mse: float, expected: float) -> None:
+    if not np.isclose(mse, expected, rtol=1e-3):
+        raise ValueError(
+            "`signal` is not the scan that was factorized: the model leaves a mean square error "
+            f"of {mse:.6g} in it, of {expected:.6g} in that one."
+        )

@@ -1,0 +1,306 @@
+"""Sizes and numbers of the particles of each group (maps ii′ and iii′ of the paper's Fig. 7b)."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import nan
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.materials.particles import (
+    Particle,
+)
+from hs_nmfcluster.results.tables import data_frame
+from hs_nmfcluster.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from hyperspy.signals import Signal2D
+    from matplotlib.figure import Figure
+    from pandas import DataFrame
+
+    from hs_nmfcluster.scan.units import PixelSize
+
+_COLUMNS = ("group", "component", "x", "y", "diameter", "sigma", "at_edge", "height", "units")
+
+
+@dataclass(frozen=True)
+class GroupSizes:
+    """Particles of one group.
+
+    Attributes
+    ----------
+    particles
+        Each particle once.
+    mean_width, mean_width_sigma
+        Full width at half maximum of the shift-corrected map; NaN for a group most of whose
+        components are amorphous.
+    """
+
+    particles: tuple[Particle, ...]
+    mean_width: float
+    mean_width_sigma: float
+
+    @property
+    def diameters(self) -> NDArray[np.float64]:
+        """Diameters of the particles that no edge cuts."""
+        return np.array([p.diameter for p in self.particles if not p.at_edge], dtype=np.float64)
+
+    @property
+    def n_at_edge(self) -> int:
+        """Number of particles that the edge cuts."""
+        return sum(particle.at_edge for particle in self.particles)
+
+    @property
+    def mean(self) -> tuple[float, float]:
+        """Mean diameter of the whole particles and its standard error.
+
+        The error holds the scatter of the particles and the uncertainty of each.
+        """
+        whole = [p for p in self.particles if not p.at_edge]
+        if not whole:
+            return nan, nan
+        diameters = self.diameters
+        scatter = diameters.std(ddof=1) if len(whole) > 1 else 0.0
+        single = np.mean([p.sigma for p in whole])
+        return float(diameters.mean()), float(max(scatter, single) / np.sqrt(len(whole)))
+
+    @property
+    def effective_number(self) -> float:
+        """Number of particles, those that an edge cuts counted half.
+
+        So the number divided by the area of the scan does not depend on how much edge it has:
+        about one of two particles that reach over the edge has its middle inside.
+        """
+        return len(self.particles) - self.n_at_edge / 2
+
+
+@dataclass(frozen=True, repr=False)
+class ParticleSizes:
+    """Sizes and numbers of particles in each group.
+
+    Made by `Groups.particle_sizes`. ``sizes[1]`` is group 1; iteration goes through the groups.
+
+    Attributes
+    ----------
+    groups : tuple of GroupSizes
+        Particles of each group.
+    units : str
+        ``"nm"``, or the scan's own unit (``"px"``) where that is no length.
+    area : float
+        Area of the scan in `units` squared.
+    probe_size : float or None
+        What was removed in quadrature.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster import ClusterTree
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> signal, truth = linear_mixture((32, 32), (64, 64), n_particles=4, pixel_size=0.3)
+    >>> patterns = signal.inav[:5, 0]
+    >>> patterns.data = truth.patterns
+    >>> maps = signal.T.inav[:5, 0].__class__(truth.maps)
+    >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
+    >>> sizes = groups.particle_sizes()
+    >>> [len(group.particles) for group in sizes]
+    [0, 2, 1, 1]
+    """
+
+    groups: tuple[GroupSizes, ...]
+    units: str
+    area: float
+    probe_size: float | None
+    _maps: tuple[NDArray[np.float64], "PixelSize"]
+
+    def __len__(self) -> int:
+        """Return the number of groups."""
+        return len(self.groups)
+
+    def __iter__(self) -> Iterator[GroupSizes]:
+        """Go through the groups."""
+        return iter(self.groups)
+
+    def __getitem__(self, group: int) -> GroupSizes:
+        """Return one group."""
+        return self.groups[group]
+
+    def __repr__(self) -> str:
+        probe = "" if self.probe_size is None else f", probe of {self.probe_size:g} removed"
+        scale = "" if self.units == "nm" else " – scan not calibrated"
+        lines = [f"<Particle sizes of {counted(len(self), 'group')} in {self.units}{probe}{scale}"]
+        lines += [f"  {number}: {self.describe(number)}" for number in range(len(self))]
+        return "\n".join(lines) + ">"
+
+    def describe(self, number: int) -> str:
+        """Say what is known of the particles of one group.
+
+        Parameters
+        ----------
+        number
+            Number of the group.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> sizes.describe(0)
+        'no particles'
+        """
+        group = self[number]
+        if not group.particles:
+            return "no particles"
+        edge = f" ({group.n_at_edge} cut by the edge)" if group.n_at_edge else ""
+        mean, error = group.mean
+        diameter = "" if np.isnan(mean) else f", diameter {mean:.2f} ± {error:.2f}"
+        width = (
+            ""
+            if np.isnan(group.mean_width)
+            else (f"; shift-corrected map {group.mean_width:.2f} ± {group.mean_width_sigma:.2f}")
+        )
+        density, density_error = self.number_density(number)
+        return (
+            f"{counted(len(group.particles), 'particle')}{edge}{diameter}{width}; "
+            f"{density:.2g} ± {density_error:.1g} per {self.units}²"
+        )
+
+    @property
+    def pixel(self) -> "PixelSize":
+        """Step of the scan."""
+        return self._maps[1]
+
+    def number_density(self, group: int) -> tuple[float, float]:
+        """Particles per area of the scan, and its counting error.
+
+        Particles that the edge cuts count half. The thickness is not known, so this is no
+        density in space.
+
+        Parameters
+        ----------
+        group
+            Number of the group.
+
+        Returns
+        -------
+        tuple of float
+            Density and its error, per `units` squared.
+
+        Examples
+        --------
+        >>> density, error = sizes.number_density(1)
+        >>> round(density * sizes.area, 1)
+        2.0
+        """
+        number = self[group].effective_number
+        return number / self.area, np.sqrt(number) / self.area
+
+    def histogram(
+        self, bins: "int | Sequence[float]" = 10, group: int | None = None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Histogram of the diameters of whole particles.
+
+        Parameters
+        ----------
+        bins
+            Number of bins or their edges, as in `numpy.histogram`.
+        group
+            Number of the group; by default all together.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+            Counts and edges of the bins.
+
+        Examples
+        --------
+        >>> counts, edges = sizes.histogram(bins=[0, 5, 10])
+        >>> int(counts.sum())
+        4
+        """
+        chosen = self.groups if group is None else (self[group],)
+        return np.histogram(np.concatenate([g.diameters for g in chosen]), bins)
+
+    def to_dataframe(self) -> "DataFrame":
+        """Table with one row for each particle.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+
+        Examples
+        --------
+        >>> sizes.to_dataframe()["group"].tolist()
+        [1, 1, 2, 3]
+        """
+        rows: list[dict[str, Any]] = []
+        for number, group in enumerate(self):
+            rows += [
+                {"group": number, **vars(particle), "units": self.units}
+                for particle in group.particles
+            ]
+        return data_frame(rows, _COLUMNS)
+
+    def to_signal(self) -> "Signal2D":
+        """Particles as an image ``(group | x, y)``: the number of each, from 1, in its disc.
+
+        The discs have the equivalent diameter; the number is the row of `to_dataframe` plus 1.
+
+        Returns
+        -------
+        hyperspy.api.signals.Signal2D
+            0 where there is no particle.
+
+        Examples
+        --------
+        >>> int(sizes.to_signal().data.max())
+        4
+        """
+        from hyperspy.signals import Signal2D
+
+        maps, pixel = self._maps
+        y, x = np.indices(maps.shape[1:])
+        numbers = np.zeros(maps.shape, dtype=np.int64)
+        rows = [(g, p) for g, group in enumerate(self) for p in group.particles]
+        for row, (group, particle) in enumerate(rows):
+            away = np.hypot(x * pixel.x - particle.x, y * pixel.y - particle.y)
+            numbers[group][away <= particle.diameter / 2] = row + 1
+        axes = [
+            {"name": "group", "size": len(self), "navigate": True},
+            *(
+                {"name": name, "size": size, "scale": scale, "units": self.units, "navigate": False}
+                for name, size, scale in zip("yx", maps.shape[1:], (pixel.y, pixel.x), strict=True)
+            ),
+        ]
+        return Signal2D(numbers, axes=axes, metadata={"General": {"title": "Particles"}})
+
+    def plot(self, bins: "int | Sequence[float]" = 10) -> "Figure":
+        """Draw the maps with the outlined particles, and the histogram of their diameters.
+
+        Parameters
+        ----------
+        bins
+            Number of bins or their edges.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = sizes.plot(bins=5)
+        """
+        from hs_nmfcluster.plotting.particles import plot_particles
+
+        maps, pixel = self._maps
+        circles = [
+            [(p.x, p.y, p.diameter, p.at_edge) for p in group.particles] for group in self.groups
+        ]
+        return plot_particles(maps, circles, map_pixel=pixel, bins=bins, units=self.units)

@@ -1,0 +1,172 @@
+"""The first look at a scan, in one pass: its mean pattern and what would spoil a factorization."""
+
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+
+import dask.array as da
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix, split_rows
+
+# Position of what does not occur.
+NOWHERE = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class Survey:
+    """Sums over the kept positions of a scan, one number a pixel, ``(n_v, n_u)`` each.
+
+    Parameters
+    ----------
+    n_positions
+        Number of positions looked at.
+    total
+        Sum of the finite values, float64.
+    invalid
+        Number of NaN and infinite values.
+    negative
+        Number of negative values.
+    minimum, maximum
+        Extremes of the finite values.
+    first_invalid
+        Flat index of the first position where the pixel is NaN or infinite; :data:`NOWHERE`
+        where it never is.
+    """
+
+    n_positions: int
+    total: NDArray[np.float64]
+    invalid: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    first_invalid: NDArray[np.int64]
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean pattern over the finite values; 0 where there is none."""
+        return self.total / np.maximum(self.n_positions - self.invalid, 1)
+
+    def __add__(self, other: "Survey") -> "Survey":
+        return Survey(
+            self.n_positions + other.n_positions,
+            self.total + other.total,
+            self.invalid + other.invalid,
+            self.negative + other.negative,
+            np.minimum(self.minimum, other.minimum),
+            np.maximum(self.maximum, other.maximum),
+            np.minimum(self.first_invalid, other.first_invalid),
+        )
+
+
+def survey(data: NDArray | da.Array, navigation_mask: NDArray[np.bool_] | None = None) -> Survey:
+    """Look at every kept pattern of a scan once.
+
+    Parameters
+    ----------
+    data
+        ``(…, n_v, n_u)``, NumPy or dask, any real dtype.
+    navigation_mask
+        True = left out, in array order.
+
+    Returns
+    -------
+    Survey
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> survey(np.array([[[1, -2], [3, 4]]], dtype=np.int16)).negative.tolist()
+    [[0, 1], [0, 0]]
+    """
+    matrix = ScanMatrix.from_array(data, navigation_mask)
+    return survey_matrix(matrix, data.shape[-2:], Job())
+
+
+def survey_matrix(matrix: ScanMatrix, pattern_shape: tuple[int, ...], job: Job) -> Survey:
+    """Do the same for a scan as a matrix of whole patterns.
+
+    Parameters
+    ----------
+    matrix
+        Without a detector mask.
+    pattern_shape
+        ``(n_v, n_u)``.
+    job
+        Makes the pass.
+    """
+    flat = job.once("survey", lambda: job.visit(matrix, _survey_rows, add))
+    arrays = ("total", "invalid", "negative", "minimum", "maximum", "first_invalid")
+    grids = {name: getattr(flat, name).reshape(pattern_shape) for name in arrays}
+    return Survey(n_positions=flat.n_positions, **grids)
+
+
+def _survey_rows(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
+    return reduce(add, (_survey_piece(*piece) for piece in split_rows(rows, positions)))
+
+
+def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
+    n_pixels = rows.shape[1]
+    minimum, maximum = rows.min(axis=0), rows.max(axis=0)
+    invalid = np.zeros(n_pixels, np.int64)
+    first = np.full(n_pixels, NOWHERE)
+    # A value that is not finite shows in the extremes, which saves looking for it elsewhere.
+    if not (np.isfinite(minimum).all() and np.isfinite(maximum).all()):
+        finite = np.isfinite(rows)
+        invalid = len(rows) - finite.sum(axis=0)
+        first = np.where(finite, NOWHERE, positions[:, None]).min(axis=0)
+        rows = np.where(finite, rows, 0)
+        minimum, maximum = rows.min(axis=0), rows.max(axis=0)
+    none_negative = (minimum >= 0).all()
+    return Survey(
+        n_positions=len(rows),
+        total=rows.sum(axis=0, dtype=np.float64),
+        invalid=invalid,
+        negative=np.zeros(n_pixels, np.int64) if none_negative else (rows < 0).sum(axis=0),
+        minimum=minimum.astype(np.float64),
+        maximum=maximum.astype(np.float64),
+        first_invalid=first,
+    )
+
+
+def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, ...]) -> None:
+    """Refuse data that cannot be factorized.
+
+    Parameters
+    ----------
+    look
+        Survey of the scan.
+    mask
+        Detector mask ``(n_v, n_u)``, True = left out.
+    scan_shape
+        In array order, to say where NaN was found.
+
+    Raises
+    ------
+    ValueError
+        NaN or infinite values among the kept pixels; no positive value; none left by the masks.
+    """
+    firsts = np.where(mask, NOWHERE, look.first_invalid)
+    if firsts.min() < NOWHERE:
+        position = np.unravel_index(firsts.min(), scan_shape)[::-1]
+        row, column = np.unravel_index(np.argmin(firsts), mask.shape)
+        raise ValueError(
+            f"The data hold {look.invalid[~mask].sum()} NaN or infinite values in "
+            f"{np.sum(firsts < NOWHERE)} pixels, first at position "
+            f"{tuple(int(i) for i in position)}, pixel (x, y) = ({column}, {row}). Leave them "
+            "out with `signal_mask` or `navigation_mask`, or replace them, for instance with "
+            "`s.map(np.nan_to_num)`."
+        )
+    if not (look.maximum > 0).any():
+        where = "" if look.n_positions == np.prod(scan_shape) else " that `navigation_mask` keeps"
+        raise ValueError(
+            f"The data{where} hold no positive value (the largest is {look.maximum.max():g}): "
+            "there is nothing that non-negative components could describe."
+        )
+    if not (look.maximum[~mask] > 0).any():
+        raise ValueError(
+            "No signal is left after masking: all positive values lie in pixels that "
+            "`signal_mask` leaves out."
+        )
