@@ -19,8 +19,8 @@ from scans import counts
 import hs_nmfcluster
 from hs_nmfcluster import MapResolution, SmoothPatterns
 from hs_nmfcluster.cli import main
-from hs_nmfcluster.cli.commands import _chosen, _parser
 from hs_nmfcluster.cli.analysis import analyse
+from hs_nmfcluster.cli.commands import _chosen, _parser
 from hs_nmfcluster.io.reading import NotAScanError, load_scan
 
 COMMAND = str(Path(sys.executable).with_name("hs-nmfcluster" + ".exe" * (os.name == "nt")))
