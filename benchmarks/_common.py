@@ -190,7 +190,7 @@ def load_libraries() -> None:
     for name in (
         "hyperspy.api",
         "sklearn.decomposition",
-        "hs_nmfcluster.factorization.decomposition",
+        "hs_nmfcluster.results.decomposition",
     ):
         import_module(name)
 

@@ -20,9 +20,9 @@ from hs_nmfcluster.bridge.running import Conduct
 from hs_nmfcluster.engine.chunks import map_patterns
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix, split_rows
-from hs_nmfcluster.factorization import decomposition
 from hs_nmfcluster.factorization.constraints import check_constraints
-from hs_nmfcluster.factorization.preparation import Selection
+from hs_nmfcluster.results import decomposition
+from hs_nmfcluster.results.preparation import Selection
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan import masks
 from hs_nmfcluster.scan.detector import estimate_beam_center

@@ -3,9 +3,11 @@
 import importlib
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
@@ -181,3 +183,18 @@ class TestPyxem:
         assert s.axes_manager.as_dictionary() == before.axes_manager.as_dictionary()
         assert s.metadata.as_dictionary() == before.metadata.as_dictionary()
         np.testing.assert_array_equal(s.data, before.data)
+
+
+class TestHouse:
+    def test_docs_show_the_layers_of_the_contract(self, project_root):
+        """The picture of the house cannot drift from what is enforced."""
+        settings = tomllib.loads((project_root / "pyproject.toml").read_text(encoding="utf-8"))
+        (contract,) = settings["tool"]["importlinter"]["contracts"]
+        enforced = [re.split(r" [:|] ", layer) for layer in contract["layers"]]
+        page = (project_root / "docs" / "contributing.rst").read_text(encoding="utf-8")
+        rows = re.findall(r"^   \* - (``.*``)$", page, flags=re.MULTILINE)
+        assert [re.findall(r"``(\w+)``", row) for row in rows] == enforced
+
+    def test_root_explains_itself(self):
+        root = Path(hs_nmfcluster.__file__).parent
+        assert len(list(root.glob("*.py"))) <= 6

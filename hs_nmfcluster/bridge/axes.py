@@ -160,14 +160,22 @@ def signal_axes(signal: "BaseSignal", center: tuple[float, float] | None = None)
     return axes
 
 
+def diffraction_signal(data: NDArray | da.Array, axes: Sequence[Axis], title: str) -> "BaseSignal":
+    """Signal of patterns, of the class that HyperSpy hands out for ``nmf_diffraction``."""
+    from hyperspy.signals import LazySignal2D, Signal2D
+
+    plain = LazySignal2D if isinstance(data, da.Array) else Signal2D
+    signal = plain(data, axes=list(axes), metadata={"General": {"title": title}})
+    signal.set_signal_type("nmf_diffraction")
+    return signal
+
+
 def pattern_stack(
     source: "BaseSignal", patterns: NDArray, center: tuple[float, float], title: str
 ) -> "BaseSignal":
     """Signal of the patterns ``(k, n_v, n_u)`` of components, centred on the beam."""
-    from hs_nmfcluster.signals import NMFDiffraction2D
-
     axes = [_component_axis(len(patterns)), *signal_axes(source, center)]
-    return NMFDiffraction2D(patterns, axes=axes, metadata={"General": {"title": title}})
+    return diffraction_signal(patterns, axes, title)
 
 
 def map_stack(source: "BaseSignal", maps: NDArray | da.Array, title: str) -> "BaseSignal":

@@ -16,7 +16,7 @@ from hs_nmfcluster.bridge.checks import check_scan
 from hs_nmfcluster.scan import arguments as checks
 
 if TYPE_CHECKING:
-    from hs_nmfcluster.signals import LazyNMFDiffraction2D
+    from hyperspy.signals import LazySignal2D
 
 
 class NotAScanError(ValueError):
@@ -28,7 +28,7 @@ def load_scan(
     *,
     dataset: int | None = None,
     scan_shape: tuple[int, int] | None = None,
-) -> tuple["LazyNMFDiffraction2D", str]:
+) -> tuple["LazySignal2D", str]:
     """Open a file lazily and take the scan of diffraction patterns in it.
 
     Parameters

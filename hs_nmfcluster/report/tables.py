@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -127,8 +128,6 @@ def settings_rows(findings: "Findings") -> list[Row]:
 
 def provenance_rows(findings: "Findings") -> list[Row]:
     """Where the data and the numbers come from."""
-    from hs_nmfcluster import __version__
-
     rows: list[Row] = []
     settings: Mapping[str, Any] = (
         {} if findings.factorization is None else findings.factorization.settings
@@ -136,8 +135,8 @@ def provenance_rows(findings: "Findings") -> list[Row]:
     for key in ("file", "title"):
         if settings.get(key):
             rows.append((key, str(settings[key])))
-    rows += [(name, str(version)) for name, version in settings.get("versions", {}).items()]
-    rows.append(("report by", f"hs_nmfcluster {__version__}"))
+    rows += [(name, str(used)) for name, used in settings.get("versions", {}).items()]
+    rows.append(("report by", f"hs_nmfcluster {version('hs_nmfcluster')}"))
     return rows
 
 

@@ -74,7 +74,7 @@ class GroupAnswers(PatternAnswers):
         >>> [len(group.particles) for group in sizes]
         [0, 2, 1, 1]
         """
-        from hs_nmfcluster.materials.sizes import particle_sizes
+        from hs_nmfcluster.results.measure_sizes import particle_sizes
 
         return particle_sizes(
             self._groups, probe_size=probe_size, units=units, min_height=min_height, shape=shape

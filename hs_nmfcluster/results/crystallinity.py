@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge.axes import pixel_size
-from hs_nmfcluster.materials.spacings import radii_of_interest
+from hs_nmfcluster.results.measure_spacings import radii_of_interest
 from hs_nmfcluster.results.tables import data_frame
 
 if TYPE_CHECKING:

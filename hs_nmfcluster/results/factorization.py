@@ -173,8 +173,6 @@ class Factorization:
         >>> nmf.model()
         <LazyNMFDiffraction2D, title: NMF model, dimensions: (5, 4|8, 8)>
         """
-        from hs_nmfcluster.signals import LazyNMFDiffraction2D
-
         chosen = np.atleast_1d(np.arange(self.n_components) if components is None else components)
         patterns, maps = self.patterns.data[chosen], self.maps.data[chosen]
         k, shape = len(chosen), maps.shape[1:] + patterns.shape[1:]
@@ -184,9 +182,7 @@ class Factorization:
         data = (C @ S).reshape(shape)
         scan_axes = [a | {"navigate": True} for a in self._scan_axes()]
         all_axes = [*scan_axes, *axes.signal_axes(self.patterns)]
-        return LazyNMFDiffraction2D(
-            data, axes=all_axes, metadata={"General": {"title": "NMF model"}}
-        )
+        return axes.diffraction_signal(data, all_axes, "NMF model")
 
     def _scan_axes(self) -> list[axes.Axis]:
         manager = self.maps.axes_manager

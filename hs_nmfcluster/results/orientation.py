@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.materials.orientation import compare, rotational_symmetry
 from hs_nmfcluster.materials.particles import background_and_noise
-from hs_nmfcluster.materials.spacings import radii_of_interest
+from hs_nmfcluster.results.measure_spacings import radii_of_interest
 from hs_nmfcluster.results.tables import data_frame
 from hs_nmfcluster.words import counted
 

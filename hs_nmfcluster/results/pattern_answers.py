@@ -27,7 +27,7 @@ class PatternAnswers:
         crystals. Particles, angles and the crystalline share come from the others.
         """
         from hs_nmfcluster.materials.members import own_spot_shares
-        from hs_nmfcluster.materials.spacings import radii_of_interest
+        from hs_nmfcluster.results.measure_spacings import radii_of_interest
 
         tree = self._groups.tree
         limits = radii_of_interest(self._groups)
@@ -95,7 +95,7 @@ class PatternAnswers:
         >>> [round(spacing.d, 3) for spacing in groups.lattice_spacings()[2]]
         [0.228, 0.161]
         """
-        from hs_nmfcluster.materials.spacings import lattice_spacings
+        from hs_nmfcluster.results.measure_spacings import lattice_spacings
 
         return lattice_spacings(
             self._groups,

@@ -274,15 +274,9 @@ def _worst(by_position: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _pattern(factorization: "Factorization", values: NDArray, title: str) -> "BaseSignal":
-    from hs_nmfcluster.signals import NMFDiffraction2D
-
     image = np.full(factorization.detector_mask.shape, np.nan)
     image[~factorization.detector_mask] = values
-    return NMFDiffraction2D(
-        image,
-        axes=axes.signal_axes(factorization.patterns),
-        metadata={"General": {"title": title}},
-    )
+    return axes.diffraction_signal(image, axes.signal_axes(factorization.patterns), title)
 
 
 def _check_same_shape(factorization: "Factorization", signal: "BaseSignal") -> None:
