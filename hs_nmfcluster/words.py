@@ -1,10 +1,16 @@
-"""Words for numbers: counted things, shapes, the names of groups."""
+"""Words for numbers, groups and metrics."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+_DISTANCES = {
+    "cross_correlation": "Pseudo-distance (1 − cross-correlation)",
+    "correlation": "Pseudo-distance (1 − correlation coefficient)",
+    "cosine": "Pseudo-distance (1 − cosine similarity)",
+    "euclidean": "Euclidean distance",
+}
 _NUMERALS = {100: "c", 90: "xc", 50: "l", 40: "xl", 10: "x", 9: "ix", 5: "v", 4: "iv", 1: "i"}
 
 
@@ -82,3 +88,8 @@ def named_groups(groups: Sequence[int]) -> str:
 
 def _named(noun: str, names: Sequence[str]) -> str:
     return f"{noun}{'' if len(names) == 1 else 's'} {', '.join(names)}"
+
+
+def distance_label(metric: str) -> str:
+    """Label of the axis of a tree's distances."""
+    return _DISTANCES[metric]

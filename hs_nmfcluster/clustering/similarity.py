@@ -1,9 +1,20 @@
 """How alike patterns or maps are, and how they lie to each other: all pairs at once."""
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.clustering.alignable import Alignable, RotatablePatterns, ShiftableMaps
+from hs_nmfcluster.clustering.alignable import (
+    Alignable,
+    FixedRows,
+    Metric,
+    RotatablePatterns,
+    ShiftableMaps,
+)
+from hs_nmfcluster.clustering.polar import PolarGrid
+
+By = Literal["patterns", "maps"]
 
 # Working memory for the correlations of one block of pairs.
 _BLOCK_BYTES = 256 * 2**20
@@ -117,3 +128,43 @@ def pairwise(items: Alignable) -> tuple[NDArray[np.floating], NDArray[np.floatin
         upper = np.triu(shifts[..., axis], 1)
         shifts[..., axis] = upper - upper.T
     return similarity, shifts
+
+
+def items_to_cluster(data: NDArray, by: By, metric: Metric, grid: PolarGrid) -> Alignable:
+    """Return what agglomeration works on.
+
+    Parameters
+    ----------
+    data
+        Patterns ``(n, n_v, n_u)`` or maps ``(n, *scan_shape)``.
+    by, metric
+        Which of them, and how they are compared.
+    grid
+        Bins for the cross-correlation of patterns; the other metrics take the pixels in its
+        range of radii.
+
+    Raises
+    ------
+    ValueError
+        If a pattern has no measured pixel in the radial range, or no pixel is measured in all.
+    """
+    if metric == "cross_correlation":
+        return ShiftableMaps(data) if by == "maps" else _rotatable(data, grid)
+    rows = data[:, grid.pixels] if by == "patterns" else data.reshape(len(data), -1)
+    measured = ~np.isnan(rows).any(axis=0)
+    if not measured.any():
+        raise ValueError(
+            f'`metric="{metric}"` needs pixels or positions that were measured in all {by}.'
+        )
+    return FixedRows(rows[:, measured], metric)
+
+
+def _rotatable(patterns: NDArray, grid: PolarGrid) -> RotatablePatterns:
+    polar = grid.transform(patterns)
+    empty = np.isnan(polar).all(axis=(1, 2))
+    if empty.any():
+        raise ValueError(
+            f"Pattern {empty.argmax()} has no measured pixel between r = {grid.radii[0]:g} and "
+            f"{grid.radii[-1]:g} {grid.detector.units}."
+        )
+    return RotatablePatterns(polar)

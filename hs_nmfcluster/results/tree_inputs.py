@@ -1,26 +1,16 @@
 """What patterns and maps must be before they are clustered."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge.axes import calibrated_center, find_center
 from hs_nmfcluster.bridge.checks import check_patterns
-from hs_nmfcluster.clustering.alignable import (
-    Alignable,
-    FixedRows,
-    Metric,
-    RotatablePatterns,
-    ShiftableMaps,
-)
-from hs_nmfcluster.clustering.polar import PolarGrid
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
-
-By = Literal["patterns", "maps"]
 
 
 def checked_patterns(signal: "BaseSignal") -> "BaseSignal":
@@ -77,46 +67,6 @@ def center_of(patterns: "BaseSignal", center: Sequence[float] | None) -> tuple[f
             "give `center=(x, y)` in pixels."
         )
     return find_center(patterns, center)[0]
-
-
-def items_to_cluster(data: NDArray, by: By, metric: Metric, grid: PolarGrid) -> Alignable:
-    """Return what agglomeration works on.
-
-    Parameters
-    ----------
-    data
-        Patterns ``(n, n_v, n_u)`` or maps ``(n, *scan_shape)``.
-    by, metric
-        Which of them, and how they are compared.
-    grid
-        Bins for the cross-correlation of patterns; the other metrics take the pixels in its
-        range of radii.
-
-    Raises
-    ------
-    ValueError
-        If a pattern has no measured pixel in the radial range, or no pixel is measured in all.
-    """
-    if metric == "cross_correlation":
-        return ShiftableMaps(data) if by == "maps" else _rotatable(data, grid)
-    rows = data[:, grid.pixels] if by == "patterns" else data.reshape(len(data), -1)
-    measured = ~np.isnan(rows).any(axis=0)
-    if not measured.any():
-        raise ValueError(
-            f'`metric="{metric}"` needs pixels or positions that were measured in all {by}.'
-        )
-    return FixedRows(rows[:, measured], metric)
-
-
-def _rotatable(patterns: NDArray, grid: PolarGrid) -> RotatablePatterns:
-    polar = grid.transform(patterns)
-    empty = np.isnan(polar).all(axis=(1, 2))
-    if empty.any():
-        raise ValueError(
-            f"Pattern {empty.argmax()} has no measured pixel between r = {grid.radii[0]:g} and "
-            f"{grid.radii[-1]:g} {grid.detector.units}."
-        )
-    return RotatablePatterns(polar)
 
 
 def _in_memory(signal: "BaseSignal") -> "BaseSignal":
