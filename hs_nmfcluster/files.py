@@ -1,5 +1,6 @@
 """Files and folders that are written whole or not at all."""
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,3 +60,12 @@ def _remove(folder: Path) -> None:
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+
+
+def may_overwrite(path: Path, overwrite: bool | None) -> bool:
+    """Whether an existing file may be replaced; None asks, as HyperSpy does."""
+    if overwrite is not None:
+        return overwrite
+    from rsciio.utils.path import overwrite as ask
+
+    return bool(ask(os.fspath(path)))

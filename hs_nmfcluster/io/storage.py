@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hs_nmfcluster.files import written_whole
+from hs_nmfcluster.files import may_overwrite, written_whole
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -140,12 +140,3 @@ def save_whole(signal: "BaseSignal", path: Path) -> None:
     """Save a signal so that the file is complete whenever it exists."""
     with written_whole(path) as temporary:
         signal.save(temporary, overwrite=True)
-
-
-def may_overwrite(path: Path, overwrite: bool | None) -> bool:
-    """Whether an existing file may be replaced; None asks, as HyperSpy does."""
-    if overwrite is not None:
-        return overwrite
-    from rsciio.utils.path import overwrite as ask
-
-    return bool(ask(os.fspath(path)))

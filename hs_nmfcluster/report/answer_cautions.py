@@ -1,17 +1,12 @@
 """What to distrust in spacings, sizes and phases."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hs_nmfcluster.report.caution import Caution
+from hs_nmfcluster.report.subject import Phases, Sizes, Spacings
 from hs_nmfcluster.words import counted, group_name, named_groups
-
-if TYPE_CHECKING:
-    from hs_nmfcluster.results.phases import PhaseMatch
-    from hs_nmfcluster.results.sizes import ParticleSizes
-    from hs_nmfcluster.results.spacings import LatticeSpacings
 
 # Relative uncertainty of a spacing from which on it is called uncertain.
 _UNCERTAIN = 0.01
@@ -19,7 +14,7 @@ _UNCERTAIN = 0.01
 _FEW_PARTICLES, _FEW_PIXELS = 10, 3.0
 
 
-def of_spacings(spacings: "LatticeSpacings") -> Iterator[Caution]:
+def of_spacings(spacings: Spacings) -> Iterator[Caution]:
     """Say what to distrust in lattice spacings."""
     rings = [(group, ring) for group, own in enumerate(spacings) for ring in own]
     if not rings:
@@ -51,7 +46,7 @@ def of_spacings(spacings: "LatticeSpacings") -> Iterator[Caution]:
         )
 
 
-def of_sizes(sizes: "ParticleSizes") -> Iterator[Caution]:
+def of_sizes(sizes: Sizes) -> Iterator[Caution]:
     """Say what to distrust in particle sizes."""
     whole = [group.diameters for group in sizes]
     if not any(len(diameters) for diameters in whole):
@@ -80,7 +75,7 @@ def of_sizes(sizes: "ParticleSizes") -> Iterator[Caution]:
         )
 
 
-def of_phases(phases: "PhaseMatch") -> Iterator[Caution]:
+def of_phases(phases: Phases) -> Iterator[Caution]:
     """Say what to distrust in a match of phases."""
     for group in range(phases.n_groups):
         best = phases.best(group)

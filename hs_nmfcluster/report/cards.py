@@ -7,15 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.report.markup import Picture, card, figure_uri, map_uri, pattern_uri
+from hs_nmfcluster.report.subject import Factorization, Groups, RankStudy, Tree
 from hs_nmfcluster.words import counted, times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.results.factorization import Factorization
-    from hs_nmfcluster.results.groups import Groups
-    from hs_nmfcluster.results.rank_study import RankStudy
-    from hs_nmfcluster.results.tree import ClusterTree
 
 # Thumbnails of one kind, and components that text lists.
 _MOST_PICTURES, _MOST_LISTED = 12, 30
@@ -23,7 +20,7 @@ _MOST_PICTURES, _MOST_LISTED = 12, 30
 STABLE = 0.8
 
 
-def factorization_card(nmf: "Factorization") -> str:
+def factorization_card(nmf: Factorization) -> str:
     """HTML of a factorization: how good it is, and its leading components."""
     n_v, n_u = nmf.detector_mask.shape
     scan = times(nmf.maps.data.shape[:0:-1])
@@ -49,7 +46,7 @@ def factorization_card(nmf: "Factorization") -> str:
     return card("Factorization", summary, facts, pictures)
 
 
-def rank_card(study: "RankStudy") -> str:
+def rank_card(study: RankStudy) -> str:
     """HTML of a study of the number of components: its suggestion and its curves."""
     low, high = study.suggested
     suggested = f"{low}" if low == high else f"{low} to {high}"
@@ -64,7 +61,7 @@ def rank_card(study: "RankStudy") -> str:
     return card("RankStudy", f"suggests {suggested} components", facts, [picture])
 
 
-def tree_card(tree: "ClusterTree") -> str:
+def tree_card(tree: Tree) -> str:
     """HTML of a tree: its suggested cut and the dendrogram."""
     cut = tree.suggest_cut()
     distances = tree.linkage[:, 2]
@@ -79,7 +76,7 @@ def tree_card(tree: "ClusterTree") -> str:
     return card("ClusterTree", f"of {counted(len(tree), 'component')}", facts, [picture])
 
 
-def groups_card(groups: "Groups") -> str:
+def groups_card(groups: Groups) -> str:
     """HTML of groups: members, patterns and maps, each in the colour of its group."""
     from hs_nmfcluster.plotting import group_color
     from hs_nmfcluster.words import group_name
@@ -147,7 +144,7 @@ def stability_in_words(stability: NDArray[np.float64]) -> str:
     )
 
 
-def _stable(nmf: "Factorization", component: int) -> str:
+def _stable(nmf: Factorization, component: int) -> str:
     value = nmf.stability[component]
     return "" if np.isnan(value) else f", stability {value:.2f}"
 

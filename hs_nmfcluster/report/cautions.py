@@ -7,16 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering import cuts
+from hs_nmfcluster.factorization.residual import position_excess, standing_out
 from hs_nmfcluster.report.answer_cautions import of_phases, of_sizes, of_spacings
 from hs_nmfcluster.report.cards import STABLE
 from hs_nmfcluster.report.caution import Caution
-from hs_nmfcluster.results.residual import position_excess, standing_out
+from hs_nmfcluster.report.subject import Factorization, Groups
 from hs_nmfcluster.words import counted, named_components, named_groups
 
 if TYPE_CHECKING:
     from hs_nmfcluster.report.findings import Findings
-    from hs_nmfcluster.results.factorization import Factorization
-    from hs_nmfcluster.results.groups import Groups
 
 # Positions for each component, fewer of which cannot tell a pattern from noise.
 _FEW_POSITIONS = 10
@@ -50,7 +49,7 @@ def cautions(findings: "Findings") -> list[Caution]:
     return sorted(found, key=lambda caution: not caution.serious)
 
 
-def of_factorization(nmf: "Factorization") -> Iterator[Caution]:
+def of_factorization(nmf: Factorization) -> Iterator[Caution]:
     """Say what to distrust in a factorization."""
     n_positions = int(np.isfinite(nmf.position_mse).sum())
     if n_positions < _FEW_POSITIONS * nmf.n_components:
@@ -87,7 +86,7 @@ def of_factorization(nmf: "Factorization") -> Iterator[Caution]:
         )
 
 
-def _of_restarts(nmf: "Factorization") -> Iterator[Caution]:
+def _of_restarts(nmf: Factorization) -> Iterator[Caution]:
     if np.isnan(nmf.stability).all():
         yield Caution(
             "Stability not known",
@@ -115,8 +114,8 @@ def _of_restarts(nmf: "Factorization") -> Iterator[Caution]:
         )
 
 
-def _of_residual(nmf: "Factorization") -> Iterator[Caution]:
-    by_position = position_excess(nmf)
+def _of_residual(nmf: Factorization) -> Iterator[Caution]:
+    by_position = position_excess(nmf.position_mse, nmf.patterns.data, nmf.maps.data)
     out = standing_out(by_position)
     if out.any():
         yield Caution(
@@ -129,7 +128,7 @@ def _of_residual(nmf: "Factorization") -> Iterator[Caution]:
         )
 
 
-def of_groups(groups: "Groups") -> Iterator[Caution]:
+def of_groups(groups: Groups) -> Iterator[Caution]:
     """Say what to distrust in a tree and its cut."""
     linkage, kept = groups.tree.linkage, groups.kept
     falls = inversions(linkage)
@@ -159,7 +158,7 @@ def of_groups(groups: "Groups") -> Iterator[Caution]:
         )
 
 
-def _of_cut(groups: "Groups", distance: float) -> Iterator[Caution]:
+def _of_cut(groups: Groups, distance: float) -> Iterator[Caution]:
     effective = cuts.effective_distances(groups.tree.linkage)
     moved = [distance * (1 - _CUT_MOVED), distance, distance * (1 + _CUT_MOVED)]
     more, _, fewer = (1 + int((effective > place).sum()) for place in moved)

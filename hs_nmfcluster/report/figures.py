@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from hs_nmfcluster.plotting.figures import off_screen
 from hs_nmfcluster.report.markup import figure_uri
+from hs_nmfcluster.report.subject import Groups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from hs_nmfcluster.report.findings import Findings
-    from hs_nmfcluster.results.groups import Groups
 
 # Sharp in print at the width of a page.
 _DPI = 200
@@ -85,7 +85,7 @@ def illustrations(findings: "Findings") -> Iterator[Illustration]:
         )
 
 
-def _of_groups(groups: "Groups") -> Iterator[Illustration]:
+def _of_groups(groups: Groups) -> Iterator[Illustration]:
     yield Illustration(
         "groups",
         "Groups",

@@ -4,18 +4,21 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from hs_nmfcluster.report.subject import (
+    Factorization,
+    Groups,
+    Orientation,
+    Phases,
+    RankStudy,
+    Residual,
+    Sizes,
+    Spacings,
+    Tree,
+)
+
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
 
-    from hs_nmfcluster.results.factorization import Factorization
-    from hs_nmfcluster.results.groups import Groups
-    from hs_nmfcluster.results.orientation import OrientationMap
-    from hs_nmfcluster.results.phases import PhaseMatch
-    from hs_nmfcluster.results.rank_study import RankStudy
-    from hs_nmfcluster.results.residual import Residual
-    from hs_nmfcluster.results.sizes import ParticleSizes
-    from hs_nmfcluster.results.spacings import LatticeSpacings
-    from hs_nmfcluster.results.tree import ClusterTree
 
 T = TypeVar("T")
 
@@ -43,31 +46,31 @@ class Findings:
     """
 
     signal: "BaseSignal | None" = None
-    factorization: "Factorization | None" = None
-    groups: "Groups | None" = None
-    residual: "Residual | None" = None
-    study: "RankStudy | None" = None
-    spacings: "LatticeSpacings | None" = None
-    sizes: "ParticleSizes | None" = None
-    orientation: "OrientationMap | None" = None
-    phases: "PhaseMatch | None" = None
+    factorization: Factorization | None = None
+    groups: Groups | None = None
+    residual: Residual | None = None
+    study: RankStudy | None = None
+    spacings: Spacings | None = None
+    sizes: Sizes | None = None
+    orientation: Orientation | None = None
+    phases: Phases | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def tree(self) -> "ClusterTree | None":
+    def tree(self) -> Tree | None:
         """The tree that was cut."""
         return None if self.groups is None else self.groups.tree
 
     @classmethod
     def of_groups(
         cls,
-        groups: "Groups",
+        groups: Groups,
         *,
         signal: "BaseSignal | None" = None,
-        factorization: "Factorization | None" = None,
-        study: "RankStudy | None" = None,
-        spacings: "LatticeSpacings | None" = None,
-        sizes: "ParticleSizes | None" = None,
+        factorization: Factorization | None = None,
+        study: RankStudy | None = None,
+        spacings: Spacings | None = None,
+        sizes: Sizes | None = None,
         candidates: object = None,
         beam_energy: float | None = None,
         probe_size: float | None = None,

@@ -4,8 +4,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hs_nmfcluster.files import written_whole
-from hs_nmfcluster.io.storage import may_overwrite
+from hs_nmfcluster.files import may_overwrite, written_whole
 from hs_nmfcluster.report.cautions import cautions
 from hs_nmfcluster.report.figures import illustrations
 from hs_nmfcluster.report.findings import Findings

@@ -1,8 +1,6 @@
 """What a factorization leaves of the scan: where a missed phase shows."""
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +9,13 @@ from numpy.typing import NDArray
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.engine.job import Job
-from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.residual import (
+    excess,
+    position_excess,
+    residual_sums,
+    standing_out,
+)
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -21,132 +25,6 @@ if TYPE_CHECKING:
 
 # Of the positions, the share that the factorization describes worst and at least this many.
 _WORST_SHARE, _WORST_NUMBER = 0.01, 3
-# Positions or pixels stand out from the others by so many standard deviations.
-_STANDS_OUT = 6.0
-# Standard deviation of the normal distribution over its median absolute deviation.
-_MAD_TO_SIGMA = 1.4826
-
-
-@dataclass(frozen=True)
-class ResidualSums:
-    """Sums of X − C S over positions, one number a kept pixel, ``(n_pixels,)`` each.
-
-    Parameters
-    ----------
-    total, square
-        Of the residual and of its square.
-    worst
-        Of the residual at the positions that are described worst.
-    """
-
-    total: NDArray[np.float64]
-    square: NDArray[np.float64]
-    worst: NDArray[np.float64]
-
-    def __add__(self, other: "ResidualSums") -> "ResidualSums":
-        return ResidualSums(
-            self.total + other.total, self.square + other.square, self.worst + other.worst
-        )
-
-
-def residual_sums(
-    job: Job,
-    matrix: ScanMatrix,
-    maps: NDArray[np.floating],
-    patterns: NDArray[np.floating],
-    worst: NDArray[np.bool_],
-) -> ResidualSums:
-    """Sum the residual over the positions of a scan, in one pass.
-
-    Parameters
-    ----------
-    job
-        Makes the pass.
-    matrix
-        The scan, X.
-    maps
-        C of all positions of the scan, kept or not, ``(n_scan, k)``.
-    patterns
-        S at the kept pixels, ``(k, n_pixels)``.
-    worst
-        Which positions to sum apart, ``(n_scan,)``.
-
-    Returns
-    -------
-    ResidualSums
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from hs_nmfcluster.engine.matrix import ScanMatrix
-    >>> matrix = ScanMatrix.from_array(np.array([[[1.0, 2.0]], [[3.0, 4.0]]]))
-    >>> C, S = np.array([[1.0], [2.0]]), np.array([[1.0, 2.0]])
-    >>> residual_sums(Job(), matrix, C, S, np.array([False, True])).worst.tolist()
-    [1.0, 0.0]
-    """
-    return job.visit(matrix, _sum_block, add, maps, patterns, worst)
-
-
-def _sum_block(
-    rows: NDArray,
-    positions: NDArray[np.int64],
-    maps: NDArray[np.floating],
-    patterns: NDArray[np.floating],
-    worst: NDArray[np.bool_],
-) -> ResidualSums:
-    def sums(x: NDArray[np.float64], where: NDArray[np.int64]) -> ResidualSums:
-        left = x - maps[where] @ patterns
-        return ResidualSums(left.sum(axis=0), (left**2).sum(axis=0), left[worst[where]].sum(axis=0))
-
-    return reduce(add, (sums(*piece) for piece in pieces(rows, positions)))
-
-
-def excess(mse: NDArray[np.floating], intensity: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Mean square error over mean intensity, in units of its median.
-
-    Counting noise has a variance that is proportional to the intensity: where nothing but noise is
-    left, this is 1 whatever the thickness and the gain of the camera.
-
-    Parameters
-    ----------
-    mse, intensity
-        Of positions or pixels, of one shape; NaN where not measured.
-
-    Returns
-    -------
-    numpy.ndarray
-        NaN where not measured or without intensity.
-
-    Examples
-    --------
-    >>> excess(np.array([2.0, 4.0, 12.0]), np.array([1.0, 2.0, 3.0])).tolist()
-    [1.0, 1.0, 2.0]
-    """
-    ratio = np.full(np.shape(mse), np.nan)
-    np.divide(mse, intensity, out=ratio, where=np.nan_to_num(intensity) > 0)
-    median = np.nanmedian(ratio) if np.isfinite(ratio).any() else np.nan
-    return ratio / median if median > 0 else np.where(np.isnan(ratio), np.nan, 1.0)
-
-
-def position_excess(factorization: "Factorization") -> NDArray[np.float64]:
-    """`excess` of every position, ``scan_shape``; needs no look at the data."""
-    patterns = factorization.patterns.data[:, ~factorization.detector_mask]
-    intensity = np.tensordot(patterns.mean(axis=1), factorization.maps.data, axes=1)
-    # Of lazy maps only this, a number a position, is fetched.
-    return excess(np.asarray(factorization.position_mse), np.asarray(intensity))
-
-
-def standing_out(values: NDArray[np.floating]) -> NDArray[np.bool_]:
-    """Which values exceed the median by six robust standard deviations; False for NaN.
-
-    Examples
-    --------
-    >>> standing_out(np.array([1.0, 1.1, 0.9, 1.05, 0.95, 3.0])).tolist()
-    [False, False, False, False, False, True]
-    """
-    median = np.nanmedian(values) if np.isfinite(values).any() else np.nan
-    sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(values - median)) if median == median else np.nan
-    return np.nan_to_num(values) > median + max(_STANDS_OUT * sigma, 1e-6 * abs(median))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -232,7 +110,9 @@ def residual(
 ) -> Residual:
     """Compare a scan with its factorization; see `Factorization.residual`."""
     _check_same_shape(factorization, signal)
-    by_position = position_excess(factorization)
+    by_position = position_excess(
+        factorization.position_mse, factorization.patterns.data, factorization.maps.data
+    )
     left_out = ~np.isfinite(by_position)
     worst = _worst(by_position)
     kept = ~factorization.detector_mask

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scans import CHUNKS, counts, decompose, signal
 
-from hs_nmfcluster.results.residual import excess, position_excess, standing_out
+from hs_nmfcluster.factorization.residual import excess, position_excess, standing_out
 
 
 @pytest.fixture(scope="module")
@@ -145,4 +145,4 @@ class TestExcess:
 
     def test_of_a_factorization(self, scan):
         nmf = decompose(signal(scan))
-        assert position_excess(nmf).shape == (5, 6)
+        assert position_excess(nmf.position_mse, nmf.patterns.data, nmf.maps.data).shape == (5, 6)

@@ -1,0 +1,301 @@
+"""What a report, or a folder of results, reads of the objects that an analysis hands back.
+
+Protocols, so that the report knows nothing of the classes that are above it.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from hs_nmfcluster.clustering.cuts import SuggestedCut
+    from hs_nmfcluster.clustering.polar import PolarGrid
+    from hs_nmfcluster.plotting.style import Scaling
+    from hs_nmfcluster.plotting.tree_layout import Kind
+    from hs_nmfcluster.scan.units import PixelSize
+
+# HyperSpy's signals, which has no types.
+Signal = Any
+
+
+class Drawn(Protocol):
+    """Whatever draws itself."""
+
+    def plot(self) -> "Figure":
+        """Draw it."""
+
+
+class Factorization(Drawn, Protocol):
+    """Patterns, maps and how far to trust them."""
+
+    patterns: Signal
+    maps: Signal
+    mse: float
+    pca_mse: float
+    restart_mse: NDArray[np.float64]
+    history: list[NDArray[np.float64]]
+    stability: NDArray[np.float64]
+    detector_mask: NDArray[np.bool_]
+    position_mse: NDArray[np.float64]
+    center: tuple[float, float]
+    best_restart: int
+    passes: int
+    settings: dict[str, Any]
+
+    @property
+    def n_components(self) -> int:
+        """Number of components."""
+
+    def plot(self, scaling: "Scaling" = "weak") -> "Figure":
+        """Draw all pairs of pattern and map."""
+
+    def plot_convergence(self) -> "Figure":
+        """Draw the error of every restart."""
+
+    def save(self, path: Path, overwrite: bool | None = None) -> None:
+        """Write everything into one file."""
+
+    def residual(self, signal: Signal, *, show_progressbar: bool | None = None) -> "Residual":
+        """See what the components leave."""
+
+
+class Residual(Drawn, Protocol):
+    """What the components leave of a scan."""
+
+    @property
+    def share_left(self) -> float:
+        """Share of the positions that stand out."""
+
+
+class Suggestion(Protocol):
+    """A range for the number of components, and why."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why, in words."""
+
+
+class RankStudy(Drawn, Protocol):
+    """Errors against the number of components."""
+
+    ranks: NDArray[np.int64]
+    nmf_mse: NDArray[np.float64]
+    passes: int
+
+    @property
+    def suggestion(self) -> Suggestion:
+        """A range, with the reasons."""
+
+    @property
+    def suggested(self) -> tuple[int, int]:
+        """The range."""
+
+
+class Tree(Protocol):
+    """Tree of components."""
+
+    linkage: NDArray[np.float64]
+    factorization: Any
+
+    @property
+    def by(self) -> str:
+        """What was compared."""
+
+    @property
+    def metric(self) -> str:
+        """How."""
+
+    @property
+    def grid(self) -> "PolarGrid":
+        """Bins in which patterns were compared."""
+
+    def __len__(self) -> int: ...
+
+    def suggest_cut(self) -> "SuggestedCut":
+        """Say where the tree falls apart."""
+
+    def plot_dendrogram(self, *, insets: bool = True) -> "Figure":
+        """Draw the tree."""
+
+    def save(self, path: Path, overwrite: bool | None = None) -> None:
+        """Write everything into one file."""
+
+    def plot_similarity(self) -> "Figure":
+        """Draw the similarity of all pairs."""
+
+
+class Groups(Drawn, Protocol):
+    """Groups that a cut through a tree left."""
+
+    kept: NDArray[np.bool_]
+    distance: float | None
+
+    @property
+    def tree(self) -> Tree:
+        """The tree."""
+
+    @property
+    def patterns(self) -> Signal:
+        """Average pattern of each group."""
+
+    @property
+    def maps(self) -> Signal:
+        """Sum of the maps of each group, or None."""
+
+    @property
+    def aligned_maps(self) -> Signal:
+        """Average of the maps of each group, shifted onto each other, or None."""
+
+    @property
+    def labels(self) -> NDArray[np.intp]:
+        """Group of each component."""
+
+    @property
+    def rotations(self) -> NDArray[np.float64]:
+        """Rotation of each component against the first of its group."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[NDArray[np.intp]]: ...
+
+    def __getitem__(self, group: int) -> NDArray[np.intp]: ...
+
+    def plot_map(self) -> "Figure":
+        """Draw where the groups are."""
+
+    def plot_components(self) -> "Figure":
+        """Draw the components in the colours of the groups."""
+
+    def plot_dendrogram(self, kind: "Kind" = "distance") -> "Figure":
+        """Draw the tree and the cut."""
+
+    def lattice_spacings(self, *, beam_energy: float | None = None) -> "Spacings":
+        """Measure the lattice spacings."""
+
+    def particle_sizes(self, probe_size: float | None = None) -> "Sizes":
+        """Measure the particles."""
+
+    def orientation_map(self) -> "Orientation":
+        """Measure the in-plane angles."""
+
+    def match_phases(self, candidates: object, *, spacings: Any = None) -> "Phases":
+        """Compare spacings with known phases."""
+
+
+class Spacing(Protocol):
+    """One ring of spots as a lattice spacing."""
+
+    @property
+    def d(self) -> float:
+        """Spacing in nm."""
+
+    @property
+    def sigma(self) -> float:
+        """Its uncertainty."""
+
+    @property
+    def n_spots(self) -> int:
+        """Spots on the ring."""
+
+    @property
+    def radius(self) -> float:
+        """Radius of the ring in the unit of the pattern's axes."""
+
+
+class Spacings(Drawn, Protocol):
+    """Lattice spacings of each group."""
+
+    @property
+    def units(self) -> str:
+        """Unit of the pattern's axes."""
+
+    @property
+    def camera_error(self) -> float:
+        """Relative uncertainty of the camera constant."""
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether spacings are known in nm."""
+
+    def __iter__(self) -> Iterator[Sequence[Spacing]]: ...
+
+    def __getitem__(self, group: int) -> Sequence[Spacing]: ...
+
+    def describe(self, group: int) -> tuple[str, ...]:
+        """Say what one group's pattern shows."""
+
+
+class GroupSizes(Protocol):
+    """Particles of one group."""
+
+    @property
+    def diameters(self) -> NDArray[np.float64]:
+        """Diameters of whole particles."""
+
+    @property
+    def particles(self) -> Sequence[Any]:
+        """Each particle once."""
+
+    @property
+    def n_at_edge(self) -> int:
+        """Number of particles that the edge cuts."""
+
+    @property
+    def mean(self) -> tuple[float, float]:
+        """Mean diameter and its standard error."""
+
+
+class Sizes(Drawn, Protocol):
+    """Particles of each group."""
+
+    @property
+    def units(self) -> str:
+        """Unit of the diameters."""
+
+    @property
+    def probe_size(self) -> float | None:
+        """What was removed."""
+
+    @property
+    def pixel(self) -> "PixelSize":
+        """Step of the scan."""
+
+    def __iter__(self) -> Iterator[GroupSizes]: ...
+
+    def __getitem__(self, group: int) -> GroupSizes: ...
+
+    def describe(self, number: int) -> str:
+        """Say what is known of the particles of one group."""
+
+
+class Orientation(Drawn, Protocol):
+    """In-plane angles of the crystals of each group."""
+
+    @property
+    def symmetry(self) -> tuple[int, ...]:
+        """Order of each group's rotation axis."""
+
+    def describe(self, group: int) -> str:
+        """Say at which angles the crystals of one group lie."""
+
+
+class Phases(Protocol):
+    """Candidate phases ranked by how they explain the spacings."""
+
+    @property
+    def n_groups(self) -> int:
+        """Number of groups."""
+
+    def best(self, group: int | None = None) -> tuple[str, ...]:
+        """Phases that explain the most spacings."""
+
+    def unexplained(self, phase: str, group: int | None = None) -> tuple[float, ...]:
+        """Spacings that a phase does not explain."""
+
+    def verdict(self, group: int | None = None) -> str:
+        """Say the answer in words."""
