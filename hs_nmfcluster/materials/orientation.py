@@ -1,10 +1,14 @@
-"""Rotations of patterns: the symmetry of a pattern, and how sure an in-plane angle is."""
+"""In-plane angles: the symmetry of a pattern, how sure an angle is, and where it holds."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
+
+from hs_nmfcluster.materials.group_arrays import GroupArrays
+from hs_nmfcluster.materials.particles import background_and_noise
 
 #: Orders of rotation axes that a plane of a crystal can have, the highest first.
 ORDERS = (6, 4, 3, 2)
@@ -15,6 +19,8 @@ _LIKE_THE_BEST = 0.7
 # standard deviations above what all rotations have by chance.
 _ANY_SYMMETRY = 0.15
 _SIGNIFICANT = 6.0
+# A crystal is where its component's map is above half of its height.
+_HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -162,3 +168,96 @@ def _without_halo(polar: NDArray[np.floating]) -> NDArray[np.float64]:
     counts = np.maximum(measured.sum(axis=1, keepdims=True), 1)
     values = np.where(measured, polar, 0.0)
     return np.where(measured, values - values.sum(axis=1, keepdims=True) / counts, 0.0)
+
+
+class Angles(NamedTuple):
+    """In-plane angles of all components; fields as of `OrientationMap`."""
+
+    angles: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    correlation: NDArray[np.float64]
+    symmetry: tuple[int, ...]
+    labels: NDArray[np.intp]
+    angle_maps: NDArray[np.float64]
+    confidence_maps: NDArray[np.float64]
+
+
+def measure_angles(groups: GroupArrays, maps: NDArray[np.floating]) -> Angles:
+    """Measure the in-plane angles of the groups' crystals, and map them.
+
+    Parameters
+    ----------
+    groups
+        The groups.
+    maps
+        Map of each component, ``(n, *scan_shape)``.
+    """
+    limits, grid = groups.limits, groups.grid
+    crystals = groups.spot_shares > 0
+    radial = (grid.radii >= limits[0]) & (grid.radii <= limits[1])
+    averages = grid.transform(groups.averages)[:, radial]
+    angles, confidence, correlation = np.full((3, len(groups.components)), np.nan)
+    symmetry = []
+    for number, members in enumerate(groups.members):
+        if crystals[members].mean() <= 0.5:
+            symmetry.append(0)
+            continue
+        order = rotational_symmetry(averages[number])
+        symmetry.append(order)
+        shown = members[crystals[members]]
+        for k in shown:
+            polar = grid.transform(groups.components[k])[radial]
+            found = compare(polar, averages[number], order, groups.rotations[k])
+            angles[k] = found.angle
+            confidence[k], correlation[k] = found.confidence, found.correlation
+        angles[shown] = (angles[shown] - angles[shown[0]]) % (360.0 / order)
+    labels = groups.labels
+    owners = strongest_component(maps, labels, np.isfinite(angles), len(groups.members))
+    return Angles(
+        angles,
+        confidence,
+        correlation,
+        tuple(symmetry),
+        labels,
+        _painted(owners, angles),
+        _painted(owners, confidence),
+    )
+
+
+def strongest_component(
+    maps: NDArray[np.floating], labels: NDArray[np.intp], usable: NDArray[np.bool_], n_groups: int
+) -> NDArray[np.intp]:
+    """Find the component of each group that a position belongs to, -1 where none does.
+
+    Parameters
+    ----------
+    maps
+        ``(n, *scan_shape)``.
+    labels, usable
+        Group of each component, and whether it counts, ``(n,)``.
+    n_groups
+        Number of groups.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n_groups, *scan_shape)``.
+
+    Examples
+    --------
+    >>> maps = np.array([[0.0, 4, 0, 0, 0], [0, 0, 0, 2, 0]])
+    >>> strongest_component(maps, np.array([0, 0]), np.array([True, True]), 1)
+    array([[-1,  0, -1,  1, -1]])
+    """
+    owners = np.full((n_groups, *maps.shape[1:]), -1, dtype=np.intp)
+    strongest = np.zeros(owners.shape)
+    for k in np.flatnonzero(usable):
+        excess = np.nan_to_num(maps[k] - background_and_noise(maps[k])[0])
+        stronger = (excess >= _HALF * excess.max()) & (excess > strongest[labels[k]])
+        owners[labels[k]][stronger] = k
+        strongest[labels[k]][stronger] = excess[stronger]
+    return owners
+
+
+def _painted(owners: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(owners >= 0, values[owners], np.nan)

@@ -7,15 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge.axes import pixel_size
-from hs_nmfcluster.results.measure_spacings import radii_of_interest
 from hs_nmfcluster.results.tables import data_frame
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
     from pandas import DataFrame
-
-    from hs_nmfcluster.results.groups import Groups
 
 
 @dataclass(frozen=True, repr=False)
@@ -144,54 +141,3 @@ class Crystallinity:
 
         pixel = pixel_size(self._like.axes_manager.signal_axes)
         return plot_crystallinity(self.crystalline, map_pixel=pixel)
-
-
-def crystallinity(groups: "Groups") -> Crystallinity:
-    """Share the scattered intensity between the groups; see `Groups.crystallinity`."""
-    tree = groups.tree
-    if tree.maps is None or groups.maps is None:
-        raise ValueError(
-            "Crystallinity needs maps, which these groups have not: cluster the components of a "
-            "factorization."
-        )
-    detector = tree.grid.detector
-    limits = radii_of_interest(groups)
-    patterns = tree.patterns.data
-    intensity = scattered_intensity(patterns, tree.maps.data, detector.ring(*limits))
-    in_spots = groups.spot_shares
-    crystals = np.tensordot(in_spots, intensity, axes=1)
-    of_groups = np.stack([intensity[members].sum(axis=0) for members in groups])
-    total = of_groups.sum(axis=0)
-    safe = np.where(total > 0, total, np.nan)
-    whole = float(np.nansum(total)) or np.nan
-    return Crystallinity(
-        of_groups / safe,
-        crystals / safe,
-        np.nansum(of_groups, axis=tuple(range(1, of_groups.ndim))) / whole,
-        float(np.nansum(crystals) / whole),
-        np.array([(in_spots[members] > 0).sum() for members in groups], dtype=np.intp),
-        groups.maps,
-    )
-
-
-def scattered_intensity(
-    patterns: NDArray[np.floating], maps: NDArray[np.floating], ring: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Intensity that each component contributes to the ring at each position.
-
-    Parameters
-    ----------
-    patterns
-        ``(n, n_v, n_u)``, NaN where not measured.
-    maps
-        ``(n, *scan_shape)``.
-    ring
-        Pixels that count, ``(n_v, n_u)``.
-
-    Examples
-    --------
-    >>> scattered_intensity(np.ones((1, 2, 2)), np.array([[3.0]]), np.eye(2, dtype=bool))
-    array([[6.]])
-    """
-    sums = np.nansum(patterns[:, ring].astype(np.float64), axis=1)
-    return sums.reshape(-1, *[1] * (maps.ndim - 1)) * maps

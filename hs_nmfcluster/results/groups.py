@@ -13,6 +13,18 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
+from hs_nmfcluster.materials.crystallinity import measure_shares
+from hs_nmfcluster.materials.group_arrays import GroupArrays
+from hs_nmfcluster.materials.orientation import measure_angles
+from hs_nmfcluster.materials.sizes import check_size_arguments, measure_particles
+from hs_nmfcluster.materials.spacings import measure_rings
+from hs_nmfcluster.results.crystallinity import Crystallinity
+from hs_nmfcluster.results.orientation import OrientationMap
+from hs_nmfcluster.results.phases import PhaseMatch, match_phases
+from hs_nmfcluster.results.sizes import ParticleSizes, scan_scale
+from hs_nmfcluster.results.spacings import LatticeSpacings
+from hs_nmfcluster.scan.arguments import check_relative_error
+from hs_nmfcluster.scan.units import PixelSize, inverse_nm_per
 from hs_nmfcluster.words import counted, distance_label
 
 if TYPE_CHECKING:
@@ -22,14 +34,11 @@ if TYPE_CHECKING:
 
     from hs_nmfcluster.plotting.style import Scaling
     from hs_nmfcluster.plotting.tree_layout import Kind
-    from hs_nmfcluster.results.crystallinity import Crystallinity
     from hs_nmfcluster.results.factorization import Factorization
-    from hs_nmfcluster.results.orientation import OrientationMap
-    from hs_nmfcluster.results.phases import PhaseMatch
     from hs_nmfcluster.results.rank_study import RankStudy
-    from hs_nmfcluster.results.sizes import ParticleSizes
-    from hs_nmfcluster.results.spacings import LatticeSpacings
     from hs_nmfcluster.results.tree import ClusterTree
+
+_NO_MAPS = "{} maps, which these groups have not: cluster the components of a factorization."
 
 
 class Groups:
@@ -404,18 +413,20 @@ class Groups:
         write_report(path, findings)
 
     @cached_property
-    def spot_shares(self) -> "NDArray[np.float64]":
+    def _arrays(self) -> GroupArrays:
+        """What the answers are measured from."""
+        return GroupArrays(
+            tuple(self), self.tree.patterns.data, self.rotations, self.patterns.data, self.tree.grid
+        )
+
+    @cached_property
+    def spot_shares(self) -> NDArray[np.float64]:
         """Share of each component's intensity that lies in spots, ``(n,)``.
 
         0 for components that show none of their own: an amorphous pattern, also in a group of
         crystals. Particles, angles and the crystalline share come from the others.
         """
-        from hs_nmfcluster.materials.members import own_spot_shares
-        from hs_nmfcluster.results.measure_spacings import radii_of_interest
-
-        tree = self.tree
-        limits = radii_of_interest(self)
-        return own_spot_shares(tree.patterns.data, tree.grid.detector, limits)
+        return self._arrays.spot_shares
 
     def lattice_spacings(
         self,
@@ -427,7 +438,7 @@ class Groups:
         min_intensity: float = 0.02,
         camera_error: float = 0.0,
         beam_energy: float | None = None,
-    ) -> "LatticeSpacings":
+    ) -> LatticeSpacings:
         """Measure the lattice spacings that each group's pattern shows (the paper's Fig. 7b).
 
         In the rotation-corrected pattern everything is looked for that stands out of its ring,
@@ -479,18 +490,18 @@ class Groups:
         >>> [round(spacing.d, 3) for spacing in groups.lattice_spacings()[2]]
         [0.228, 0.161]
         """
-        from hs_nmfcluster.results.measure_spacings import lattice_spacings
-
-        return lattice_spacings(
-            self,
+        camera_error = check_relative_error("camera_error", camera_error)
+        rings, profiles = measure_rings(
+            self._arrays,
             background=background,
             radial_range=radial_range,
             threshold=threshold,
             min_spots=min_spots,
             min_intensity=min_intensity,
-            camera_error=camera_error,
-            beam_energy=beam_energy,
         )
+        units = self.tree.grid.detector.units
+        per_nm = inverse_nm_per(units, beam_energy)
+        return LatticeSpacings(rings, profiles, units, per_nm, camera_error)
 
     def match_phases(
         self,
@@ -498,7 +509,7 @@ class Groups:
         *,
         spacings: "LatticeSpacings | None" = None,
         tolerance: float = 0.015,
-    ) -> "PhaseMatch":
+    ) -> PhaseMatch:
         """Compare the lattice spacings with known phases (the paper's discussion of Fig. 7).
 
         A spacing is explained by a reflection within two standard deviations, which hold the
@@ -545,8 +556,6 @@ class Groups:
         >>> match.verdict(2)
         'B2 (2 of 2 spacings)'
         """
-        from hs_nmfcluster.results.phases import match_phases
-
         if spacings is None:
             spacings = self.lattice_spacings()
         if not spacings.calibrated:
@@ -565,7 +574,7 @@ class Groups:
         units: str | None = None,
         min_height: float = 0.3,
         shape: Literal["disc", "sphere"] = "disc",
-    ) -> "ParticleSizes":
+    ) -> ParticleSizes:
         """Measure how large the particles of each group are, and how many there are.
 
         Two ways. (a) The paper's: the full width at half maximum of the shift-corrected map, the
@@ -619,13 +628,26 @@ class Groups:
         >>> [len(group.particles) for group in sizes]
         [0, 2, 1, 1]
         """
-        from hs_nmfcluster.results.measure_sizes import particle_sizes
-
-        return particle_sizes(
-            self, probe_size=probe_size, units=units, min_height=min_height, shape=shape
+        probe_size, min_height = check_size_arguments(probe_size, min_height, shape)
+        scale, unit = scan_scale(self.tree.maps, units, probe_size)
+        assert self.tree.maps is not None
+        assert self.maps is not None
+        assert self.aligned_maps is not None
+        found = measure_particles(
+            self._arrays,
+            self.tree.maps.data,
+            self.aligned_maps.data,
+            scale=scale,
+            probe_size=probe_size,
+            min_height=min_height,
+            shape=shape,
         )
+        maps = np.asarray(self.maps.data, dtype=np.float64)
+        area = maps[0].size * scale[0] * scale[1]
+        pixel = PixelSize(scale[0], scale[1], unit)
+        return ParticleSizes(found, unit, area, probe_size, (maps, pixel))
 
-    def orientation_map(self) -> "OrientationMap":
+    def orientation_map(self) -> OrientationMap:
         """Map the in-plane angle of each group's crystals.
 
         The rotation of each component recorded in the tree is refined against the average of its
@@ -658,11 +680,11 @@ class Groups:
         >>> groups.orientation_map().symmetry
         (0, 2, 4, 6)
         """
-        from hs_nmfcluster.results.orientation import orientation_map
+        if self.tree.maps is None or self.maps is None:
+            raise ValueError(_NO_MAPS.format("An orientation map needs"))
+        return OrientationMap(*measure_angles(self._arrays, self.tree.maps.data), self.maps)
 
-        return orientation_map(self)
-
-    def crystallinity(self) -> "Crystallinity":
+    def crystallinity(self) -> Crystallinity:
         """Share the scattered intensity at each position between the groups.
 
         What a component contributes is its map times the sum of its pattern beyond the direct
@@ -709,9 +731,9 @@ class Groups:
         >>> round(100 * groups.crystallinity().crystalline.max())
         5
         """
-        from hs_nmfcluster.results.crystallinity import crystallinity
-
-        return crystallinity(self)
+        if self.tree.maps is None or self.maps is None:
+            raise ValueError(_NO_MAPS.format("Crystallinity needs"))
+        return Crystallinity(*measure_shares(self._arrays, self.tree.maps.data), self.maps)
 
 
 def _stack(components: "BaseSignal", data: NDArray, title: str) -> "BaseSignal":

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.materials.orientation import compare, rotational_symmetry
-from hs_nmfcluster.materials.particles import background_and_noise
-from hs_nmfcluster.results.measure_spacings import radii_of_interest
+from hs_nmfcluster.bridge.axes import pixel_size
 from hs_nmfcluster.results.tables import data_frame
 from hs_nmfcluster.words import counted
 
@@ -18,10 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from hs_nmfcluster.results.groups import Groups
-
-# A crystal is where its component's map is above half of its height.
-_HALF = 0.5
 
 _COLUMNS = ("component", "group", "angle", "symmetry", "period", "correlation", "confidence")
 
@@ -186,87 +180,7 @@ class OrientationMap:
         --------
         >>> figure = angles.plot()
         """
-        from hs_nmfcluster.bridge.axes import pixel_size
         from hs_nmfcluster.plotting.orientation import plot_orientation
 
         pixel = pixel_size(self._like.axes_manager.signal_axes)
         return plot_orientation(self.angle_maps, self.symmetry, map_pixel=pixel)
-
-
-def orientation_map(groups: "Groups") -> OrientationMap:
-    """Measure the in-plane angles of the groups' crystals; see `Groups.orientation_map`."""
-    tree = groups.tree
-    if tree.maps is None or groups.maps is None:
-        raise ValueError(
-            "An orientation map needs maps, which these groups have not: cluster the components of "
-            "a factorization."
-        )
-    limits = radii_of_interest(groups)
-    crystals = groups.spot_shares > 0
-    radial = (tree.grid.radii >= limits[0]) & (tree.grid.radii <= limits[1])
-    averages = tree.grid.transform(groups.patterns.data)[:, radial]
-    angles, confidence, correlation = np.full((3, len(tree)), np.nan)
-    symmetry = []
-    for number, members in enumerate(groups):
-        if crystals[members].mean() <= 0.5:
-            symmetry.append(0)
-            continue
-        order = rotational_symmetry(averages[number])
-        symmetry.append(order)
-        shown = members[crystals[members]]
-        for k in shown:
-            polar = tree.grid.transform(tree.patterns.data[k])[radial]
-            found = compare(polar, averages[number], order, groups.rotations[k])
-            angles[k] = found.angle
-            confidence[k], correlation[k] = found.confidence, found.correlation
-        angles[shown] = (angles[shown] - angles[shown[0]]) % (360.0 / order)
-    owners = strongest_component(tree.maps.data, groups.labels, np.isfinite(angles), len(groups))
-    return OrientationMap(
-        angles,
-        confidence,
-        correlation,
-        tuple(symmetry),
-        groups.labels,
-        _painted(owners, angles),
-        _painted(owners, confidence),
-        groups.maps,
-    )
-
-
-def strongest_component(
-    maps: NDArray[np.floating], labels: NDArray[np.intp], usable: NDArray[np.bool_], n_groups: int
-) -> NDArray[np.intp]:
-    """Find the component of each group that a position belongs to, -1 where none does.
-
-    Parameters
-    ----------
-    maps
-        ``(n, *scan_shape)``.
-    labels, usable
-        Group of each component, and whether it counts, ``(n,)``.
-    n_groups
-        Number of groups.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(n_groups, *scan_shape)``.
-
-    Examples
-    --------
-    >>> maps = np.array([[0.0, 4, 0, 0, 0], [0, 0, 0, 2, 0]])
-    >>> strongest_component(maps, np.array([0, 0]), np.array([True, True]), 1)
-    array([[-1,  0, -1,  1, -1]])
-    """
-    owners = np.full((n_groups, *maps.shape[1:]), -1, dtype=np.intp)
-    strongest = np.zeros(owners.shape)
-    for k in np.flatnonzero(usable):
-        excess = np.nan_to_num(maps[k] - background_and_noise(maps[k])[0])
-        stronger = (excess >= _HALF * excess.max()) & (excess > strongest[labels[k]])
-        owners[labels[k]][stronger] = k
-        strongest[labels[k]][stronger] = excess[stronger]
-    return owners
-
-
-def _painted(owners: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.where(owners >= 0, values[owners], np.nan)

@@ -2,21 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.materials.particles import (
-    Particle,
-)
+from hs_nmfcluster.bridge.axes import axis_units
+from hs_nmfcluster.materials.sizes import GroupSizes
 from hs_nmfcluster.results.tables import data_frame
+from hs_nmfcluster.scan.units import nm_per
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from hyperspy.signal import BaseSignal
     from hyperspy.signals import Signal2D
     from matplotlib.figure import Figure
     from pandas import DataFrame
@@ -24,57 +24,6 @@ if TYPE_CHECKING:
     from hs_nmfcluster.scan.units import PixelSize
 
 _COLUMNS = ("group", "component", "x", "y", "diameter", "sigma", "at_edge", "height", "units")
-
-
-@dataclass(frozen=True)
-class GroupSizes:
-    """Particles of one group.
-
-    Attributes
-    ----------
-    particles
-        Each particle once.
-    mean_width, mean_width_sigma
-        Full width at half maximum of the shift-corrected map; NaN for a group most of whose
-        components are amorphous.
-    """
-
-    particles: tuple[Particle, ...]
-    mean_width: float
-    mean_width_sigma: float
-
-    @property
-    def diameters(self) -> NDArray[np.float64]:
-        """Diameters of the particles that no edge cuts."""
-        return np.array([p.diameter for p in self.particles if not p.at_edge], dtype=np.float64)
-
-    @property
-    def n_at_edge(self) -> int:
-        """Number of particles that the edge cuts."""
-        return sum(particle.at_edge for particle in self.particles)
-
-    @property
-    def mean(self) -> tuple[float, float]:
-        """Mean diameter of the whole particles and its standard error.
-
-        The error holds the scatter of the particles and the uncertainty of each.
-        """
-        whole = [p for p in self.particles if not p.at_edge]
-        if not whole:
-            return nan, nan
-        diameters = self.diameters
-        scatter = diameters.std(ddof=1) if len(whole) > 1 else 0.0
-        single = np.mean([p.sigma for p in whole])
-        return float(diameters.mean()), float(max(scatter, single) / np.sqrt(len(whole)))
-
-    @property
-    def effective_number(self) -> float:
-        """Number of particles, those that an edge cuts counted half.
-
-        So the number divided by the area of the scan does not depend on how much edge it has:
-        about one of two particles that reach over the edge has its middle inside.
-        """
-        return len(self.particles) - self.n_at_edge / 2
 
 
 @dataclass(frozen=True, repr=False)
@@ -304,3 +253,34 @@ class ParticleSizes:
             [(p.x, p.y, p.diameter, p.at_edge) for p in group.particles] for group in self.groups
         ]
         return plot_particles(maps, circles, map_pixel=pixel, bins=bins, units=self.units)
+
+
+def scan_scale(
+    maps: "BaseSignal | None", units: str | None, probe_size: float | None
+) -> tuple[tuple[float, float], str]:
+    """Step of the scan along x and y, and its unit: nm if the axes allow."""
+    if maps is None:
+        raise ValueError(
+            "Particle sizes need maps, which these groups have not: cluster the components of a "
+            "factorization."
+        )
+    if maps.data.ndim != 3:
+        raise ValueError(
+            f"Particle sizes need a scan along two axes; this one has {maps.data.ndim - 1}."
+        )
+    if units not in (None, "nm", "px"):
+        raise ValueError(f"`units` must be 'nm', 'px' or None, got {units!r}.")
+    x, y = maps.axes_manager._axes[:0:-1]
+    factors = [nm_per(axis_units(axis)) for axis in (x, y)]
+    if units == "px":
+        return (1.0, 1.0), "px"
+    if factors[0] is not None and factors[1] is not None:
+        return (abs(x.scale) * factors[0], abs(y.scale) * factors[1]), "nm"
+    if units == "nm" or probe_size is not None:
+        asked = '`units="nm"`' if units == "nm" else "`probe_size` in nm"
+        raise ValueError(
+            f"{asked} needs calibrated scan axes, but they are in {axis_units(x)!r} and "
+            f"{axis_units(y)!r}. Set `scale` and `units` of the navigation axes before the "
+            "decomposition."
+        )
+    return (1.0, 1.0), "px"

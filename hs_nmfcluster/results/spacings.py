@@ -7,9 +7,9 @@ from math import hypot, nan
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hs_nmfcluster.materials.rings import Halo, Ring
+from hs_nmfcluster.materials.rings import Ring
+from hs_nmfcluster.materials.spacings import GroupRings, Profiles
 from hs_nmfcluster.results.tables import data_frame
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 from hs_nmfcluster.words import counted
@@ -56,44 +56,6 @@ class Spacing:
     intensity: float
     radius: float
     radius_sigma: float
-
-
-@dataclass(frozen=True)
-class GroupRings:
-    """What one group's pattern shows.
-
-    Attributes
-    ----------
-    rings
-        Rings of spots from the innermost one, their intensity as a share of the pattern's. Empty
-        where most components of the group show no spots.
-    halo
-        Maximum of a group without spots, None with spots or without a maximum.
-    exceptions
-        Components that show spots in a group without.
-    """
-
-    rings: tuple[Ring, ...]
-    halo: Halo | None = None
-    exceptions: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Profiles:
-    """Radial profiles of the groups' rotation-corrected patterns.
-
-    Attributes
-    ----------
-    radii
-        ``(n_radial,)`` in the unit of the pattern's axes.
-    mean, maximum, background
-        ``(n_groups, n_radial)``: mean and maximum over the azimuth, and what was subtracted.
-    """
-
-    radii: NDArray[np.float64]
-    mean: NDArray[np.float64]
-    maximum: NDArray[np.float64]
-    background: NDArray[np.float64]
 
 
 @dataclass(frozen=True, repr=False)

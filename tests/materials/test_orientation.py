@@ -9,8 +9,8 @@ from hs_nmfcluster.materials.orientation import (
     compare,
     correlation_over_rotations,
     rotational_symmetry,
+    strongest_component,
 )
-from hs_nmfcluster.results.orientation import strongest_component
 
 
 def polar(order, *, angle=0.0, n=360, noise=0.0, width=3.0, seed=0):

@@ -3,8 +3,8 @@ import pytest
 
 from hs_nmfcluster.materials.peaks import find_peaks
 from hs_nmfcluster.materials.rings import find_halo, find_rings
+from hs_nmfcluster.materials.spacings import scaled_background
 from hs_nmfcluster.materials.spots import Spots, find_spots, radial_median
-from hs_nmfcluster.results.measure_spacings import scaled_background
 from hs_nmfcluster.scan.detector import Detector
 
 DETECTOR = Detector((81, 91), center=(44.3, 40.6), scale=(0.1, 0.1), units="1/nm")

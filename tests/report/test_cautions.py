@@ -8,13 +8,15 @@ import pytest
 from hs_nmfcluster import ClusterTree, NMFDiffraction2D
 from hs_nmfcluster.materials.particles import Particle
 from hs_nmfcluster.materials.rings import Ring
+from hs_nmfcluster.materials.sizes import GroupSizes
+from hs_nmfcluster.materials.spacings import GroupRings, Profiles
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.answer_cautions import of_phases, of_sizes, of_spacings
 from hs_nmfcluster.report.cautions import cautions, inversions, of_factorization, of_groups
 from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.phases import match_phases
-from hs_nmfcluster.results.sizes import GroupSizes, ParticleSizes
-from hs_nmfcluster.results.spacings import GroupRings, LatticeSpacings, Profiles
+from hs_nmfcluster.results.sizes import ParticleSizes
+from hs_nmfcluster.results.spacings import LatticeSpacings
 from hs_nmfcluster.scan.units import PixelSize
 
 

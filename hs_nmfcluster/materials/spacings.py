@@ -1,30 +1,22 @@
-"""From groups to their rings of spots."""
+"""Rings of spots in the patterns of groups, and their radial profiles."""
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.members import SMALLEST_SHARE, carried_by_most, shares_in_spots
-from hs_nmfcluster.materials.rings import Ring, centered, find_halo, find_rings
+from hs_nmfcluster.materials.rings import Halo, Ring, centered, find_halo, find_rings
 from hs_nmfcluster.materials.spots import Spots, find_spots, radial_median
-from hs_nmfcluster.results.spacings import (
-    GroupRings,
-    LatticeSpacings,
-    Profiles,
-)
 from hs_nmfcluster.scan.arguments import (
     check_positive,
     check_relative_error,
     check_ring,
     check_whole_number,
 )
-from hs_nmfcluster.scan.detector import Detector, estimate_beam_radius
-from hs_nmfcluster.scan.units import inverse_nm_per
-
-if TYPE_CHECKING:
-    from hs_nmfcluster.clustering.polar import PolarGrid
-    from hs_nmfcluster.results.groups import Groups
+from hs_nmfcluster.scan.detector import Detector
 
 # Pixels between neighbours in radius from which on they are on different rings.
 _GAP = 0.5
@@ -32,32 +24,82 @@ _GAP = 0.5
 _OFF_CENTER = 1.5
 
 
-def lattice_spacings(
-    groups: "Groups",
+@dataclass(frozen=True)
+class GroupRings:
+    """What one group's pattern shows.
+
+    Attributes
+    ----------
+    rings
+        Rings of spots from the innermost one, their intensity as a share of the pattern's. Empty
+        where most components of the group show no spots.
+    halo
+        Maximum of a group without spots, None with spots or without a maximum.
+    exceptions
+        Components that show spots in a group without.
+    """
+
+    rings: tuple[Ring, ...]
+    halo: Halo | None = None
+    exceptions: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Profiles:
+    """Radial profiles of the groups' rotation-corrected patterns.
+
+    Attributes
+    ----------
+    radii
+        ``(n_radial,)`` in the unit of the pattern's axes.
+    mean, maximum, background
+        ``(n_groups, n_radial)``: mean and maximum over the azimuth, and what was subtracted.
+    """
+
+    radii: NDArray[np.float64]
+    mean: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    background: NDArray[np.float64]
+
+
+def measure_rings(
+    groups: GroupArrays,
     *,
-    background: int | None,
-    radial_range: tuple[float, float] | None,
-    threshold: float,
-    min_spots: int,
-    min_intensity: float,
-    camera_error: float,
-    beam_energy: float | None,
-) -> LatticeSpacings:
-    """Measure the rings of spots of each group; see `Groups.lattice_spacings`."""
+    background: int | None = None,
+    radial_range: tuple[float, float] | None = None,
+    threshold: float = 6.0,
+    min_spots: int = 2,
+    min_intensity: float = 0.02,
+) -> tuple[tuple[GroupRings, ...], Profiles]:
+    """Measure the rings of spots of each group, and radial profiles.
+
+    Parameters
+    ----------
+    groups
+        The groups.
+    background, radial_range, threshold, min_spots, min_intensity
+        As in `Groups.lattice_spacings`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is out of its range.
+    """
     threshold = check_positive("threshold", threshold)
     min_spots = check_whole_number("min_spots", min_spots)
     min_intensity = check_relative_error("min_intensity", min_intensity)
-    camera_error = check_relative_error("camera_error", camera_error)
-    detector = groups.tree.grid.detector
-    limits = radii_of_interest(groups, radial_range)
-    patterns = groups.patterns.data
+    detector, patterns = groups.detector, groups.averages
+    limits = groups.limits
+    if radial_range is not None:
+        check_ring(*radial_range)
+        limits = float(radial_range[0]), float(radial_range[1])
     backgrounds = [radial_median(pattern, detector) for pattern in patterns]
     if background is not None:
-        halo = backgrounds[_check_group(background, len(groups))]
+        halo = backgrounds[_check_group(background, len(patterns))]
         backgrounds = [scaled_background(own, halo) for own in backgrounds]
-    profiles = radial_profiles(patterns, np.stack(backgrounds), groups.tree.grid)
+    profiles = radial_profiles(patterns, np.stack(backgrounds), groups.grid)
     found = []
-    for number, members in enumerate(groups):
+    for number, members in enumerate(groups.members):
         spots = find_spots(
             patterns[number],
             detector,
@@ -66,7 +108,7 @@ def lattice_spacings(
             threshold=threshold,
         )
         rings, spots = _rings(spots, detector, min_spots, min_intensity)
-        components, rotations = groups.tree.patterns.data[members], groups.rotations[members]
+        components, rotations = groups.components[members], groups.rotations[members]
         shares = shares_in_spots(components, rotations, spots, detector)
         if rings and carried_by_most(shares):
             found.append(GroupRings(_relative(rings, patterns[number])))
@@ -75,33 +117,7 @@ def lattice_spacings(
         halo_found = find_halo(profiles.radii[inside], profiles.mean[number, inside])
         exceptions = tuple(int(k) for k in members[shares >= SMALLEST_SHARE])
         found.append(GroupRings((), halo_found, exceptions))
-    per_nm = inverse_nm_per(detector.units, beam_energy)
-    return LatticeSpacings(tuple(found), profiles, detector.units, per_nm, camera_error)
-
-
-def radii_of_interest(
-    groups: "Groups", radial_range: tuple[float, float] | None = None
-) -> tuple[float, float]:
-    """Radii between which spots are looked for: by default those that were compared.
-
-    The direct beam is left out where no mask did so.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If the radii are not numbers with 0 ≤ inner < outer.
-    """
-    if radial_range is not None:
-        inner, outer = radial_range
-        check_ring(inner, outer)
-        return float(inner), float(outer)
-    grid = groups.tree.grid
-    inner, outer = (float(r) for r in (grid.radii[0], grid.radii[-1]))
-    total = np.nansum(groups.patterns.data, axis=0)
-    column, row = (round(c) for c in grid.detector.center)
-    if np.isfinite(groups.patterns.data[:, row, column]).any():
-        inner = max(inner, estimate_beam_radius(total, grid.detector))
-    return inner, outer + grid.radial_step / 2
+    return tuple(found), profiles
 
 
 def scaled_background(own: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -118,7 +134,7 @@ def scaled_background(own: NDArray[np.float64], other: NDArray[np.float64]) -> N
 
 
 def radial_profiles(
-    patterns: NDArray[np.floating], backgrounds: NDArray[np.floating], grid: "PolarGrid"
+    patterns: NDArray[np.floating], backgrounds: NDArray[np.floating], grid: PolarGrid
 ) -> Profiles:
     """Mean and maximum over the azimuth of each pattern, and the mean of its background.
 

@@ -1,0 +1,67 @@
+"""Groups of components as plain arrays: what all answers are measured from."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.materials.members import own_spot_shares
+from hs_nmfcluster.scan.detector import Detector, estimate_beam_radius
+
+
+@dataclass(frozen=True, eq=False)
+class GroupArrays:
+    """Groups of components as plain arrays.
+
+    Parameters
+    ----------
+    members
+        Components of each group.
+    components
+        Pattern of each component, ``(n, n_v, n_u)``; NaN where not measured.
+    rotations
+        Degrees by which each component is rotated against the first of its group, ``(n,)``.
+    averages
+        Rotation-corrected average pattern of each group, ``(n_groups, n_v, n_u)``.
+    grid
+        Bins of r and phi in which patterns were compared.
+    """
+
+    members: tuple[NDArray[np.intp], ...]
+    components: NDArray[np.floating]
+    rotations: NDArray[np.float64]
+    averages: NDArray[np.floating]
+    grid: PolarGrid
+
+    @property
+    def detector(self) -> Detector:
+        """Geometry of the patterns."""
+        return self.grid.detector
+
+    @property
+    def labels(self) -> NDArray[np.intp]:
+        """Group of each component, ``(n,)``."""
+        labels = np.empty(len(self.components), dtype=np.intp)
+        for number, members in enumerate(self.members):
+            labels[members] = number
+        return labels
+
+    @cached_property
+    def limits(self) -> tuple[float, float]:
+        """Radii between which spots are looked for: those that were compared.
+
+        The direct beam is left out where no mask did so.
+        """
+        inner, outer = (float(r) for r in (self.grid.radii[0], self.grid.radii[-1]))
+        column, row = (round(c) for c in self.detector.center)
+        if np.isfinite(self.averages[:, row, column]).any():
+            total = np.nansum(self.averages, axis=0)
+            inner = max(inner, estimate_beam_radius(total, self.detector))
+        return inner, outer + self.grid.radial_step / 2
+
+    @cached_property
+    def spot_shares(self) -> NDArray[np.float64]:
+        """Share of each component's intensity that lies in spots of its own, ``(n,)``."""
+        return own_spot_shares(self.components, self.detector, self.limits)
