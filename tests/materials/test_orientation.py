@@ -103,6 +103,14 @@ class TestOrientationMap:
             assert found.angles[members[0]] == 0
             assert (found.confidence[members] > 0.9).all()
 
+    def test_no_angle_beyond_the_period(self, groups):
+        """A fourfold pattern turned by 100° is one turned by 10°."""
+        found = groups.orientation_map()
+        periods = np.array(found.periods)[found.labels]
+        known = np.isfinite(found.angles)
+        assert (found.angles[known] < periods[known]).all()
+        assert (periods[known] < 360).all()
+
     def test_noise(self, remade, specimen):
         groups = remade(noise=0.2)
         found = groups.orientation_map()

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import hyperspy.api as hs
 import numpy as np
 import pytest
@@ -11,6 +13,9 @@ from hs_nmfcluster.materials.particles import (
     once_each,
     width_of_mean_particle,
 )
+from hs_nmfcluster.materials.sizes import GroupSizes
+from hs_nmfcluster.results.sizes import ParticleSizes
+from hs_nmfcluster.scan.units import PixelSize
 
 
 def discs(positions, diameter=5.0, *, shape=(50, 60), blur=0.6, noise=0.0, level=0.2, seed=0):
@@ -219,3 +224,16 @@ class TestViews:
         figure = groups.particle_sizes().plot(bins=5)
         assert [ax.get_label() for ax in figure.axes][-1] == "histogram"
         assert len(figure.axes[family.index("amorphous")].patches) == 0
+
+
+class TestDensity:
+    def test_particles_at_the_edge_count_half(self):
+        """Two of three particles lie inside: 2 + 1/2, over the area of the scan."""
+        whole = Particle(5.0, 5.0, 3.0, 0.1, False, 1.0)
+        cut = replace(whole, at_edge=True)
+        maps = np.zeros((1, 10, 20)), PixelSize(0.5, 0.5, "nm")
+        group = GroupSizes((whole, whole, cut), np.nan, np.nan)
+        sizes = ParticleSizes((group,), "nm", 50.0, None, maps)
+        density, error = sizes.number_density(0)
+        assert density == pytest.approx(2.5 / 50)
+        assert error == pytest.approx(np.sqrt(2.5) / 50)

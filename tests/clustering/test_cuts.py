@@ -1,0 +1,35 @@
+"""The marks of the suggested cut, on either side of each."""
+
+import numpy as np
+
+from hs_nmfcluster.clustering import cuts
+
+
+def linkage_of(*distances):
+    """Joins in turn, in pairs as far as there are any, at these distances."""
+    n = len(distances) + 1
+    alive = [(k, 1) for k in range(n)]
+    rows = []
+    for merge, distance in enumerate(distances):
+        (a, size_a), (b, size_b) = alive.pop(0), alive.pop(0)
+        rows.append([a, b, distance, size_a + size_b])
+        alive.append((n + merge, size_a + size_b))
+    return np.array(rows, dtype=float)
+
+
+class TestSuggest:
+    def test_a_step_that_is_clear_but_not_huge(self):
+        """Rated (0.45 - 0.2) / (0.2 + 0.3 · 0.45) = 0.75."""
+        cut = cuts.suggest(linkage_of(0.18, 0.19, 0.2, 0.2, 0.2, 0.2, 0.45))
+        assert cut.n_groups == 2
+        assert "is the clearest between" in cut.reason
+
+    def test_no_step_among_patterns_that_are_all_alike(self):
+        cut = cuts.suggest(linkage_of(0.34, 0.35, 0.36, 0.37, 0.38, 0.39, 0.4))
+        assert cut.n_groups == 1
+        assert "they are alike" in cut.reason
+
+    def test_no_step_among_patterns_that_are_not(self):
+        cut = cuts.suggest(linkage_of(0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 0.6))
+        assert cut.n_groups > 1
+        assert "hardly stands out" in cut.reason
