@@ -14,13 +14,13 @@ from hs_nmfcluster.factorization.constraints import (
     limit_maps,
 )
 from hs_nmfcluster.factorization.unnatural import unnatural_drops, unresolved_power
+from hs_nmfcluster.results.tables import data_frame
 from hs_nmfcluster.scan.arguments import check_positive
 
 if TYPE_CHECKING:
+    from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
     from pandas import DataFrame
-
-    from hs_nmfcluster.results.factorization import Factorization
 
 # Components that a figure has room for.
 _SHOWN = 8
@@ -58,7 +58,8 @@ class Diagnosis:
     unresolved: NDArray[np.float64]
     spot_radius: float | None
     limit: float | None
-    _factorization: "Factorization"
+    _patterns: "BaseSignal"
+    _maps: "BaseSignal"
     _filled: NDArray[np.float64] | None
 
     def __repr__(self) -> str:
@@ -93,8 +94,6 @@ class Diagnosis:
         >>> list(diagnosis.to_dataframe())
         ['missing', 'depth', 'unresolved']
         """
-        from hs_nmfcluster.results.tables import data_frame
-
         columns = ("missing", "depth", "unresolved")
         values = zip(*(getattr(self, name) for name in columns), strict=True)
         return data_frame([dict(zip(columns, row, strict=True)) for row in values], columns)
@@ -117,44 +116,58 @@ class Diagnosis:
         """
         from hs_nmfcluster.plotting import plot_diagnosis
 
-        found = self._factorization
         return plot_diagnosis(
-            found.patterns.data[:_SHOWN],
-            found.maps.data[:_SHOWN],
+            self._patterns.data[:_SHOWN],
+            self._maps.data[:_SHOWN],
             filled=None if self._filled is None else self._filled[:_SHOWN],
             limit=self.limit,
-            pattern_pixel=axes.pixel_size(found.patterns.axes_manager.signal_axes),
-            map_pixel=axes.pixel_size(found.maps.axes_manager.signal_axes),
+            pattern_pixel=axes.pixel_size(self._patterns.axes_manager.signal_axes),
+            map_pixel=axes.pixel_size(self._maps.axes_manager.signal_axes),
         )
 
 
 def diagnose(
-    factorization: "Factorization", limit: float | None, spot_radius: float | None
+    patterns: "BaseSignal",
+    maps: "BaseSignal",
+    detector_mask: NDArray[np.bool_],
+    center: tuple[float, float],
+    *,
+    limit: float | None,
+    spot_radius: float | None,
 ) -> Diagnosis:
-    """Do what :meth:`~hs_nmfcluster.Factorization.diagnose` documents."""
-    if spot_radius is None:
-        spot_radius = factorization.settings.get("spot_radius") or None
-    else:
+    """Do what :meth:`~hs_nmfcluster.Factorization.diagnose` documents.
+
+    Parameters
+    ----------
+    patterns, maps, detector_mask, center
+        Of the factorization.
+    limit, spot_radius
+        As there; None where the radius is not known.
+    """
+    if spot_radius is not None:
         spot_radius = check_positive("spot_radius", spot_radius)
     if spot_radius is None and limit is None:
         raise ValueError(
             "There is nothing to diagnose: the mean pattern showed no direct beam to take a spot's "
             "radius from. Give `spot_radius`, `limit` or both."
         )
-    k = factorization.n_components
+    k = len(patterns.data)
     missing, depth, filled = np.full(k, np.nan), np.full(k, np.nan), None
     if spot_radius is not None:
-        missing, depth, filled = _drops(factorization, spot_radius)
-    unresolved = np.full(k, np.nan) if limit is None else _unresolved(factorization, limit)
-    return Diagnosis(missing, depth, unresolved, spot_radius, limit, factorization, filled)
+        missing, depth, filled = _drops(patterns, maps, detector_mask, center, spot_radius)
+    unresolved = np.full(k, np.nan) if limit is None else _unresolved(maps, limit)
+    return Diagnosis(missing, depth, unresolved, spot_radius, limit, patterns, maps, filled)
 
 
 def _drops(
-    factorization: "Factorization", spot_radius: float
+    signal: "BaseSignal",
+    maps: "BaseSignal",
+    left_out: NDArray[np.bool_],
+    center: tuple[float, float],
+    spot_radius: float,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    patterns, left_out = factorization.patterns.data, factorization.detector_mask
-    detector = axes.detector_of(factorization.patterns, factorization.center)
-    weights = np.nanmean(factorization.maps.data.reshape(len(patterns), -1), axis=1)
+    patterns, detector = signal.data, axes.detector_of(signal, center)
+    weights = np.nanmean(maps.data.reshape(len(patterns), -1), axis=1)
     mean = np.nan_to_num(np.tensordot(weights, patterns, axes=1))
     filling = hole_filling(SmoothPatterns(spot_radius), mean, left_out, detector)
     rows = patterns[:, ~left_out]
@@ -164,9 +177,8 @@ def _drops(
     return drops.share, drops.depth, filled
 
 
-def _unresolved(factorization: "Factorization", limit: float) -> NDArray[np.float64]:
-    maps = factorization.maps.data.reshape(factorization.n_components, -1)
+def _unresolved(signal: "BaseSignal", limit: float) -> NDArray[np.float64]:
+    maps = signal.data.reshape(len(signal.data), -1)
     positions = np.flatnonzero(np.isfinite(maps).all(axis=0))
-    scan = axes.map_axes(factorization.maps)
-    band = limit_maps(MapResolution(limit), scan, positions)
+    band = limit_maps(MapResolution(limit), axes.map_axes(signal), positions)
     return unresolved_power(maps[:, positions], band)

@@ -13,14 +13,13 @@ from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.factorization.fit import Fit
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.io import storage
+from hs_nmfcluster.results.diagnosis import Diagnosis, diagnose
+from hs_nmfcluster.results.residual import Residual, measure_residual
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
-
-    from hs_nmfcluster.results.diagnosis import Diagnosis
-    from hs_nmfcluster.results.residual import Residual
 
 _ARRAYS = ("restart_mse", "stability", "detector_mask", "position_mse")
 _NUMBERS = ("mse", "pca_mse", "best_restart", "passes")
@@ -229,7 +228,7 @@ class Factorization:
 
         return plot_convergence(self.history, best=self.best_restart)
 
-    def residual(self, signal: "BaseSignal", *, show_progressbar: bool | None = None) -> "Residual":
+    def residual(self, signal: "BaseSignal", *, show_progressbar: bool | None = None) -> Residual:
         """See what the components leave of the scan, so that a missed phase shows.
 
         One pass over the data. Without the data, `position_mse` tells where, but not which
@@ -261,13 +260,19 @@ class Factorization:
         >>> bool(np.isclose(nmf.residual(s, show_progressbar=False).mse, nmf.mse))
         True
         """
-        from hs_nmfcluster.results.residual import residual
-
-        return residual(self, signal, show_progressbar)
+        return measure_residual(
+            signal,
+            self.patterns,
+            self.maps,
+            self.position_mse,
+            self.detector_mask,
+            self.mse,
+            show_progressbar,
+        )
 
     def diagnose(
         self, limit: float | None = None, *, spot_radius: float | None = None
-    ) -> "Diagnosis":
+    ) -> Diagnosis:
         """Say what is unnatural: holes in the patterns, and what no probe resolves in the maps.
 
         Parameters
@@ -294,9 +299,16 @@ class Factorization:
         >>> nmf.diagnose(limit=5.0).unresolved.shape
         (3,)
         """
-        from hs_nmfcluster.results.diagnosis import diagnose
-
-        return diagnose(self, limit, spot_radius)
+        if spot_radius is None:
+            spot_radius = self.settings.get("spot_radius") or None
+        return diagnose(
+            self.patterns,
+            self.maps,
+            self.detector_mask,
+            self.center,
+            limit=limit,
+            spot_radius=spot_radius,
+        )
 
     def save(self, path: str | os.PathLike[str], overwrite: bool | None = None) -> None:
         """Write everything into one file, which :func:`hs_nmfcluster.load` gives back.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
@@ -228,7 +229,6 @@ class RankStudy:
         --------
         >>> figure = study.plot_patterns(number=3)
         """
-        from hs_nmfcluster.bridge import axes
         from hs_nmfcluster.plotting import plot_rank_patterns
 
         return plot_rank_patterns(

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.results.factorization import Factorization
-
 # Of the positions, the share that the factorization describes worst and at least this many.
 _WORST_SHARE, _WORST_NUMBER = 0.01, 3
 
@@ -105,34 +103,37 @@ class Residual:
         )
 
 
-def residual(
-    factorization: "Factorization", signal: "BaseSignal", show_progressbar: bool | None = None
+def measure_residual(
+    signal: "BaseSignal",
+    patterns: "BaseSignal",
+    maps: "BaseSignal",
+    position_mse: NDArray[np.float64],
+    detector_mask: NDArray[np.bool_],
+    mse: float,
+    show_progressbar: bool | None = None,
 ) -> Residual:
-    """Compare a scan with its factorization; see `Factorization.residual`."""
-    _check_same_shape(factorization, signal)
-    by_position = position_excess(
-        factorization.position_mse, factorization.patterns.data, factorization.maps.data
-    )
+    """Compare a scan with the components of its factorization; see `Factorization.residual`."""
+    _check_same_shape(signal, maps.data.shape[1:] + detector_mask.shape)
+    by_position = position_excess(position_mse, patterns.data, maps.data)
     left_out = ~np.isfinite(by_position)
     worst = _worst(by_position)
-    kept = ~factorization.detector_mask
-    matrix = ScanMatrix.from_array(signal.data, left_out, factorization.detector_mask)
-    k = factorization.n_components
-    maps = np.asarray(factorization.maps.data).reshape(k, -1).T
-    patterns = factorization.patterns.data[:, kept]
+    kept = ~detector_mask
+    matrix = ScanMatrix.from_array(signal.data, left_out, detector_mask)
+    C = np.asarray(maps.data).reshape(len(patterns.data), -1).T
+    S = patterns.data[:, kept]
     with pass_progress(show_progressbar, "Residual") as bar:
-        sums = residual_sums(Job(bar), matrix, maps, patterns, worst.ravel())
-    mse = float(sums.square.sum() / matrix.size)
-    _check_same_data(mse, factorization.mse)
+        sums = residual_sums(Job(bar), matrix, C, S, worst.ravel())
+    found_mse = float(sums.square.sum() / matrix.size)
+    _check_same_data(found_mse, mse)
 
     mean = sums.total / matrix.n_positions
     # Of the data: what no component describes has no intensity in the model.
-    intensity = np.nanmean(maps, axis=0) @ patterns + mean
+    intensity = np.nanmean(C, axis=0) @ S + mean
     pixels = excess(sums.square / matrix.n_positions, intensity)
     values_of = (mean, sums.worst / worst.sum(), pixels)
     titles = ("Mean residual", "Mean residual at the worst positions", "Excess of the residual")
     of_all, at_worst, pattern_excess = (
-        _pattern(factorization, *pair) for pair in zip(values_of, titles, strict=True)
+        _pattern(patterns, kept, *pair) for pair in zip(values_of, titles, strict=True)
     )
     return Residual(
         mean=of_all,
@@ -140,7 +141,7 @@ def residual(
         worst_positions=worst,
         pattern_excess=pattern_excess,
         position_excess=axes.scan_image(signal, by_position, "Excess of the residual"),
-        mse=mse,
+        mse=found_mse,
     )
 
 
@@ -153,14 +154,15 @@ def _worst(by_position: NDArray[np.float64]) -> NDArray[np.bool_]:
     return worst.reshape(by_position.shape)
 
 
-def _pattern(factorization: "Factorization", values: NDArray, title: str) -> "BaseSignal":
-    image = np.full(factorization.detector_mask.shape, np.nan)
-    image[~factorization.detector_mask] = values
-    return axes.diffraction_signal(image, axes.signal_axes(factorization.patterns), title)
+def _pattern(
+    like: "BaseSignal", kept: NDArray[np.bool_], values: NDArray, title: str
+) -> "BaseSignal":
+    image = np.full(kept.shape, np.nan)
+    image[kept] = values
+    return axes.diffraction_signal(image, axes.signal_axes(like), title)
 
 
-def _check_same_shape(factorization: "Factorization", signal: "BaseSignal") -> None:
-    needed = factorization.maps.data.shape[1:] + factorization.detector_mask.shape
+def _check_same_shape(signal: "BaseSignal", needed: tuple[int, ...]) -> None:
     if signal.data.shape != needed:
         raise ValueError(
             f"`signal` must be the scan that was factorized, of shape {needed} (array order), got "
