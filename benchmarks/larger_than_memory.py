@@ -169,16 +169,13 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
             lambda: Job().visit(
                 matrix,
                 iteration._evaluation_sums,
-                iteration._add_evaluations,
                 all_of_them,
                 solver,
             ),
             2.0 * restarts * k,
         ),
         "polishing": (
-            lambda: Job().visit(
-                matrix, iteration._iteration_sums, iteration._add_all, best, solver
-            ),
+            lambda: Job().visit(matrix, iteration._iteration_sums, best, solver),
             4.0 * FINALISTS * k,
         ),
     }

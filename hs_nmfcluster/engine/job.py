@@ -4,7 +4,6 @@ import time
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from operator import add
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine import scheduling
 from hs_nmfcluster.engine.checkpoint import Checkpoint
 from hs_nmfcluster.engine.matrix import Block, ScanMatrix, map_rows, select
+from hs_nmfcluster.engine.merging import Gathered, merge
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Job:
     --------
     >>> job = Job()
     >>> scan = ScanMatrix.from_array(np.ones((3, 2, 4, 4)))
-    >>> float(job.visit(scan, lambda rows, positions: rows[:].sum(), lambda a, b: a + b))
+    >>> float(job.visit(scan, lambda rows, positions: rows[:].sum()))
     96.0
     >>> job.passes
     1
@@ -83,7 +83,6 @@ class Job:
         self,
         matrix: ScanMatrix,
         task: Callable[..., T],
-        merge: Callable[[T, T], T],
         *shared: Any,
     ) -> T:
         """Make one pass over the data.
@@ -93,9 +92,8 @@ class Job:
         matrix
             The scan.
         task
-            Called as ``task(rows, positions, *shared)`` for every block.
-        merge
-            Combines the results of two tasks; must not care for their order beyond rounding.
+            Called as ``task(rows, positions, *shared)`` for every block; its results are put
+            together by :func:`~hs_nmfcluster.engine.merging.merge`.
         *shared
             What every task needs, sent to each worker once.
 
@@ -104,7 +102,7 @@ class Job:
         ReadingError
             If a block cannot be read, naming it.
         """
-        work = scheduling.Pass(task, merge, shared, matrix.is_lazy)
+        work = scheduling.Pass(task, shared, matrix.is_lazy)
         part = self._part_done(matrix)
         at_a_time = _BLOCKS_AT_A_TIME * scheduling.n_workers()
         written = time.monotonic()
@@ -150,12 +148,7 @@ class Job:
         numpy.ndarray
             ``(n_positions, …)`` in the order of the matrix' positions.
         """
-        pairs = self.visit(matrix, _KeepPositions(task), add, *shared)
-        ordered = np.empty((matrix.n_positions, *pairs[0][1].shape[1:]), pairs[0][1].dtype)
-        while pairs:
-            positions, values = pairs.pop()
-            ordered[np.searchsorted(matrix.positions, positions)] = values
-        return ordered
+        return self.visit(matrix, _KeepPositions(task), *shared).ordered(matrix.positions)
 
     def collect_on_cluster(
         self, matrix: ScanMatrix, task: Callable[..., NDArray], columns: int, *shared: Any
@@ -339,10 +332,8 @@ class _WithGaps:
 class _KeepPositions:
     task: Callable[..., NDArray]
 
-    def __call__(
-        self, rows: NDArray, positions: NDArray[np.int64], *shared: Any
-    ) -> list[tuple[NDArray[np.int64], NDArray]]:
-        return [(positions, self.task(rows, positions, *shared))]
+    def __call__(self, rows: NDArray, positions: NDArray[np.int64], *shared: Any) -> Gathered:
+        return Gathered(((positions, self.task(rows, positions, *shared)),))
 
 
 def _signature(matrix: ScanMatrix) -> int:

@@ -16,6 +16,7 @@ from dask.threaded import get as run_by_threads
 from threadpoolctl import ThreadpoolController
 
 from hs_nmfcluster.engine.matrix import Block
+from hs_nmfcluster.engine.merging import merge
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -50,14 +51,12 @@ def n_workers() -> int:
 
 
 class Pass:
-    """A task on blocks and a merge of its results, wherever the blocks are computed.
+    """A task on blocks, wherever the blocks are computed.
 
     Parameters
     ----------
     task
         Called as ``task(rows, positions, *shared)`` for every block.
-    merge
-        Combines the results of two tasks; must not care for their order beyond rounding.
     shared
         What every task needs, sent to each worker once.
     lazy
@@ -68,11 +67,10 @@ class Pass:
     def __init__(
         self,
         task: Callable[..., Any],
-        merge: Callable[[Any, Any], Any],
         shared: Sequence[Any],
         lazy: bool,
     ) -> None:
-        self._task, self._merge, self._shared, self._lazy = task, merge, shared, lazy
+        self._task, self._shared, self._lazy = task, shared, lazy
         self._client: Any = active_client() if lazy else None
         self._promises: list[Any] | None = None
 
@@ -111,11 +109,11 @@ class Pass:
 
     def _graph(self, blocks: Sequence[Block], shared: Sequence[Any]) -> Delayed:
         task = dask.delayed(self._task, pure=False, traverse=False)
-        merge = dask.delayed(self._merge, pure=False)
+        put_together = dask.delayed(merge, pure=False)
         parts = [task(block.rows, block.positions, *shared) for block in blocks]
         while len(parts) > 1:
             pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
-            parts = [merge(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
+            parts = [put_together(*pair) if len(pair) == 2 else pair[0] for pair in pairs]
         return parts[0]
 
 

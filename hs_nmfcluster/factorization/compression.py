@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.merging import Gathered
 from hs_nmfcluster.engine.products import times
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.engine.scheduling import one_blas_thread_each
-from hs_nmfcluster.factorization.krylov import DEPENDENT, MOST_KEPT, add_both, first_block, grow
+from hs_nmfcluster.factorization.krylov import DEPENDENT, MOST_KEPT, first_block, grow
 
 # Beyond the vectors kept, none could lower the MSE by more than this share of itself ...
 _NEGLIGIBLE = 1e-3
@@ -139,11 +140,9 @@ def _scores(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Q Xᵀ X Qᵀ, and X Qᵀ: of a scan with very many positions, of a sample."""
     vectors = np.ascontiguousarray(basis.T)
-    gram, found = job.visit(
-        matrix, _project, add_both, vectors, squared_values, matrix.n_positions, seed
-    )
-    order = np.argsort(np.concatenate([positions for positions, _ in found]))
-    return gram, np.concatenate([scores for _, scores in found])[order]
+    gram, found = job.visit(matrix, _project, vectors, squared_values, matrix.n_positions, seed)
+    kept = np.sort(np.concatenate([positions for positions, _ in found.parts]))
+    return gram, found.ordered(kept)
 
 
 def most_positions(n_positions: int) -> int:
@@ -163,15 +162,16 @@ def _project(
     squared_values: NDArray[np.float64],
     n_positions: int,
     seed: int,
-) -> tuple[NDArray[np.float64], list[tuple[NDArray[np.int64], NDArray[np.float64]]]]:
+) -> tuple[NDArray[np.float64], Gathered]:
     """Gram matrix of the scores of some positions, and those that are kept with their positions."""
     scores = np.concatenate([times(x, vectors) for x, _ in pieces(rows, positions)])
     gram = scores.T @ scores
     if n_positions <= _MOST_POSITIONS:
-        return gram, [(positions, scores)]
+        return gram, Gathered(((positions, scores),))
     chance = _chances(scores, squared_values, n_positions)
     drawn = uniform(seed, _STREAM, positions, 1)[:, 0] < chance
-    return gram, [(positions[drawn], scores[drawn] / np.sqrt(chance[drawn])[:, None])]
+    weighted = scores[drawn] / np.sqrt(chance[drawn])[:, None]
+    return gram, Gathered(((positions[drawn], weighted),))
 
 
 def _chances(

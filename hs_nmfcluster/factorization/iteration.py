@@ -1,9 +1,7 @@
 """One pass over the data that advances any number of runs, and the loop around it."""
 
-from collections.abc import Callable, Sequence
-from functools import partial, reduce
+from collections.abc import Sequence
 from itertools import groupby
-from operator import iadd
 from typing import Any
 
 import numpy as np
@@ -11,6 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.merging import fold
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.runs import Run, RunSums, Stack
@@ -40,7 +39,7 @@ def random_runs(
     """
 
     def start() -> tuple[list[Run], float]:
-        square, sums = job.visit(matrix, _start_sums, _add_starts, seed, restarts, n_components)
+        square, sums = job.visit(matrix, _start_sums, seed, restarts, n_components)
         patterns = [normalise(solver.solve(s.projections, s.map_gram)) for s in sums]
         runs = [Run(S, stream) for stream, S in enumerate(patterns)]
         for run in runs:
@@ -116,7 +115,7 @@ def _sums(
     matrix: ScanMatrix, stack: Stack, solver: Solver, constraints: Constraints, job: Job
 ) -> list[RunSums]:
     if constraints.maps is None:
-        return job.visit(matrix, _iteration_sums, _add_all, stack, solver)
+        return job.visit(matrix, _iteration_sums, stack, solver)
     found = whole_maps(matrix, stack, solver, constraints.maps, job)
     projections = project(matrix, found.maps, job)
     grams = [maps @ maps.T for maps in found.maps]
@@ -169,7 +168,7 @@ def _evaluations(
 ) -> list[tuple[float, NDArray[np.float64]]]:
     if constraints.maps is None:
         stack = Stack.of([run.patterns for run in runs])
-        return job.visit(matrix, _evaluation_sums, _add_evaluations, stack, solver)
+        return job.visit(matrix, _evaluation_sums, stack, solver)
     sums: list[tuple[float, NDArray[np.float64]]] = []
     for batch in batches(runs, matrix.n_positions):
         stack = Stack.of([run.patterns for run in batch])
@@ -203,8 +202,7 @@ def _start_sums(
         maps = [uniform(seed, stream, where, k).T for stream in range(restarts)]
         return float(np.einsum("ij,ij->", x, x)), _sums_of(x, maps, [0.0] * restarts)
 
-    add = partial(_add_starts, add=_add_to)
-    return reduce(add, (of_piece(*piece) for piece in pieces(rows, positions)))
+    return fold(of_piece(*piece) for piece in pieces(rows, positions))
 
 
 def _iteration_sums(
@@ -212,7 +210,7 @@ def _iteration_sums(
 ) -> list[RunSums]:
     found = pieces(rows, positions, larger=SOLVED_TOGETHER)
     sums = (_sums_of(x, *_solve_maps(stack.times(x), stack, solver)) for x, _ in found)
-    return reduce(_add_to, sums)
+    return fold(sums)
 
 
 def _evaluation_sums(
@@ -222,12 +220,6 @@ def _evaluation_sums(
     products = [stack.times(x) for x, _ in pieces(rows, positions, larger=SOLVED_TOGETHER)]
     maps, overlaps = _solve_maps(np.concatenate(products, axis=1), stack, solver)
     return [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
-
-
-def _add_evaluations(
-    a: list[tuple[float, NDArray[np.float64]]], b: list[tuple[float, NDArray[np.float64]]]
-) -> list[tuple[float, NDArray[np.float64]]]:
-    return [(x[0] + y[0], x[1] + y[1]) for x, y in zip(a, b, strict=True)]
 
 
 def _solve_maps(
@@ -253,20 +245,3 @@ def _sums_of(
         RunSums(p, c @ c.T, overlap)
         for p, c, overlap in zip(projections, maps, overlaps, strict=True)
     ]
-
-
-def _add_to(a: list[RunSums], b: list[RunSums]) -> list[RunSums]:
-    """Add in place what a task alone has hold of, which saves a third of its memory."""
-    return [iadd(x, y) for x, y in zip(a, b, strict=True)]
-
-
-def _add_all(a: list[RunSums], b: list[RunSums]) -> list[RunSums]:
-    return [x + y for x, y in zip(a, b, strict=True)]
-
-
-def _add_starts(
-    a: tuple[float, list[RunSums]],
-    b: tuple[float, list[RunSums]],
-    add: Callable[[list[RunSums], list[RunSums]], list[RunSums]] = _add_all,
-) -> tuple[float, list[RunSums]]:
-    return a[0] + b[0], add(a[1], b[1])

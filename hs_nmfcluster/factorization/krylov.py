@@ -1,7 +1,6 @@
 """A subspace that grows towards the leading singular vectors of a scan, a block a pass."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -104,7 +103,7 @@ def applied(
     matrix: ScanMatrix, vectors: NDArray[np.float64], job: Job
 ) -> tuple[float, NDArray[np.float64]]:
     """‖X‖² and XᵀX applied to rows of vectors ``(width, n_pixels)``, in one pass."""
-    return job.visit(matrix, _apply, add_both, np.ascontiguousarray(vectors.T))
+    return job.visit(matrix, _apply, np.ascontiguousarray(vectors.T))
 
 
 def most_vectors(rank: int, limit: int) -> int:
@@ -128,11 +127,6 @@ def _apply(
         # In this order BLAS takes two thirds of the time that Xᵀ (X V) takes.
         image += np.matmul(times(x, vectors).T, x, out=projected)
     return square, image
-
-
-def add_both(a: tuple[Any, Any], b: tuple[Any, Any]) -> tuple[Any, Any]:
-    """Merge two results of a pass that has two."""
-    return a[0] + b[0], a[1] + b[1]
 
 
 def _orthonormal(

@@ -1,8 +1,6 @@
 """What a factorization leaves of a scan, and what of it is more than noise."""
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from typing import Any
 
 import numpy as np
@@ -10,6 +8,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.merging import fold
 
 # Positions or pixels stand out from the others by so many standard deviations.
 _STANDS_OUT = 6.0
@@ -32,11 +31,6 @@ class ResidualSums:
     total: NDArray[np.float64]
     square: NDArray[np.float64]
     worst: NDArray[np.float64]
-
-    def __add__(self, other: "ResidualSums") -> "ResidualSums":
-        return ResidualSums(
-            self.total + other.total, self.square + other.square, self.worst + other.worst
-        )
 
 
 def residual_sums(
@@ -74,7 +68,7 @@ def residual_sums(
     >>> residual_sums(Job(), matrix, C, S, np.array([False, True])).worst.tolist()
     [1.0, 0.0]
     """
-    return job.visit(matrix, _sum_block, add, maps, patterns, worst)
+    return job.visit(matrix, _sum_block, maps, patterns, worst)
 
 
 def _sum_block(
@@ -88,7 +82,7 @@ def _sum_block(
         left = x - maps[where] @ patterns
         return ResidualSums(left.sum(axis=0), (left**2).sum(axis=0), left[worst[where]].sum(axis=0))
 
-    return reduce(add, (sums(*piece) for piece in pieces(rows, positions)))
+    return fold(sums(*piece) for piece in pieces(rows, positions))
 
 
 def excess(mse: NDArray[np.floating], intensity: NDArray[np.floating]) -> NDArray[np.float64]:

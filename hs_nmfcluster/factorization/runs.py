@@ -84,18 +84,6 @@ class RunSums:
     map_gram: NDArray[np.float64]
     overlap: float
 
-    def __add__(self, other: "RunSums") -> "RunSums":
-        return RunSums(
-            self.projections + other.projections,
-            self.map_gram + other.map_gram,
-            self.overlap + other.overlap,
-        )
-
-    def __iadd__(self, other: "RunSums") -> "RunSums":
-        np.add(self.projections, other.projections, out=self.projections)
-        np.add(self.map_gram, other.map_gram, out=self.map_gram)
-        return RunSums(self.projections, self.map_gram, self.overlap + other.overlap)
-
     def mse(self, patterns: Patterns, square: float, size: int) -> float:
         """Compute ‖X − C S‖² / size without another look at X."""
         exact = patterns.astype(np.float64, copy=False)

@@ -6,8 +6,6 @@ another one ``Cᵀ X``. The first alone gives the exact MSE.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.merging import fold
 from hs_nmfcluster.factorization.band_limit import BandLimit
 from hs_nmfcluster.factorization.updates import Solver
 
@@ -102,7 +101,7 @@ def project(matrix: ScanMatrix, maps: Sequence[Matrix], job: Job) -> list[Matrix
     """Compute Cᵀ X of several runs, ``(k, n_pixels)`` each, in one pass."""
     edges = np.cumsum([len(c) for c in maps])[:-1]
     stacked = np.concatenate(maps)
-    return np.split(job.visit(matrix, _projections, add, stacked, matrix.positions), edges)
+    return np.split(job.visit(matrix, _projections, stacked, matrix.positions), edges)
 
 
 def squared_residual(maps: Matrix, products: Matrix, gram: Matrix, squares: Matrix) -> Matrix:
@@ -164,4 +163,4 @@ def _projections(
     rows: NDArray, positions: NDArray[np.int64], maps: Matrix, kept: NDArray[np.int64]
 ) -> Matrix:
     parts = (maps[:, np.searchsorted(kept, where)] @ x for x, where in pieces(rows, positions))
-    return reduce(add, parts)
+    return fold(parts)

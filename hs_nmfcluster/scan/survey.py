@@ -1,8 +1,6 @@
 """The first look at a scan, in one pass: its mean pattern and what would spoil a factorization."""
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import add
 
 import dask.array as da
 import numpy as np
@@ -10,6 +8,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix, split_rows
+from hs_nmfcluster.engine.merging import fold
 
 # Position of what does not occur.
 NOWHERE = np.iinfo(np.int64).max
@@ -97,14 +96,14 @@ def survey_matrix(matrix: ScanMatrix, pattern_shape: tuple[int, ...], job: Job) 
     job
         Makes the pass.
     """
-    flat = job.once("survey", lambda: job.visit(matrix, _survey_rows, add))
+    flat = job.once("survey", lambda: job.visit(matrix, _survey_rows))
     arrays = ("total", "invalid", "negative", "minimum", "maximum", "first_invalid")
     grids = {name: getattr(flat, name).reshape(pattern_shape) for name in arrays}
     return Survey(n_positions=flat.n_positions, **grids)
 
 
 def _survey_rows(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
-    return reduce(add, (_survey_piece(*piece) for piece in split_rows(rows, positions)))
+    return fold(_survey_piece(*piece) for piece in split_rows(rows, positions))
 
 
 def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from hs_nmfcluster.engine.checkpoint import Checkpoint, CheckpointError
+from hs_nmfcluster.engine.merging import merge
 from hs_nmfcluster.factorization.runs import Run, RunSums
 
 IDENTITY = {"job": "ALS-NMF", "arguments": {"n_components": 3, "seed": 1}, "data": {"shape": [4]}}
@@ -55,7 +56,7 @@ class TestStates:
         assert number == 7
         assert (again.history, again.best_mse, again.stream) == ([2.5], 2.5, 4)
         np.testing.assert_array_equal(again.best_patterns, np.eye(3))
-        assert (sums + sums).overlap == 6.0
+        assert merge(sums, sums).overlap == 6.0
 
     def test_none_before_it_is_kept(self, tmp_path):
         checkpoint = Checkpoint(tmp_path, IDENTITY)

@@ -60,7 +60,7 @@ class TestSegments:
         matrix = ScanMatrix.from_array(source, chunk_bytes=1000)
         assert len(matrix.blocks) > 10
         with dask.config.set(scheduler="synchronous"):
-            Job().visit(matrix, add_up, np.add)
+            Job().visit(matrix, add_up)
         assert len(reads) == 1
 
 
@@ -68,7 +68,7 @@ class TestFaults:
     def test_chunk_and_file_are_named(self, small_chunks):
         matrix = ScanMatrix.from_array(failing(chunked(), 7, OSError("truncated")), **small_chunks)
         with pytest.raises(ReadingError) as raised:
-            Job(source="scan.mib").visit(matrix, add_up, np.add)
+            Job(source="scan.mib").visit(matrix, add_up)
         message = str(raised.value)
         assert "Chunk 8 of 12 of 'scan.mib', positions 7…7 × 0…5" in message
         assert "OSError: truncated" in message
@@ -83,7 +83,7 @@ class TestFaults:
             raise ZeroDivisionError("mine")
 
         with pytest.raises(ZeroDivisionError, match="mine"):
-            Job().visit(ScanMatrix.from_array(chunked()), broken, np.add)
+            Job().visit(ScanMatrix.from_array(chunked()), broken)
 
     def test_what_was_done_of_the_pass_is_kept(self, tmp_path, small_chunks):
         """Once the chunk can be read, the pass goes on from where it was."""
@@ -99,19 +99,19 @@ class TestFaults:
         matrix = ScanMatrix.from_array(source, **small_chunks)
         with dask.config.set(scheduler="synchronous"):
             with pytest.raises(OSError, match="away"):
-                Job(checkpoint=Checkpoint(tmp_path, {})).visit(matrix, add_up, np.add)
+                Job(checkpoint=Checkpoint(tmp_path, {})).visit(matrix, add_up)
             reads.clear()
             away.clear()
-            found = Job(checkpoint=Checkpoint(tmp_path, {})).visit(matrix, add_up, np.add)
+            found = Job(checkpoint=Checkpoint(tmp_path, {})).visit(matrix, add_up)
         assert reads == [5, 6, 7, 8, 9, 10, 11]
         np.testing.assert_allclose(found, DATA.reshape(72, 63).sum(axis=0))
 
     def test_not_with_other_chunks(self, tmp_path, small_chunks):
         broken = ScanMatrix.from_array(failing(chunked(), 9, OSError("x")), **small_chunks)
         with pytest.raises(ReadingError):
-            Job(checkpoint=Checkpoint(tmp_path, {})).visit(broken, add_up, np.add)
+            Job(checkpoint=Checkpoint(tmp_path, {})).visit(broken, add_up)
         other = ScanMatrix.from_array(chunked(2), chunk_bytes=2 * small_chunks["chunk_bytes"])
-        found = Job(checkpoint=Checkpoint(tmp_path, {})).visit(other, add_up, np.add)
+        found = Job(checkpoint=Checkpoint(tmp_path, {})).visit(other, add_up)
         np.testing.assert_allclose(found, DATA.reshape(72, 63).sum(axis=0))
 
 
@@ -131,7 +131,7 @@ class TestInterrupt:
             dask.config.set(scheduler="synchronous"),
             pytest.raises(KeyboardInterrupt, match=hint) as raised,
         ):
-            job.visit(matrix, add_up, np.add)
+            job.visit(matrix, add_up)
         assert "pass 1, after 5 of 12 chunks" in str(raised.value)
 
 

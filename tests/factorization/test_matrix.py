@@ -51,7 +51,7 @@ class TestVisit:
     def test_sum(self, chunks):
         data = counts()
         source = data if chunks is None else da.from_array(data, chunks=chunks)
-        found = Job().visit(ScanMatrix.from_array(source), add_up, np.add, 2.0)
+        found = Job().visit(ScanMatrix.from_array(source), add_up, 2.0)
         np.testing.assert_allclose(found, 2.0 * data.reshape(30, 63).sum(axis=0))
 
 

@@ -111,7 +111,7 @@ class TestBrokenFiles:
         job = Job(source=str(folder))
         folder.rmdir()
         with pytest.raises(ReadingError, match=r"scan\.zspy' is gone"):
-            job.visit(ScanMatrix.from_array(counts()), lambda *_: 0, lambda a, b: a + b)
+            job.visit(ScanMatrix.from_array(counts()), lambda *_: 0)
 
 
 @pytest.mark.skipif(not hasattr(signals, "SIGXFSZ"), reason="no limit on file sizes here")
