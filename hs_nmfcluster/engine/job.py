@@ -333,7 +333,7 @@ class _KeepPositions:
     task: Callable[..., NDArray]
 
     def __call__(self, rows: NDArray, positions: NDArray[np.int64], *shared: Any) -> Gathered:
-        return Gathered(((positions, self.task(rows, positions, *shared)),))
+        return Gathered([(positions, self.task(rows, positions, *shared))])
 
 
 def _signature(matrix: ScanMatrix) -> int:

@@ -22,19 +22,19 @@ class Gathered:
 
     Examples
     --------
-    >>> one = Gathered(((np.array([2, 3]), np.array([20, 30])),))
-    >>> other = Gathered(((np.array([0]), np.array([0])),))
+    >>> one = Gathered([(np.array([2, 3]), np.array([20, 30]))])
+    >>> other = Gathered([(np.array([0]), np.array([0]))])
     >>> merge(one, other).ordered(np.array([0, 2, 3])).tolist()
     [0, 20, 30]
     """
 
-    parts: tuple[tuple[NDArray[np.int64], NDArray], ...]
+    parts: list[tuple[NDArray[np.int64], NDArray]]
 
     def __add__(self, other: "Gathered") -> "Gathered":
         return Gathered(self.parts + other.parts)
 
     def ordered(self, positions: NDArray[np.int64]) -> NDArray[Any]:
-        """Results in the order of all positions, which are ascending.
+        """Results in the order of all positions, which are ascending; the parts are used up.
 
         Parameters
         ----------
@@ -43,7 +43,8 @@ class Gathered:
         """
         first = self.parts[0][1]
         rows = np.empty((len(positions), *first.shape[1:]), first.dtype)
-        for where, values in self.parts:
+        while self.parts:
+            where, values = self.parts.pop()
             rows[np.searchsorted(positions, where)] = values
         return rows
 

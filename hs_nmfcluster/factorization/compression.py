@@ -167,11 +167,11 @@ def _project(
     scores = np.concatenate([times(x, vectors) for x, _ in pieces(rows, positions)])
     gram = scores.T @ scores
     if n_positions <= _MOST_POSITIONS:
-        return gram, Gathered(((positions, scores),))
+        return gram, Gathered([(positions, scores)])
     chance = _chances(scores, squared_values, n_positions)
     drawn = uniform(seed, _STREAM, positions, 1)[:, 0] < chance
     weighted = scores[drawn] / np.sqrt(chance[drawn])[:, None]
-    return gram, Gathered(((positions[drawn], weighted),))
+    return gram, Gathered([(positions[drawn], weighted)])
 
 
 def _chances(
