@@ -49,7 +49,7 @@ def suggest(
     Parameters
     ----------
     ranks, nmf_mse, pca_mse, stability
-        As in :class:`~hs_nmfcluster.results.rank_study.RankCurves`; `nmf_mse` of the best
+        As in :class:`~hs_nmfcluster.factorization.rank_curves.RankCurves`; `nmf_mse` of the best
         restart, ``(n,)``.
     noise_mse
         MSE of a perfect model, NaN if not known.

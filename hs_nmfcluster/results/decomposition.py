@@ -20,12 +20,13 @@ from hs_nmfcluster.factorization.constraints import (
     describe,
 )
 from hs_nmfcluster.factorization.fit import Fit, fit
-from hs_nmfcluster.factorization.rotated_stability import rotated_stability
+from hs_nmfcluster.factorization.rank_curves import rank_curves
+from hs_nmfcluster.factorization.stability import rotated_stability
 from hs_nmfcluster.factorization.suggestion import suggest
 from hs_nmfcluster.factorization.updates import SOLVERS
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.preparation import Demand, Prepared, Selection, prepare
-from hs_nmfcluster.results.rank_study import RankStudy, rank_curves
+from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan.detector import estimate_disk_radius
 

@@ -7,117 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge import axes
-from hs_nmfcluster.engine.job import Job
-from hs_nmfcluster.engine.matrix import ScanMatrix
-from hs_nmfcluster.factorization.constraints import FREE, Constraints
-from hs_nmfcluster.factorization.runs import Patterns
-from hs_nmfcluster.factorization.search import search
-from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.factorization.suggestion import Suggestion
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
-
-# Polishing passes of a study: with the survey, 13 of the compression and that for the errors of all
-# starts 25 at most.
-_POLISHING_PASSES = 10
-
-
-@dataclass(frozen=True)
-class RankCurves:
-    """Numbers of a study of the number of components.
-
-    Parameters
-    ----------
-    ranks
-        Numbers of components, ascending, ``(n,)``.
-    nmf_mse
-        True MSE of every restart, ``(n, restarts)``.
-    pca_mse
-        MSE of an uncentred PCA, ``(n,)``.
-    stability
-        Mean correlation of the best restart's patterns with their counterparts in the other
-        restarts, ``(n,)``.
-    patterns
-        Patterns of the best restart of each rank, ``(k, n_pixels)``.
-    others
-        Those of all other restarts of each rank.
-    passes
-        Passes over the data.
-    """
-
-    ranks: NDArray[np.int64]
-    nmf_mse: NDArray[np.float64]
-    pca_mse: NDArray[np.float64]
-    stability: NDArray[np.float64]
-    patterns: list[NDArray[np.float64]]
-    others: list[list[Patterns]]
-    passes: int
-
-
-def rank_curves(
-    matrix: ScanMatrix,
-    ranks: NDArray[np.int64],
-    *,
-    restarts: int,
-    tolerance: float,
-    seed: int,
-    job: Job | None = None,
-    constraints: Constraints = FREE,
-) -> RankCurves:
-    """Factorize a scan at every rank, all in the same passes over the data.
-
-    Parameters
-    ----------
-    matrix
-        The scan.
-    ranks
-        Numbers of components, ascending.
-    restarts
-        Starts of each rank.
-    tolerance
-        As in :func:`~hs_nmfcluster.factorization.fit.fit`.
-    seed
-        The same seed gives the same result.
-    job
-        Makes the passes; by default one that nobody watches and that keeps nothing.
-    constraints
-        Of maps and patterns, bound to the scan.
-
-    Returns
-    -------
-    RankCurves
-    """
-    job = Job() if job is None else job
-    found = search(
-        matrix,
-        [int(rank) for rank in ranks],
-        restarts=restarts,
-        tolerance=tolerance,
-        max_iterations=_POLISHING_PASSES,
-        seed=seed,
-        job=job,
-        constraints=constraints,
-    )
-    runs = [found.runs[int(rank)] for rank in ranks]
-    best = [min(of_rank, key=lambda run: run.best_mse) for of_rank in runs]
-    patterns = [run.best_patterns.astype(np.float64, copy=False) for run in best]
-    others = [
-        [run.best_patterns for run in of_rank if run is not first]
-        for of_rank, first in zip(runs, best, strict=True)
-    ]
-    stability = [np.mean(pattern_stability(S, o)) for S, o in zip(patterns, others, strict=True)]
-    return RankCurves(
-        ranks=ranks,
-        nmf_mse=np.array([[run.best_mse for run in of_rank] for of_rank in runs]),
-        pca_mse=np.array([found.compression.pca_mse(int(rank)) for rank in ranks]),
-        stability=np.array(stability),
-        patterns=patterns,
-        others=others,
-        passes=job.passes,
-    )
 
 
 @dataclass(eq=False, repr=False)

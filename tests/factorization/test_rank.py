@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.rank_curves import rank_curves
 from hs_nmfcluster.factorization.suggestion import suggest
-from hs_nmfcluster.results.rank_study import rank_curves
 
 RANKS = np.arange(2, 21)
 NAN = float("nan")

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.factorization.rotated_stability import rotated_stability
-from hs_nmfcluster.factorization.stability import pattern_stability
+from hs_nmfcluster.factorization.stability import pattern_stability, rotated_stability
 from hs_nmfcluster.scan.detector import Detector
 
 CENTER = (31.5, 32.0)
