@@ -77,14 +77,27 @@ def correlation_peaks(
     for axis, size in enumerate(lags):
         before = _take(flat, _neighbour(index, lags, axis, -1))
         after = _take(flat, _neighbour(index, lags, axis, 1))
-        curvature = before - 2 * peak + after
-        offset = np.divide(
-            before - after, 2 * curvature, out=np.zeros_like(peak), where=curvature < 0
-        )
+        offset = parabola_offset(before, peak, after)
         values -= 0.25 * (before - after) * offset
         places[..., axis] = np.where(index[axis] > size // 2, index[axis] - size, index[axis])
         places[..., axis] += offset
     return values, places
+
+
+def parabola_offset(
+    before: NDArray[np.floating], top: NDArray[np.floating], after: NDArray[np.floating]
+) -> NDArray[np.floating]:
+    """Place of the vertex of parabolas through three samples, in steps from the middle ones.
+
+    0 where the middle one is no maximum.
+
+    Examples
+    --------
+    >>> float(parabola_offset(np.array(0.0), np.array(1.0), np.array(0.5)))
+    0.16666666666666666
+    """
+    curvature = before - 2 * top + after
+    return np.divide(before - after, 2 * curvature, out=np.zeros_like(top), where=curvature < 0)
 
 
 def _take(flat: NDArray[np.floating], index: NDArray[np.intp]) -> NDArray[np.floating]:

@@ -9,11 +9,10 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
 from hs_nmfcluster.engine.merging import fold
+from hs_nmfcluster.scan.noise import robust_sigma
 
 # Positions or pixels stand out from the others by so many standard deviations.
 _STANDS_OUT = 6.0
-# Standard deviation of the normal distribution over its median absolute deviation.
-_MAD_TO_SIGMA = 1.4826
 
 
 @dataclass(frozen=True)
@@ -139,5 +138,5 @@ def standing_out(values: NDArray[np.floating]) -> NDArray[np.bool_]:
     [False, False, False, False, False, True]
     """
     median = np.nanmedian(values) if np.isfinite(values).any() else np.nan
-    sigma = _MAD_TO_SIGMA * np.nanmedian(np.abs(values - median)) if median == median else np.nan
+    sigma = robust_sigma(values, median) if median == median else np.nan
     return np.nan_to_num(values) > median + max(_STANDS_OUT * sigma, 1e-6 * abs(median))

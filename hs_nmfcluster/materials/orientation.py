@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from hs_nmfcluster.clustering.correlation import parabola_offset
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.particles import background_and_noise
+from hs_nmfcluster.scan.noise import robust_sigma
 
 #: Orders of rotation axes that a plane of a crystal can have, the highest first.
 ORDERS = (6, 4, 3, 2)
@@ -94,7 +96,7 @@ def rotational_symmetry(polar: NDArray[np.floating]) -> int:
     autocorrelation = correlation_over_rotations(polar, polar)
     heights = {order: _lowest_of_axis(autocorrelation, order) for order in ORDERS}
     best = max(heights.values())
-    chance = 1.4826 * float(np.median(np.abs(autocorrelation - np.median(autocorrelation))))
+    chance = robust_sigma(autocorrelation, float(np.median(autocorrelation)))
     if best < max(_ANY_SYMMETRY, _SIGNIFICANT * chance):
         return 1
     return next(order for order in ORDERS if heights[order] >= _LIKE_THE_BEST * best)
@@ -122,7 +124,7 @@ def compare(
     angles = np.arange(max(2, round(period / step))) * step
     folded = np.mean([_at(curve, angles + k * period) for k in range(order)], axis=0)
     peak = int(folded.argmax())
-    offset = _parabola(*folded[np.array([peak - 1, peak, peak + 1]) % folded.size])
+    offset = float(parabola_offset(*folded[np.array([peak - 1, peak, peak + 1]) % folded.size]))
     angle = (peak + offset) * step
     angle = near + (angle - near + period / 2) % period - period / 2
     return Rotation(float(angle), float(folded[peak]), _sharpness(folded, peak))
@@ -155,12 +157,6 @@ def _sharpness(folded: NDArray[np.float64], peak: int) -> float:
     if beyond.size == 0:
         return 0.0
     return float(np.clip((height - max(beyond.max(), 0.0)) / height, 0.0, 1.0))
-
-
-def _parabola(before: float, top: float, after: float) -> float:
-    """Place of the top of a parabola through three points, in steps from the middle one."""
-    curvature = before - 2 * top + after
-    return 0.0 if curvature >= 0 else float(0.5 * (before - after) / curvature)
 
 
 def _without_halo(polar: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 from scipy import ndimage, optimize, special
 
 from hs_nmfcluster.materials.peaks import Peak, find_peaks
+from hs_nmfcluster.scan.noise import robust_sigma
 
 # Pixels over which noise is averaged before particles are looked for.
 _SMOOTHING = 0.7
 # Lowest peak in standard deviations of the noise.
 _SIGNIFICANT = 6.0
-# Standard deviation of the normal distribution over its median absolute deviation.
-_MAD_TO_SIGMA = 1.4826
 # Parts into which a pixel is divided to follow an outline.
 _PARTS = 8
 # A diameter is not known better than this share of a pixel.
@@ -62,7 +61,7 @@ def background_and_noise(scan: NDArray[np.floating]) -> tuple[float, float]:
     values = scan[np.isfinite(scan)]
     for _ in range(5):
         level = float(np.median(values))
-        noise = _MAD_TO_SIGMA * float(np.median(np.abs(values - level)))
+        noise = robust_sigma(values, level)
         values = values[values <= level + 3 * noise]
     return level, noise
 

@@ -8,11 +8,10 @@ from scipy import interpolate, ndimage, optimize
 
 from hs_nmfcluster.materials.peaks import Peak, find_peaks
 from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.scan.noise import MAD_TO_SIGMA
 
 # Pixels over which noise is averaged before spots are looked for: less than any spot's width.
 _SMOOTHING = 1.0
-# Standard deviation of the normal distribution over its median absolute deviation.
-_MAD_TO_SIGMA = 1.4826
 # Fewer pixels on a ring do not tell its variance.
 _RING_PIXELS = 8
 # A spot's position is not known better than this share of a pixel: what pixels, interpolation and
@@ -189,7 +188,7 @@ def _lowest_peak(
     Where few electrons arrive, most pixels have none and the median deviation says nothing: the
     noise is then at least that of counts, and its skewness takes Bernstein's second term.
     """
-    noise = _MAD_TO_SIGMA * radial_median(np.abs(smooth), detector)
+    noise = MAD_TO_SIGMA * radial_median(np.abs(smooth), detector)
     unit, mean = _counting_noise(pattern, excess, detector)
     # Smoothing takes the variance of uncorrelated pixels down by the area it averages over.
     counting = np.sqrt(unit * mean / (4 * np.pi * _SMOOTHING**2))
