@@ -8,7 +8,7 @@ MAD_TO_SIGMA = 1.4826
 
 
 def robust_sigma(values: NDArray[np.floating], level: float) -> float:
-    """Find the standard deviation around a level by the median absolute deviation; NaN does not count.
+    """Find the standard deviation around a level by median deviation; NaN does not count.
 
     Examples
     --------
