@@ -61,7 +61,6 @@ def cif(tmp_path_factory):
 @pytest.fixture(scope="module")
 def run(file, cif, tmp_path_factory):
     """A run with everything, as a process of its own."""
-    pytest.importorskip("gemmi", reason="gemmi, which reads CIF files, is not installed")
     folder = tmp_path_factory.mktemp("run") / "out"
     arguments = ["-o", str(folder), *QUICK, "--json", "--report", "--phases", str(cif)]
     command = "import sys; from hs_nmfcluster.cli import main; sys.exit(main(sys.argv[1:]))"
@@ -168,17 +167,14 @@ class TestMaterials:
         assert "Factorization" not in captured.out
 
     def test_no_such_phase(self, file, tmp_path, capsys):
-        pytest.importorskip("gemmi", reason="gemmi, which reads CIF files, is not installed")
         self.refused(capsys, [file, "-o", tmp_path, "--phases", "none.cif"], "none.cif")
 
     def test_not_a_phase(self, file, tmp_path, capsys):
-        pytest.importorskip("gemmi", reason="gemmi, which reads CIF files, is not installed")
         (tmp_path / "bad.cif").write_text("nothing")
         self.refused(capsys, [file, "-o", tmp_path, "--phases", tmp_path / "bad.cif"], "bad.cif")
 
     @pytest.mark.parametrize(("units", "part"), [("px", "calibrate"), ("mrad", "energy")])
     def test_axes_that_give_no_spacings(self, cif, tmp_path, capsys, units, part):
-        pytest.importorskip("gemmi", reason="gemmi, which reads CIF files, is not installed")
         path = scan_file(tmp_path / "scan.hspy", units)
         self.refused(capsys, [path, "-o", tmp_path / "out", "--phases", cif], part)
 

@@ -76,9 +76,7 @@ class TestRecipe:
 
     def test_optional(self, recipe, project):
         optional = project["optional-dependencies"]
-        assert named(recipe["requirements"]["run_constrained"]) == bounds(
-            [*optional["distributed"], *optional["phases"]]
-        )
+        assert named(recipe["requirements"]["run_constrained"]) == bounds(optional["distributed"])
 
 
 class TestCitation:

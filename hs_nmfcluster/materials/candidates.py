@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 
+import gemmi
 import numpy as np
 
-from hs_nmfcluster.materials.crystals import Cell, Reflections, load_gemmi, with_symmetry
+from hs_nmfcluster.materials.crystals import Cell, Reflections, with_symmetry
 from hs_nmfcluster.scan.arguments import check_positive
 
 Candidate = Cell | str | PathLike[str] | Iterable[float]
@@ -39,14 +40,11 @@ def from_cif(path: str | PathLike[str], smallest: float) -> Reflections:
 
     Raises
     ------
-    ImportError
-        If gemmi is not installed.
     FileNotFoundError
         If there is no such file.
     ValueError
         If it does not parse, or holds no unit cell.
     """
-    gemmi = load_gemmi()
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no CIF file {str(path)!r}.")
     try:

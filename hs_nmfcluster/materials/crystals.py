@@ -1,7 +1,7 @@
 """Candidate phases: tables of spacings, unit cells, CIF files.
 
-Space groups and structure factors come from gemmi, which the extra ``phases`` installs: one small
-compiled package without dependencies, maintained for the wwPDB and CCP4, which reads any CIF,
+Space groups and structure factors come from gemmi: one small compiled package without
+dependencies, maintained for the wwPDB and CCP4, which reads any CIF,
 knows every setting of every space group and computes structure factors with the scattering factors
 of atoms for electrons (International Tables C, 4.3.2.2). These are used here, not those for
 X-rays: light and heavy atoms, and the lowest reflections, weigh differently.
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import gemmi
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,7 +57,7 @@ class Cell:
     alpha, beta, gamma
         Angles in degrees.
     space_group
-        Symbol (``"P 21/m"``, ``"P2_1/m"``) or number as a string. Other groups than P1 need gemmi.
+        Symbol (``"P 21/m"``, ``"P2_1/m"``) or number as a string.
     atoms
         ``(element, x, y, z)`` of the asymmetric unit. With them, structure factors are computed.
 
@@ -117,8 +118,6 @@ class Cell:
 
         Raises
         ------
-        ImportError
-            If gemmi is needed and not installed.
         ValueError
             If the space group is not known.
 
@@ -175,7 +174,6 @@ class Cell:
 
     def _space_group(self) -> Any:
         """Gemmi's space group."""
-        gemmi = load_gemmi()
         name = self.space_group.strip()
         if name.isdigit():
             group = gemmi.find_spacegroup_by_number(int(name))
@@ -187,10 +185,9 @@ class Cell:
 
     def _structure(self, group: Any) -> Any:
         """Gemmi's structure with all atoms of this cell, as of space group P1."""
-        gemmi = load_gemmi()
         structure = gemmi.SmallStructure()
-        angles = (self.alpha, self.beta, self.gamma)
-        structure.cell = gemmi.UnitCell(*(10 * self._edges), *angles)
+        a, b, c = (float(10 * edge) for edge in self._edges)
+        structure.cell = gemmi.UnitCell(a, b, c, self.alpha, self.beta, self.gamma)
         for element, *position in self.atoms:
             images = [op.apply_to_xyz(position) for op in group.operations()]
             for image in _different(np.array(images) % 1.0):
@@ -243,7 +240,7 @@ def _intensities(structure: Any, indices: NDArray[np.int64]) -> NDArray[np.float
     """Squared structure factors over the largest; NaN without atoms."""
     if not len(structure.sites) or not len(indices):
         return np.full(len(indices), np.nan)
-    calculator = load_gemmi().StructureFactorCalculatorE(structure.cell)
+    calculator = gemmi.StructureFactorCalculatorE(structure.cell)
     factors = [calculator.calculate_sf_from_small_structure(structure, h) for h in indices.tolist()]
     squared = np.abs(factors) ** 2
     return np.asarray(squared / (squared.max() or 1.0))
@@ -254,21 +251,3 @@ def _label(hkl: Iterable[int]) -> str:
     parts = [str(int(index)) for index in hkl]
     apart = " " if any(len(part.lstrip("-")) > 1 for part in parts) else ""
     return f"({apart.join(parts)})"
-
-
-def load_gemmi() -> Any:
-    """Import gemmi.
-
-    Raises
-    ------
-    ImportError
-        If it is not installed.
-    """
-    try:
-        import gemmi
-    except ImportError:
-        raise ImportError(
-            "CIF files, space groups and structure factors need gemmi: `pip install "
-            '"hs_nmfcluster[phases]"`. Plain tables {name: [d, …]} and cells in P1 do without.'
-        ) from None
-    return gemmi

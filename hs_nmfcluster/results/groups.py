@@ -522,8 +522,7 @@ class Groups:
         ----------
         candidates
             A mapping of names to plain tables ``[d, …]`` in nm, to `Cell` (edges in nm, space
-            group) or to paths of CIF files; or a list of such mappings and paths. Tables and
-            cells in P1 need no library, the others need gemmi (extra ``phases``).
+            group) or to paths of CIF files; or a list of such mappings and paths.
         spacings
             What `lattice_spacings` gave, for instance with a corrected calibration. By default
             it is called without arguments.
@@ -540,8 +539,6 @@ class Groups:
         TypeError, ValueError
             If there is no candidate, one is not understood, a CIF file does not parse, or the
             pattern's axes are not calibrated.
-        ImportError
-            If gemmi is needed and not installed.
 
         Examples
         --------

@@ -282,8 +282,6 @@ def match_phases(
     ------
     TypeError, ValueError
         If there is no candidate, or one is not understood.
-    ImportError
-        If a candidate needs gemmi, which is not installed.
 
     Examples
     --------

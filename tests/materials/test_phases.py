@@ -1,11 +1,11 @@
-import builtins
 import math
 
+import gemmi
 import numpy as np
 import pytest
 
 from hs_nmfcluster.materials import Cell
-from hs_nmfcluster.materials.candidates import candidates, from_cif, from_table, reflections_of
+from hs_nmfcluster.materials.candidates import candidates, from_cif, from_table
 from hs_nmfcluster.materials.phases import explain
 from hs_nmfcluster.results.phases import match_phases
 
@@ -63,23 +63,19 @@ class TestCells:
         assert (np.diff(d) < 0).all()
 
     def test_paper_spacings_of_b19(self):
-        pytest.importorskip("gemmi")
         found = dict(zip((r := B19.reflections(0.15)).labels, r.d.round(3), strict=True))
         assert [found[i] for i in ("(110)", "(10-2)", "(021)")] == [0.253, 0.227, 0.193]
 
     def test_screw_axis_forbids(self):
-        pytest.importorskip("gemmi")
         r = B19.reflections(0.15)
         assert r.forbidden[r.labels.index("(010)")]
         assert not r.forbidden[r.labels.index("(020)")]
 
     def test_centring_leaves_no_reflection(self):
-        pytest.importorskip("gemmi")
         labels = Cell(0.6216, space_group="Fm-3m").reflections(0.15).labels
         assert labels == ("(111)", "(200)", "(220)", "(311)", "(222)", "(400)")
 
     def test_structure_factors_of_b2(self):
-        gemmi = pytest.importorskip("gemmi")
         atoms = [("Zr", 0, 0, 0), ("Cu", 0.5, 0.5, 0.5)]
         r = Cell(0.3262, space_group="Pm-3m", atoms=atoms).reflections(0.15)
         factors = []
@@ -91,7 +87,6 @@ class TestCells:
         np.testing.assert_allclose(r.intensity, expected, rtol=1e-3)
 
     def test_vanishing_structure_factor_is_forbidden(self):
-        pytest.importorskip("gemmi")
         same = Cell(0.3, atoms=[("Fe", 0, 0, 0), ("Fe", 0.5, 0.5, 0.5)]).reflections(0.14)
         assert same.forbidden[same.labels.index("(100)")]
         assert not same.forbidden[same.labels.index("(110)")]
@@ -109,14 +104,12 @@ class TestCells:
             Cell(**options)
 
     def test_unknown_space_group(self):
-        pytest.importorskip("gemmi")
         with pytest.raises(ValueError, match=r"space_group.*'P99'"):
             Cell(0.3, space_group="P99").reflections(0.2)
 
 
 class TestCandidates:
     def test_cif(self, tmp_path):
-        pytest.importorskip("gemmi")
         path = tmp_path / "B2.cif"
         path.write_text(B2_CIF)
         r = from_cif(path, 0.15)
@@ -126,14 +119,12 @@ class TestCandidates:
 
     @pytest.mark.parametrize("text", ["rubbish", "", "data_x\n_cell_length_a 3\n"])
     def test_cif_that_does_not_parse(self, tmp_path, text):
-        pytest.importorskip("gemmi")
         path = tmp_path / "bad.cif"
         path.write_text(text)
         with pytest.raises(ValueError, match=r"bad.cif' (does not parse|holds no)"):
             from_cif(path, 0.1)
 
     def test_cif_that_is_not_there(self, tmp_path):
-        pytest.importorskip("gemmi")
         with pytest.raises(FileNotFoundError, match="no CIF file"):
             from_cif(tmp_path / "none.cif", 0.1)
 
@@ -163,20 +154,6 @@ class TestCandidates:
         with pytest.raises(error, match="gold"):
             from_table("gold", table)
 
-    def test_without_gemmi(self, monkeypatch):
-        import_ = builtins.__import__
-
-        def no_gemmi(name, *args, **kwargs):
-            if name == "gemmi":
-                raise ImportError(name)
-            return import_(name, *args, **kwargs)
-
-        monkeypatch.setattr(builtins, "__import__", no_gemmi)
-        assert reflections_of("table", [0.2], 0.1).d.tolist() == [0.2]
-        assert Cell(0.3).reflections(0.2).d.size == 2
-        with pytest.raises(ImportError, match=r"hs_nmfcluster\[phases\]"):
-            B19.reflections(0.2)
-
 
 class TestExplanations:
     def test_score_is_the_chance_of_a_coincidence(self):
@@ -190,7 +167,6 @@ class TestExplanations:
         assert 10**-one.score == pytest.approx(chance, rel=0.15)
 
     def test_allowed_goes_before_forbidden(self):
-        pytest.importorskip("gemmi")
         one = explain(0.4161, 0.001, B19.reflections(0.15), 0.005)
         assert (one.reflection, one.forbidden, one.explained) == ("(010)", True, False)
         assert one.score == 0
@@ -206,7 +182,6 @@ class TestPaper:
 
     @pytest.fixture
     def match(self):
-        pytest.importorskip("gemmi")
         groups = [[], [(0.259, 0.001)], [(0.228, 0.001)], [(0.191, 0.001)]]
         return match_phases(groups, PAPER)
 
