@@ -143,7 +143,7 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
     from hs_nmfcluster.engine import scheduling
     from hs_nmfcluster.engine.job import Job
     from hs_nmfcluster.engine.matrix import ScanMatrix
-    from hs_nmfcluster.factorization import iteration, krylov
+    from hs_nmfcluster.factorization import krylov, runs, tasks
     from hs_nmfcluster.factorization.search import FINALISTS
     from hs_nmfcluster.factorization.updates import SOLVERS
     from hs_nmfcluster.scan import masks
@@ -156,8 +156,8 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
     patterns = [rng.random((k, matrix.n_pixels)) for _ in range(restarts)]
     width = krylov.block_width(k)
     vectors = np.linalg.qr(rng.standard_normal((matrix.n_pixels, width)))[0].T
-    best = iteration.Stack.of(patterns[:FINALISTS])
-    all_of_them = iteration.Stack.of([S.astype(np.float32) for S in patterns])
+    best = runs.Stack.of(patterns[:FINALISTS])
+    all_of_them = runs.Stack.of([S.astype(np.float32) for S in patterns])
     solver = SOLVERS["hals"]
     kinds: dict[str, tuple[Callable[[], Any], float]] = {
         "bare sum": (lambda: dask.compute(_chunkwise_sum(signal.data)), 0.0),
@@ -168,14 +168,14 @@ def passes(path: Path, share: int, k: int, restarts: int, memory: str) -> list[s
         "true MSE of all starts": (
             lambda: Job().visit(
                 matrix,
-                iteration._evaluation_sums,
+                tasks.evaluation_sums,
                 all_of_them,
                 solver,
             ),
             2.0 * restarts * k,
         ),
         "polishing": (
-            lambda: Job().visit(matrix, iteration._iteration_sums, best, solver),
+            lambda: Job().visit(matrix, tasks.iteration_sums, best, solver),
             4.0 * FINALISTS * k,
         ),
     }

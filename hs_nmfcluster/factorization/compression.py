@@ -6,11 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
-from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
-from hs_nmfcluster.engine.merging import Gathered
-from hs_nmfcluster.engine.products import times
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.engine.scheduling import one_blas_thread_each
+from hs_nmfcluster.factorization import tasks
 from hs_nmfcluster.factorization.krylov import DEPENDENT, MOST_KEPT, first_block, grow
 
 # Beyond the vectors kept, none could lower the MSE by more than this share of itself ...
@@ -140,7 +139,9 @@ def _scores(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Q Xᵀ X Qᵀ, and X Qᵀ: of a scan with very many positions, of a sample."""
     vectors = np.ascontiguousarray(basis.T)
-    gram, found = job.visit(matrix, _project, vectors, squared_values, matrix.n_positions, seed)
+    few = matrix.n_positions <= _MOST_POSITIONS
+    drawing = None if few else _Drawing(squared_values, matrix.n_positions, seed)
+    gram, found = job.visit(matrix, tasks.scores_and_gram, vectors, drawing)
     kept = np.sort(np.concatenate([positions for positions, _ in found.parts]))
     return gram, found.ordered(kept)
 
@@ -155,35 +156,24 @@ def _number_kept(squared_values: NDArray[np.float64], residual: float, rank: int
     return int(np.clip(above, _LEAST_KEPT * rank, MOST_KEPT * rank))
 
 
-def _project(
-    rows: NDArray,
-    positions: NDArray[np.int64],
-    vectors: NDArray[np.float64],
-    squared_values: NDArray[np.float64],
-    n_positions: int,
-    seed: int,
-) -> tuple[NDArray[np.float64], Gathered]:
-    """Gram matrix of the scores of some positions, and those that are kept with their positions."""
-    scores = np.concatenate([times(x, vectors) for x, _ in pieces(rows, positions)])
-    gram = scores.T @ scores
-    if n_positions <= _MOST_POSITIONS:
-        return gram, Gathered([(positions, scores)])
-    chance = _chances(scores, squared_values, n_positions)
-    drawn = uniform(seed, _STREAM, positions, 1)[:, 0] < chance
-    weighted = scores[drawn] / np.sqrt(chance[drawn])[:, None]
-    return gram, Gathered([(positions[drawn], weighted)])
-
-
-def _chances(
-    scores: NDArray[np.float64], squared_values: NDArray[np.float64], n_positions: int
-) -> NDArray[np.float64]:
-    """Chance of each position to be in the sample.
+@dataclass(frozen=True)
+class _Drawing:
+    """A sample of positions, each drawn by itself: it does not depend on the chunks.
 
     By leverage scores, which find the few positions of a rare pattern, half mixed with a uniform
-    one (Drineas, Mahoney & Muthukrishnan, SIAM J. Matrix Anal. Appl. 30, 844, 2008; Ma, Mahoney
-    & Yu, J. Mach. Learn. Res. 16, 861, 2015). A position alone decides whether it is drawn: the
-    sample does not depend on the chunks.
+    chance (Drineas, Mahoney & Muthukrishnan, SIAM J. Matrix Anal. Appl. 30, 844, 2008; Ma, Mahoney
+    & Yu, J. Mach. Learn. Res. 16, 861, 2015).
     """
-    used = squared_values[squared_values > DEPENDENT * squared_values[0]]
-    leverage = (scores[:, : len(used)] ** 2 / used).sum(axis=1) / len(used)
-    return np.minimum(_MOST_POSITIONS * (leverage + 1 / n_positions) / 2, 1.0)
+
+    squared_values: NDArray[np.float64]
+    n_positions: int
+    seed: int
+
+    def __call__(
+        self, scores: NDArray[np.float64], positions: NDArray[np.int64]
+    ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Draw some of the positions; and the chance of each."""
+        used = self.squared_values[self.squared_values > DEPENDENT * self.squared_values[0]]
+        leverage = (scores[:, : len(used)] ** 2 / used).sum(axis=1) / len(used)
+        chance = np.minimum(_MOST_POSITIONS * (leverage + 1 / self.n_positions) / 2, 1.0)
+        return uniform(self.seed, _STREAM, positions, 1)[:, 0] < chance, chance

@@ -10,18 +10,13 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine import scheduling
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization import tasks
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.iteration import iterate, random_runs
 from hs_nmfcluster.factorization.runs import Run, Stack
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
-from hs_nmfcluster.factorization.whole_maps import (
-    cancelled,
-    products_and_squares,
-    residual_of_rows,
-    squared_residual,
-    whole_maps,
-)
+from hs_nmfcluster.factorization.whole_maps import whole_maps
 
 
 @dataclass(frozen=True)
@@ -217,7 +212,7 @@ def _rows(
     columns = len(stack.patterns) + 1
     large = scheduling.leaves_on_cluster(8 * matrix.n_positions * columns)
     if matrix.is_lazy and constraints.maps is None and large:
-        left = job.collect_on_cluster(matrix, _maps_and_residual, columns, stack, solver)
+        left = job.collect_on_cluster(matrix, tasks.maps_and_residual, columns, stack, solver)
         squares = da.nansum(left**2, axis=tuple(range(left.ndim - 1)))
         sums, residual = dask.compute(squares, da.nansum(left[..., -1]))
         sums[-1] = residual
@@ -232,34 +227,12 @@ def _final_maps(
     matrix: ScanMatrix, stack: Stack, solver: Solver, constraints: Constraints, job: Job
 ) -> NDArray[np.float64]:
     if constraints.maps is None:
-        return job.collect(matrix, _maps_and_residual, stack, solver)
+        return job.collect(matrix, tasks.maps_and_residual, stack, solver)
     found = whole_maps(matrix, stack, solver, constraints.maps, job)
     (maps,), (products,) = found.maps, found.products
-    residual = squared_residual(maps, products, stack.grams[0], found.squares)
-    if cancelled(residual, found.squares).any():
-        residual = job.collect(matrix, _residual_of, maps, stack.patterns, matrix.positions)
-    return np.column_stack([maps.T, residual])
-
-
-def _residual_of(
-    rows: NDArray,
-    positions: NDArray[np.int64],
-    maps: NDArray[np.float64],
-    patterns: NDArray[np.float64],
-    kept: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Compute the squared residual of each position, of maps that were solved for whole."""
-    return residual_of_rows(rows, positions, maps[:, np.searchsorted(kept, positions)], patterns)
-
-
-def _maps_and_residual(
-    rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
-) -> NDArray[np.float64]:
-    """Rows of C and, in a last column, the squared residual of each position."""
-    found = products_and_squares(rows, positions, stack)
-    products, squares = np.ascontiguousarray(found[:, :-1].T), found[:, -1]
-    maps = solver.solve(products, stack.grams[0])
-    residual = squared_residual(maps, products, stack.grams[0], squares)
-    if cancelled(residual, squares).any():
-        residual = residual_of_rows(rows, positions, maps, stack.patterns)
+    residual = tasks.squared_residual(maps, products, stack.grams[0], found.squares)
+    if tasks.cancelled(residual, found.squares).any():
+        residual = job.collect(
+            matrix, tasks.residual_of_whole_maps, maps, stack.patterns, matrix.positions
+        )
     return np.column_stack([maps.T, residual])

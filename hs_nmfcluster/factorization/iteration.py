@@ -1,24 +1,19 @@
 """One pass over the data that advances any number of runs, and the loop around it."""
 
 from collections.abc import Sequence
-from itertools import groupby
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
-from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
-from hs_nmfcluster.engine.merging import fold
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
+from hs_nmfcluster.factorization import tasks
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.runs import Run, RunSums, Stack
 from hs_nmfcluster.factorization.updates import Solver, normalise
 from hs_nmfcluster.factorization.whole_maps import batches, project, whole_maps
 
-# Pieces of rows whose maps are solved for together: a sweep makes a call for each component,
-# which takes as long for few rows as for many.
-SOLVED_TOGETHER = 4
 # A guess for the progress bar, until there is something to go by.
 _USUAL_ITERATIONS = 10
 # Share of the change before to which a change has to have shrunk for a guess.
@@ -39,7 +34,7 @@ def random_runs(
     """
 
     def start() -> tuple[list[Run], float]:
-        square, sums = job.visit(matrix, _start_sums, seed, restarts, n_components)
+        square, sums = job.visit(matrix, tasks.start_sums, seed, restarts, n_components)
         patterns = [normalise(solver.solve(s.projections, s.map_gram)) for s in sums]
         runs = [Run(S, stream) for stream, S in enumerate(patterns)]
         for run in runs:
@@ -115,7 +110,7 @@ def _sums(
     matrix: ScanMatrix, stack: Stack, solver: Solver, constraints: Constraints, job: Job
 ) -> list[RunSums]:
     if constraints.maps is None:
-        return job.visit(matrix, _iteration_sums, stack, solver)
+        return job.visit(matrix, tasks.iteration_sums, stack, solver)
     found = whole_maps(matrix, stack, solver, constraints.maps, job)
     projections = project(matrix, found.maps, job)
     grams = [maps @ maps.T for maps in found.maps]
@@ -168,7 +163,7 @@ def _evaluations(
 ) -> list[tuple[float, NDArray[np.float64]]]:
     if constraints.maps is None:
         stack = Stack.of([run.patterns for run in runs])
-        return job.visit(matrix, _evaluation_sums, stack, solver)
+        return job.visit(matrix, tasks.evaluation_sums, stack, solver)
     sums: list[tuple[float, NDArray[np.float64]]] = []
     for batch in batches(runs, matrix.n_positions):
         stack = Stack.of([run.patterns for run in batch])
@@ -193,55 +188,3 @@ def _reseed(run: Run, seed: int) -> None:
         stream = (len(run.history) + 1) * 2**32 + run.stream * 2**16 + int(component)
         fresh = uniform(seed, stream, np.arange(run.patterns.shape[1]), 1)[:, 0]
         run.patterns[component] = fresh / np.linalg.norm(fresh)
-
-
-def _start_sums(
-    rows: NDArray, positions: NDArray[np.int64], seed: int, restarts: int, k: int
-) -> tuple[float, list[RunSums]]:
-    def of_piece(x: NDArray, where: NDArray[np.int64]) -> tuple[float, list[RunSums]]:
-        maps = [uniform(seed, stream, where, k).T for stream in range(restarts)]
-        return float(np.einsum("ij,ij->", x, x)), _sums_of(x, maps, [0.0] * restarts)
-
-    return fold(of_piece(*piece) for piece in pieces(rows, positions))
-
-
-def _iteration_sums(
-    rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
-) -> list[RunSums]:
-    found = pieces(rows, positions, larger=SOLVED_TOGETHER)
-    sums = (_sums_of(x, *_solve_maps(stack.times(x), stack, solver)) for x, _ in found)
-    return fold(sums)
-
-
-def _evaluation_sums(
-    rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
-) -> list[tuple[float, NDArray[np.float64]]]:
-    # The products of all pieces are small: solving for their maps at once takes fewer calls.
-    products = [stack.times(x) for x, _ in pieces(rows, positions, larger=SOLVED_TOGETHER)]
-    maps, overlaps = _solve_maps(np.concatenate(products, axis=1), stack, solver)
-    return [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
-
-
-def _solve_maps(
-    products: NDArray[Any], stack: Stack, solver: Solver
-) -> tuple[list[NDArray[Any]], list[float]]:
-    """Cᵀ ``(k, n)`` and ⟨X Sᵀ, C⟩ of every run, from the products S Xᵀ of all, ``(K, n)``."""
-    # Runs of the same number of components in the same calls, of which a sweep makes many.
-    of_runs = np.split(products, stack.edges)
-    maps: list[NDArray[Any]] = []
-    for _, together in groupby(zip(of_runs, stack.grams, strict=True), lambda pair: len(pair[0])):
-        targets, grams = zip(*together, strict=True)
-        maps += list(solver.solve(np.array(targets), np.array(grams)))
-    overlaps = [float(np.vdot(p, c)) for p, c in zip(of_runs, maps, strict=True)]
-    return maps, overlaps
-
-
-def _sums_of(
-    x: NDArray[Any], maps: Sequence[NDArray[Any]], overlaps: Sequence[float]
-) -> list[RunSums]:
-    edges = np.cumsum([len(c) for c in maps])[:-1]
-    projections = np.split(np.concatenate(maps) @ x, edges)
-    return [
-        RunSums(p, c @ c.T, overlap)
-        for p, c, overlap in zip(projections, maps, overlaps, strict=True)
-    ]

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
-from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
-from hs_nmfcluster.engine.products import times
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
+from hs_nmfcluster.factorization import tasks
 
 # Vectors of a block: so many times the rank, but so many at the least. Of twice the rank it takes
 # a pass or two less, and more time.
@@ -103,7 +103,7 @@ def applied(
     matrix: ScanMatrix, vectors: NDArray[np.float64], job: Job
 ) -> tuple[float, NDArray[np.float64]]:
     """‖X‖² and XᵀX applied to rows of vectors ``(width, n_pixels)``, in one pass."""
-    return job.visit(matrix, _apply, np.ascontiguousarray(vectors.T))
+    return job.visit(matrix, tasks.gram_applied, np.ascontiguousarray(vectors.T))
 
 
 def most_vectors(rank: int, limit: int) -> int:
@@ -114,19 +114,6 @@ def most_vectors(rank: int, limit: int) -> int:
 def block_width(rank: int) -> int:
     """Vectors that a pass multiplies by XᵀX."""
     return max(round(_WIDTH * rank), _LEAST_WIDTH)
-
-
-def _apply(
-    rows: NDArray, positions: NDArray[np.int64], vectors: NDArray[np.float64]
-) -> tuple[float, NDArray[np.float64]]:
-    """‖X‖² and (XᵀX V)ᵀ of some vectors ``(n_pixels, width)``, for some rows of X."""
-    square, image = 0.0, np.zeros(vectors.shape[::-1])
-    projected = np.empty_like(image)
-    for x, _ in pieces(rows, positions):
-        square += float(np.vdot(x, x))
-        # In this order BLAS takes two thirds of the time that Xᵀ (X V) takes.
-        image += np.matmul(times(x, vectors).T, x, out=projected)
-    return square, image
 
 
 def _orthonormal(

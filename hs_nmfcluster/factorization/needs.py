@@ -7,9 +7,9 @@ from dask.utils import format_bytes
 
 from hs_nmfcluster.engine.matrix import ScanMatrix, rows_a_piece
 from hs_nmfcluster.factorization.compression import most_positions
-from hs_nmfcluster.factorization.iteration import SOLVED_TOGETHER
 from hs_nmfcluster.factorization.krylov import block_width, most_vectors
 from hs_nmfcluster.factorization.search import FINALISTS
+from hs_nmfcluster.factorization.tasks import SOLVED_TOGETHER
 from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
 
 # Copies that are alive at a time: of a piece of rows, of patterns in a step, of maps.

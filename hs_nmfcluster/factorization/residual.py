@@ -1,35 +1,17 @@
 """What a factorization leaves of a scan, and what of it is more than noise."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
-from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
-from hs_nmfcluster.engine.merging import fold
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization import tasks
 from hs_nmfcluster.scan.noise import robust_sigma
 
 # Positions or pixels stand out from the others by so many standard deviations.
 _STANDS_OUT = 6.0
-
-
-@dataclass(frozen=True)
-class ResidualSums:
-    """Sums of X − C S over positions, one number a kept pixel, ``(n_pixels,)`` each.
-
-    Parameters
-    ----------
-    total, square
-        Of the residual and of its square.
-    worst
-        Of the residual at the positions that are described worst.
-    """
-
-    total: NDArray[np.float64]
-    square: NDArray[np.float64]
-    worst: NDArray[np.float64]
 
 
 def residual_sums(
@@ -38,7 +20,7 @@ def residual_sums(
     maps: NDArray[np.floating],
     patterns: NDArray[np.floating],
     worst: NDArray[np.bool_],
-) -> ResidualSums:
+) -> tasks.ResidualSums:
     """Sum the residual over the positions of a scan, in one pass.
 
     Parameters
@@ -56,7 +38,7 @@ def residual_sums(
 
     Returns
     -------
-    ResidualSums
+    tasks.ResidualSums
 
     Examples
     --------
@@ -67,21 +49,7 @@ def residual_sums(
     >>> residual_sums(Job(), matrix, C, S, np.array([False, True])).worst.tolist()
     [1.0, 0.0]
     """
-    return job.visit(matrix, _sum_block, maps, patterns, worst)
-
-
-def _sum_block(
-    rows: NDArray,
-    positions: NDArray[np.int64],
-    maps: NDArray[np.floating],
-    patterns: NDArray[np.floating],
-    worst: NDArray[np.bool_],
-) -> ResidualSums:
-    def sums(x: NDArray[np.float64], where: NDArray[np.int64]) -> ResidualSums:
-        left = x - maps[where] @ patterns
-        return ResidualSums(left.sum(axis=0), (left**2).sum(axis=0), left[worst[where]].sum(axis=0))
-
-    return fold(sums(*piece) for piece in pieces(rows, positions))
+    return job.visit(matrix, tasks.left_over, maps, patterns, worst)
 
 
 def excess(mse: NDArray[np.floating], intensity: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
-from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
-from hs_nmfcluster.engine.merging import fold
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization import tasks
 from hs_nmfcluster.factorization.band_limit import BandLimit
 from hs_nmfcluster.factorization.updates import Solver
 
@@ -24,9 +24,6 @@ Matrix = NDArray[np.float64]
 
 # Maps of runs that only are to be compared are solved in batches of this size, a pass each.
 BATCH_BYTES = 2**28
-# Below this share of ‖x‖² a residual from products has lost more than a billionth of itself to
-# cancellation: the products are exact to some 1e-15 of ‖x‖².
-_CANCELS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def whole_maps(
     matrix: ScanMatrix, stack: "Stack", solver: Solver, band: BandLimit, job: Job
 ) -> WholeMaps:
     """Solve for the maps of several runs, in one pass."""
-    rows = job.collect(matrix, products_and_squares, stack)
+    rows = job.collect(matrix, tasks.products_and_squares, stack)
     products = np.split(np.ascontiguousarray(rows[:, :-1].T), stack.edges)
     maps = [
         solve_limited(band.fit(product), gram, solver, band)
@@ -101,41 +98,7 @@ def project(matrix: ScanMatrix, maps: Sequence[Matrix], job: Job) -> list[Matrix
     """Compute Cᵀ X of several runs, ``(k, n_pixels)`` each, in one pass."""
     edges = np.cumsum([len(c) for c in maps])[:-1]
     stacked = np.concatenate(maps)
-    return np.split(job.visit(matrix, _projections, stacked, matrix.positions), edges)
-
-
-def squared_residual(maps: Matrix, products: Matrix, gram: Matrix, squares: Matrix) -> Matrix:
-    """Compute ‖x − Sᵀ c‖² of each position from Cᵀ, S Xᵀ, S Sᵀ and ‖x‖²."""
-    residual = squares + np.einsum("kn,kn->n", maps, gram @ maps - 2 * products)
-    return np.maximum(residual, 0.0)
-
-
-def residual_of_rows(
-    rows: NDArray, positions: NDArray[np.int64], maps: Matrix, patterns: NDArray[np.floating]
-) -> Matrix:
-    """Compute ‖x − Sᵀ c‖² of each position from the residual itself.
-
-    Parameters
-    ----------
-    rows, positions
-        As every task gets them.
-    maps
-        Cᵀ of these positions, ``(k, n)``.
-    patterns
-        S, ``(k, n_pixels)``.
-    """
-    found, start = np.empty(maps.shape[1]), 0
-    for x, _ in pieces(rows, positions):
-        here = slice(start, start + len(x))
-        left = x - maps[:, here].T @ patterns
-        found[here] = np.einsum("ij,ij->i", left, left)
-        start = here.stop
-    return found
-
-
-def cancelled(residual: Matrix, squares: Matrix) -> NDArray[np.bool_]:
-    """Positions described so well that :func:`squared_residual` is rounding more than residual."""
-    return residual < _CANCELS * squares
+    return np.split(job.visit(matrix, tasks.projections, stacked, matrix.positions), edges)
 
 
 def batches(runs: Sequence["Run"], n_positions: int) -> Iterator[list["Run"]]:
@@ -148,19 +111,3 @@ def batches(runs: Sequence["Run"], n_positions: int) -> Iterator[list["Run"]]:
             batch = []
         batch.append(run)
     yield batch
-
-
-def products_and_squares(rows: NDArray, positions: NDArray[np.int64], stack: "Stack") -> Matrix:
-    """Compute rows of X Sᵀ and, in a last column, ‖x‖²."""
-    parts = [
-        np.column_stack([stack.times(x).T, np.einsum("ij,ij->i", x, x)])
-        for x, _ in pieces(rows, positions)
-    ]
-    return np.concatenate(parts)
-
-
-def _projections(
-    rows: NDArray, positions: NDArray[np.int64], maps: Matrix, kept: NDArray[np.int64]
-) -> Matrix:
-    parts = (maps[:, np.searchsorted(kept, where)] @ x for x, where in pieces(rows, positions))
-    return fold(parts)
