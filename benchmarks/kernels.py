@@ -63,6 +63,7 @@ def _passes(
     from hs_nmfcluster.factorization.compression import compress
     from hs_nmfcluster.factorization.iteration import Run, iterate
     from hs_nmfcluster.factorization.krylov import block_width
+    from hs_nmfcluster.factorization.settings import Settings
     from hs_nmfcluster.factorization.updates import SOLVERS, normalise
 
     n, p = X.shape
@@ -84,10 +85,8 @@ def _passes(
                 runs,
                 square,
                 SOLVERS[solver],
-                tolerance=0.0,
-                max_iterations=1,
-                seed=0,
-                job=Job(),
+                Settings(tolerance=0.0, max_iterations=1),
+                Job(),
             )
 
         work = 4e-9 * n * p * rank * number

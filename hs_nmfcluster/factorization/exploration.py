@@ -11,6 +11,7 @@ from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.factorization.compression import Compression
 from hs_nmfcluster.factorization.descent import descend
 from hs_nmfcluster.factorization.sampling import sample
+from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
 Matrix = NDArray[np.float64]
@@ -28,7 +29,7 @@ _LEAST_ROTATED = 6
 
 
 def explore(
-    compression: Compression, ranks: Sequence[int], *, restarts: int, tolerance: float, seed: int
+    compression: Compression, ranks: Sequence[int], settings: Settings
 ) -> list[NDArray[np.float32]]:
     """Search from many starts at every rank, on a sample of the compressed problem.
 
@@ -38,13 +39,9 @@ def explore(
         X ≈ B Q.
     ranks
         Numbers of components, ascending.
-    restarts
-        Starts of each rank: one from the singular vectors, the others random.
-    tolerance
-        See :func:`~hs_nmfcluster.factorization.descent.descend`. Only the best few starts of each
-        rank go as far; the others stop where these can be told.
-    seed
-        Of the sample and the random starts.
+    settings
+        Of each rank one start is from the singular vectors, the others are random. Only the best
+        few descend to the tolerance; the others stop where these can be told.
 
     Returns
     -------
@@ -54,11 +51,12 @@ def explore(
         Their error on X is not known here: that on the sample is another quantity and is not
         handed out.
     """
+    seed, tolerance = settings.seed, settings.tolerance
     part = sample(compression, max(ranks), seed=seed)
     rough = max(tolerance, _EXPLORING_TOLERANCE)
 
     def search(rank: int) -> Matrix:
-        starts = [turned_start(part, rank, seed, stream) for stream in range(1, restarts)]
+        starts = [turned_start(part, rank, seed, stream) for stream in range(1, settings.restarts)]
         found = descend(part, np.array([svd_start(part, rank), *starts]), tolerance=rough)
         best = np.argsort(found.errors, kind="stable")[:_GOING_ON]
         found.patterns[best] = descend(part, found.patterns[best], tolerance=tolerance).patterns
@@ -66,7 +64,7 @@ def explore(
 
     # The longest first: the last one to end should be a short one.
     on_sample = side_by_side(search, ranks[::-1])[::-1]
-    places = _places(ranks, restarts, compression.basis.shape[1])
+    places = _places(ranks, settings.restarts, compression.basis.shape[1])
 
     def spread(start: tuple[NDArray[np.float32], Matrix]) -> None:
         place, patterns = start

@@ -11,10 +11,11 @@ from hs_nmfcluster.engine import scheduling
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import tasks
-from hs_nmfcluster.factorization.constraints import FREE, Constraints
+from hs_nmfcluster.factorization.constraints import Constraints
 from hs_nmfcluster.factorization.iteration import iterate, random_runs
 from hs_nmfcluster.factorization.runs import Run, Stack
 from hs_nmfcluster.factorization.search import search
+from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 from hs_nmfcluster.factorization.whole_maps import whole_maps
 
@@ -70,16 +71,11 @@ class Fit:
 def fit(
     matrix: ScanMatrix,
     n_components: int,
+    settings: Settings | None = None,
     *,
-    restarts: int = 10,
     solver: str = "als",
     compressed: bool = True,
-    tolerance: float = 1e-5,
-    max_iterations: int = 300,
-    ridge: float = 0.0,
-    seed: int = 0,
     job: Job | None = None,
-    constraints: Constraints = FREE,
 ) -> Fit:
     """Factorize X ≈ C S by the steps 1 to 8 of Kimoto et al. (2024).
 
@@ -89,27 +85,16 @@ def fit(
         The scan, positions × pixels.
     n_components
         k.
-    restarts
-        Random starts; each pass over the data advances all that have not converged.
+    settings
+        Restarts, tolerance and all else; by default those of `Settings`. Each pass over the data
+        advances all restarts that have not converged.
     solver
         Name of the update rule, where the data are not compressed.
     compressed
         Search in the compressed problem and polish on the data, which takes a handful of
         passes; otherwise the paper's procedure, a pass an iteration.
-    tolerance
-        A restart has converged when its MSE changes by less than this share of itself in two
-        successive iterations.
-    max_iterations
-        Iterations after which a restart is stopped all the same.
-    ridge
-        Tikhonov term in the solves, in units of the Gram matrix's mean diagonal.
-    seed
-        The same seed gives the same result, whatever the chunking.
     job
         Makes the passes; by default one that nobody watches and that keeps nothing.
-    constraints
-        Of maps and patterns, bound to the scan. Limited maps make an iteration on the data of two
-        passes.
 
     Returns
     -------
@@ -125,43 +110,25 @@ def fit(
     >>> from hs_nmfcluster.engine.matrix import ScanMatrix
     >>> rng = np.random.default_rng(0)
     >>> scan = (rng.random((30, 2)) @ rng.random((2, 20))).reshape(30, 4, 5)
-    >>> fit(ScanMatrix.from_array(scan), 2, restarts=2, tolerance=1e-9).mse < 1e-4
+    >>> fit(ScanMatrix.from_array(scan), 2, Settings(restarts=2, tolerance=1e-9)).mse < 1e-4
     True
     """
+    settings = Settings() if settings is None else settings
     job = Job() if job is None else job
     if compressed:
-        found = search(
-            matrix,
-            [n_components],
-            restarts=restarts,
-            tolerance=tolerance,
-            max_iterations=max_iterations,
-            seed=seed,
-            ridge=ridge,
-            job=job,
-            constraints=constraints,
-        )
-        runs, compression = found.runs[n_components], found.compression
-        pca_mse = compression.pca_mse(n_components)
-        square, rule = compression.square, found.solver
-        return finish(matrix, runs, square, rule, pca_mse=pca_mse, job=job, constraints=constraints)
-    rule = SOLVERS[solver]._replace(ridge=ridge)
-    runs, square = random_runs(matrix, n_components, restarts, rule, seed, job)
-    iterate(
-        matrix,
-        runs,
-        square,
-        rule,
-        tolerance=tolerance,
-        max_iterations=max_iterations,
-        seed=seed,
-        job=job,
-        constraints=constraints,
+        found = search(matrix, [n_components], settings, job)
+        runs, square, rule = found.runs[n_components], found.compression.square, found.solver
+        pca_mse = found.compression.pca_mse(n_components)
+    else:
+        rule, pca_mse = SOLVERS[solver]._replace(ridge=settings.ridge), np.nan
+        runs, square = random_runs(matrix, n_components, rule, settings, job)
+        iterate(matrix, runs, square, rule, settings, job)
+    return _finish(
+        matrix, runs, square, rule, pca_mse=pca_mse, job=job, constraints=settings.constraints
     )
-    return finish(matrix, runs, square, rule, pca_mse=np.nan, job=job, constraints=constraints)
 
 
-def finish(
+def _finish(
     matrix: ScanMatrix,
     runs: list[Run],
     square: float,
@@ -169,7 +136,7 @@ def finish(
     *,
     pca_mse: float,
     job: Job,
-    constraints: Constraints = FREE,
+    constraints: Constraints,
 ) -> Fit:
     """Compute maps and residual of the best run in one pass, and sort by the maps' norm."""
     restart_mse = np.array([run.best_mse for run in runs])

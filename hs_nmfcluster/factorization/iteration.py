@@ -11,6 +11,7 @@ from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization import tasks
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.runs import Run, RunSums, Stack
+from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.updates import Solver, normalise
 from hs_nmfcluster.factorization.whole_maps import batches, project, whole_maps
 
@@ -23,7 +24,7 @@ _ROUNDING = 1e-11
 
 
 def random_runs(
-    matrix: ScanMatrix, n_components: int, restarts: int, solver: Solver, seed: int, job: Job
+    matrix: ScanMatrix, n_components: int, solver: Solver, settings: Settings, job: Job
 ) -> tuple[list[Run], float]:
     """Start from maps of uniform random numbers (steps 2 to 4 of the paper), in one pass.
 
@@ -34,11 +35,13 @@ def random_runs(
     """
 
     def start() -> tuple[list[Run], float]:
-        square, sums = job.visit(matrix, tasks.start_sums, seed, restarts, n_components)
+        square, sums = job.visit(
+            matrix, tasks.start_sums, settings.seed, settings.restarts, n_components
+        )
         patterns = [normalise(solver.solve(s.projections, s.map_gram)) for s in sums]
         runs = [Run(S, stream) for stream, S in enumerate(patterns)]
         for run in runs:
-            _reseed(run, seed)
+            _reseed(run, settings.seed)
         return runs, square
 
     return job.once("start", start)
@@ -49,12 +52,8 @@ def iterate(
     runs: Sequence[Run],
     square: float,
     solver: Solver,
-    *,
-    tolerance: float,
-    max_iterations: int,
-    seed: int,
+    settings: Settings,
     job: Job,
-    constraints: Constraints = FREE,
 ) -> None:
     """Advance all runs together, a pass over the data an iteration, until all have converged.
 
@@ -72,21 +71,20 @@ def iterate(
         ‖X‖².
     solver
         The update rule.
-    tolerance, max_iterations, seed
-        As in :func:`~hs_nmfcluster.factorization.fit.fit`.
+    settings
+        When a run has converged, and under which constraints.
     job
         Makes the passes. Where it was told to return what there is, Ctrl-C ends the iteration.
-    constraints
-        Bound to the scan. Limited maps make an iteration of two passes.
     """
+    constraints, most = settings.constraints, settings.max_iterations
     rounding = _ROUNDING * square / matrix.size
     constrained = constraints is not FREE
     done = _resume(runs, job)
-    for iteration in range(done + 1, max_iterations + 1):
+    for iteration in range(done + 1, most + 1):
         live = [run for run in runs if not run.converged]
         if not live:
             break
-        left = min(_iterations_left(live, tolerance, solver.calm), max_iterations - iteration + 1)
+        left = min(_iterations_left(live, settings.tolerance, solver.calm), most - iteration + 1)
         job.expect(left * (1 if constraints.maps is None else 2) + 1)
         stack = Stack.of([run.patterns for run in live])
         try:
@@ -98,9 +96,9 @@ def iterate(
             break
         for run, total in zip(live, sums, strict=True):
             mse = total.mse(run.patterns, square, matrix.size)
-            run.record(mse, tolerance, rounding, calm=solver.calm, constrained=constrained)
-            if not run.converged and iteration < max_iterations:
-                _advance(run, total, solver, seed, constraints)
+            run.record(mse, settings.tolerance, rounding, calm=solver.calm, constrained=constrained)
+            if not run.converged and iteration < most:
+                _advance(run, total, solver, settings)
         going = sum(not run.converged for run in live)
         job.say(f"MSE {min(run.best_mse for run in runs):.6g}, {going} runs left")
         job.keep("iteration", (iteration, list(runs)))
@@ -173,12 +171,12 @@ def _evaluations(
     return sums
 
 
-def _advance(run: Run, sums: RunSums, solver: Solver, seed: int, constraints: Constraints) -> None:
+def _advance(run: Run, sums: RunSums, solver: Solver, settings: Settings) -> None:
     """Take the next S from the sums, and see to components that have died."""
     # The maps scale as they please: least squares for S is from where S stands, unscaled.
     S = solver.solve(sums.projections, sums.map_gram, run.patterns)
-    run.patterns = normalise(constraints.fill(S))
-    _reseed(run, seed)
+    run.patterns = normalise(settings.constraints.fill(S))
+    _reseed(run, settings.seed)
 
 
 def _reseed(run: Run, seed: int) -> None:

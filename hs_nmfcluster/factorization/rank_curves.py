@@ -1,15 +1,15 @@
 """The error of every number of components, beside PCA and stability, in the same passes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
-from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.runs import Patterns
 from hs_nmfcluster.factorization.search import search
+from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.stability import pattern_stability
 
 # Polishing passes of a study: with the survey, 13 of the compression and that for the errors of all
@@ -50,14 +50,7 @@ class RankCurves:
 
 
 def rank_curves(
-    matrix: ScanMatrix,
-    ranks: NDArray[np.int64],
-    *,
-    restarts: int,
-    tolerance: float,
-    seed: int,
-    job: Job | None = None,
-    constraints: Constraints = FREE,
+    matrix: ScanMatrix, ranks: NDArray[np.int64], settings: Settings, job: Job | None = None
 ) -> RankCurves:
     """Factorize a scan at every rank, all in the same passes over the data.
 
@@ -67,32 +60,18 @@ def rank_curves(
         The scan.
     ranks
         Numbers of components, ascending.
-    restarts
-        Starts of each rank.
-    tolerance
-        As in :func:`~hs_nmfcluster.factorization.fit.fit`.
-    seed
-        The same seed gives the same result.
+    settings
+        Restarts, tolerance, seed and constraints. Polishing takes ten passes at most.
     job
         Makes the passes; by default one that nobody watches and that keeps nothing.
-    constraints
-        Of maps and patterns, bound to the scan.
 
     Returns
     -------
     RankCurves
     """
     job = Job() if job is None else job
-    found = search(
-        matrix,
-        [int(rank) for rank in ranks],
-        restarts=restarts,
-        tolerance=tolerance,
-        max_iterations=_POLISHING_PASSES,
-        seed=seed,
-        job=job,
-        constraints=constraints,
-    )
+    settings = replace(settings, max_iterations=_POLISHING_PASSES)
+    found = search(matrix, [int(rank) for rank in ranks], settings, job)
     runs = [found.runs[int(rank)] for rank in ranks]
     best = [min(of_rank, key=lambda run: run.best_mse) for of_rank in runs]
     patterns = [run.best_patterns.astype(np.float64, copy=False) for run in best]

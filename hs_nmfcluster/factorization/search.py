@@ -1,7 +1,7 @@
 """Compress, explore, polish: all restarts of all ranks in a handful of passes over the data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from hs_nmfcluster.factorization.constraints import FREE, Constraints
 from hs_nmfcluster.factorization.exploration import explore, refine
 from hs_nmfcluster.factorization.iteration import evaluate, iterate
 from hs_nmfcluster.factorization.runs import Patterns, Run
+from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 
 # Restarts of each rank that are refined and polished on the data. A second one, which doubles the
@@ -45,18 +46,7 @@ class Search:
     solver: Solver
 
 
-def search(
-    matrix: ScanMatrix,
-    ranks: Sequence[int],
-    *,
-    restarts: int,
-    tolerance: float,
-    max_iterations: int,
-    seed: int,
-    ridge: float = 0.0,
-    job: Job,
-    constraints: Constraints = FREE,
-) -> Search:
+def search(matrix: ScanMatrix, ranks: Sequence[int], settings: Settings, job: Job) -> Search:
     """Find the best factorizations of each rank.
 
     Parameters
@@ -65,30 +55,19 @@ def search(
         The scan.
     ranks
         Numbers of components, each at most the smaller side of the matrix.
-    restarts
-        Starts of each rank: one from the singular vectors, the others random.
-    tolerance
-        Polishing ends when the MSE changes by less than this share of itself.
-    max_iterations
-        Largest number of polishing passes.
-    seed
-        The same seed gives the same result.
-    ridge
-        Tikhonov term of polishing, see :class:`~hs_nmfcluster.factorization.updates.Solver`.
+    settings
+        Its tolerance ends polishing, which takes so many iterations at most. Constraints are
+        taken up from what was found without them.
     job
         Makes the passes.
-    constraints
-        Of maps and patterns: they are taken up from what was found without them.
 
     Returns
     -------
     Search
     """
-    compression = compress(matrix, max(ranks), seed=seed, job=job)
-    found = job.once(
-        "exploration",
-        lambda: explore(compression, ranks, restarts=restarts, tolerance=tolerance, seed=seed),
-    )
+    tolerance, constraints = settings.tolerance, settings.constraints
+    compression = compress(matrix, max(ranks), seed=settings.seed, job=job)
+    found = job.once("exploration", lambda: explore(compression, ranks, settings))
     if constraints is not FREE:
         free = [patterns for of_rank in found for patterns in of_rank]
         rough = max(tolerance, _EXPLORING_TOLERANCE)
@@ -100,8 +79,8 @@ def search(
         rank: [Run(patterns, stream) for stream, patterns in enumerate(of_rank)]
         for rank, of_rank in zip(ranks, found, strict=True)
     }
-    solver = SOLVERS["hals"]._replace(ridge=ridge)
-    job.expect(min(max_iterations, 10) + 2)
+    solver = SOLVERS["hals"]._replace(ridge=settings.ridge)
+    job.expect(min(settings.max_iterations, 10) + 2)
     all_runs = [run for rank in ranks for run in runs[rank]]
     evaluate(matrix, all_runs, compression.square, solver, job, constraints)
     finalists = [run for rank in ranks for run in _best(runs[rank])]
@@ -113,17 +92,9 @@ def search(
         strict=True,
     ):
         run.patterns = patterns
-    iterate(
-        matrix,
-        finalists,
-        compression.square,
-        solver,
-        tolerance=tolerance if constraints is FREE else _POLISHING * tolerance,
-        max_iterations=max_iterations,
-        seed=seed,
-        job=job,
-        constraints=constraints,
-    )
+    if constraints is not FREE:
+        settings = replace(settings, tolerance=_POLISHING * tolerance)
+    iterate(matrix, finalists, compression.square, solver, settings, job)
     return Search(runs, compression, solver)
 
 

@@ -21,6 +21,7 @@ from hs_nmfcluster.factorization.constraints import (
 )
 from hs_nmfcluster.factorization.fit import Fit, fit
 from hs_nmfcluster.factorization.rank_curves import rank_curves
+from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.stability import rotated_stability
 from hs_nmfcluster.factorization.suggestion import suggest
 from hs_nmfcluster.factorization.updates import SOLVERS
@@ -105,18 +106,21 @@ def decompose(
     with running(signal, "ALS-NMF", described, identity, conduct) as job:
         prepared = prepare(signal, selection, demand, conduct, job)
         constraints, resolved = _bind(signal, arguments.constraints, prepared)
+        settings = Settings(
+            restarts=arguments.restarts,
+            tolerance=arguments.tolerance,
+            max_iterations=arguments.max_iterations,
+            seed=arguments.random_state,
+            ridge=arguments.ridge,
+            constraints=constraints,
+        )
         result = fit(
             prepared.matrix,
             arguments.n_components,
-            restarts=arguments.restarts,
+            settings,
             solver=arguments.solver,
             compressed=compressed,
-            tolerance=arguments.tolerance,
-            max_iterations=arguments.max_iterations,
-            ridge=arguments.ridge,
-            seed=arguments.random_state,
             job=job,
-            constraints=constraints,
         )
     _report_convergence(result, arguments, job.stopped)
     factorization = Factorization._from_fit(
@@ -150,15 +154,13 @@ def study_ranks(
     with running(signal, "Rank study", described, selection.identity(), conduct) as job:
         prepared = prepare(signal, selection, demand, conduct, job)
         constraints, resolved = _bind(signal, chosen, prepared)
-        curves = rank_curves(
-            prepared.matrix,
-            ranks,
+        settings = Settings(
             restarts=arguments["restarts"],
             tolerance=arguments["tolerance"],
             seed=arguments["random_state"],
-            job=job,
             constraints=constraints,
         )
+        curves = rank_curves(prepared.matrix, ranks, settings, job)
     kept = ~prepared.mask.array
     counted = not prepared.look.negative[kept].any()
     noise_mse = float(prepared.look.mean[kept].mean()) if counted else np.nan

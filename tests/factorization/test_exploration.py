@@ -13,6 +13,7 @@ from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.compression import compress
 from hs_nmfcluster.factorization.descent import descend
 from hs_nmfcluster.factorization.exploration import explore, refine, svd_start, turned_start
+from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
 SHAPE = (8, 10, 9, 11)
@@ -166,7 +167,7 @@ class TestDescend:
         assert np.isfinite(found.errors).all()
 
 
-SETTINGS = {"restarts": 4, "tolerance": 1e-5, "seed": 0}
+SETTINGS = Settings(restarts=4, tolerance=1e-5, seed=0)
 
 
 class TestExplore:
@@ -179,7 +180,7 @@ class TestExplore:
 
     @pytest.mark.parametrize("ranks", [[4], [2, 5]])
     def test_as_good_as_without_a_sample(self, large, ranks):
-        found = explore(large, ranks, **SETTINGS)
+        found = explore(large, ranks, SETTINGS)
         for k, stack in zip(ranks, found, strict=True):
             assert stack.shape == (4, k, 45 * 42)
             np.testing.assert_allclose(np.linalg.norm(stack, axis=-1), 1)
@@ -190,7 +191,7 @@ class TestExplore:
             assert missed < 5e-3
 
     def test_refine_ends_where_the_whole_problem_does(self, large):
-        (stack,) = explore(large, [4], **SETTINGS)
+        (stack,) = explore(large, [4], SETTINGS)
         (refined,) = refine(large, [stack[0]], tolerance=1e-6)
         again = descend(large, refined[None], tolerance=1.0, max_iterations=1).errors[0]
         before = descend(large, stack[:1], tolerance=1.0, max_iterations=1).errors[0]
@@ -200,8 +201,8 @@ class TestExplore:
         assert again == pytest.approx(unseen, abs=1e-4 * large.pca_mse(4) * large.size)
 
     def test_repeats_and_depends_on_the_seed(self, large):
-        one, same = (explore(large, [3], **SETTINGS)[0] for _ in range(2))
-        other = explore(large, [3], **(SETTINGS | {"seed": 1}))[0]
+        one, same = (explore(large, [3], SETTINGS)[0] for _ in range(2))
+        other = explore(large, [3], replace(SETTINGS, seed=1))[0]
         np.testing.assert_array_equal(one, same)
         assert np.abs(one - other).max() > 1e-3
 
@@ -209,14 +210,14 @@ class TestExplore:
         """It differs with the chunks of the data."""
         noise = 1 + 1e-13 * np.random.default_rng(0).standard_normal(large.scores.shape)
         rounded = replace(large, scores=large.scores * noise)
-        one, other = (explore(c, [4], **SETTINGS)[0] for c in (large, rounded))
+        one, other = (explore(c, [4], SETTINGS)[0] for c in (large, rounded))
         np.testing.assert_allclose(one, other, atol=1e-9)
 
     def test_one_restart_and_one_component(self, compression):
-        (found,) = explore(compression, [1], restarts=1, tolerance=1e-5, seed=0)
+        (found,) = explore(compression, [1], Settings(restarts=1))
         assert found.shape == (1, 1, 99)
 
     def test_leaves_no_threads(self, compression):
         before = threading.active_count()
-        explore(compression, [2, 3], **SETTINGS)
+        explore(compression, [2, 3], SETTINGS)
         assert threading.active_count() == before

@@ -14,9 +14,16 @@ from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization.band_limit import BandLimit
 from hs_nmfcluster.factorization.constraints import Constraints
-from hs_nmfcluster.factorization.fit import fit as any_fit
+from hs_nmfcluster.factorization.fit import fit as factorize
+from hs_nmfcluster.factorization.settings import Settings
 
 NEVER = 1e-300
+
+
+def any_fit(matrix, k, *, solver="als", compressed=True, job=None, **settings):
+    return factorize(matrix, k, Settings(**settings), solver=solver, compressed=compressed, job=job)
+
+
 # The paper's procedure: every iteration on the data themselves.
 fit = partial(any_fit, compressed=False)
 

@@ -5,6 +5,7 @@ import pytest
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.rank_curves import rank_curves
+from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.suggestion import suggest
 
 RANKS = np.arange(2, 21)
@@ -22,7 +23,7 @@ def known_mixture(k=4, level=400.0, seed=0):
 @pytest.fixture(scope="module")
 def study():
     matrix = ScanMatrix.from_array(known_mixture())
-    return rank_curves(matrix, np.array([2, 3, 4, 6, 8]), restarts=4, tolerance=1e-5, seed=0)
+    return rank_curves(matrix, np.array([2, 3, 4, 6, 8]), Settings(restarts=4, tolerance=1e-5))
 
 
 class TestRankCurves:
@@ -76,13 +77,13 @@ class TestRankCurves:
         values = np.concatenate([[8.0, 1.3], np.sqrt(1 - np.arange(1, 1499) / 1500)])
         X = (left * values) @ right.T
         matrix = ScanMatrix.from_array((X - X.min()).reshape(30, 50, 40, 50))
-        found = rank_curves(matrix, np.array([2, 30]), restarts=1, tolerance=1e-16, seed=0)
+        found = rank_curves(matrix, np.array([2, 30]), Settings(restarts=1, tolerance=1e-16))
         # One more, before, finds the mask and what is not finite.
         assert found.passes <= 24
 
     def test_single_restart_has_no_stability(self):
         matrix = ScanMatrix.from_array(known_mixture())
-        found = rank_curves(matrix, np.array([2, 4]), restarts=1, tolerance=1e-4, seed=0)
+        found = rank_curves(matrix, np.array([2, 4]), Settings(restarts=1, tolerance=1e-4))
         assert np.isnan(found.stability).all()
         assert found.nmf_mse.shape == (2, 1)
 

@@ -17,6 +17,7 @@ from hs_nmfcluster.factorization.fit import fit
 from hs_nmfcluster.factorization.iteration import evaluate, iterate
 from hs_nmfcluster.factorization.runs import Run
 from hs_nmfcluster.factorization.search import search
+from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.updates import SOLVERS
 from hs_nmfcluster.simulation import linear_mixture
 
@@ -25,7 +26,7 @@ SETTINGS = {"restarts": 4, "tolerance": 1e-5, "max_iterations": 30, "seed": 2}
 
 def searched(data, ranks, mask=None, job=None, **changes):
     matrix = ScanMatrix.from_array(data, None, mask)
-    return search(matrix, ranks, job=job or Job(), **(SETTINGS | changes))
+    return search(matrix, ranks, Settings(**(SETTINGS | changes)), job or Job())
 
 
 def best_of(runs):
@@ -93,7 +94,7 @@ class TestHonesty:
 
     def test_fit_reports_the_mse_of_its_own_result(self, specimen):
         data, mask, X = specimen
-        found = fit(ScanMatrix.from_array(data, None, mask), 5, restarts=3)
+        found = fit(ScanMatrix.from_array(data, None, mask), 5, Settings(restarts=3))
         direct = ((X - found.maps @ found.patterns) ** 2).mean()
         assert found.mse == pytest.approx(direct, rel=1e-10)
         assert found.restart_mse.min() == pytest.approx(direct, rel=1e-10)
@@ -192,7 +193,7 @@ class TestEvaluate:
         one, another = Run(S, 0), Run(S, 0)
         solver, job = SOLVERS["hals"], Job()
         evaluate(matrix, [one], square, solver, job)
-        iterate(matrix, [another], square, solver, tolerance=1, max_iterations=1, seed=0, job=job)
+        iterate(matrix, [another], square, solver, Settings(tolerance=1, max_iterations=1), job)
         assert one.history == pytest.approx(another.history, rel=1e-12)
 
 
@@ -210,10 +211,8 @@ class TestHalsSolver:
             [on],
             float((X**2).sum()),
             SOLVERS["hals"]._replace(calm=50),
-            tolerance=1e-14,
-            max_iterations=400,
-            seed=0,
-            job=Job(),
+            Settings(tolerance=1e-14, max_iterations=400),
+            Job(),
         )
         S = on.patterns
         C = np.array([nnls(S.T, row)[0] for row in X])

@@ -1,0 +1,35 @@
+"""How a scan is factorized, beside the number of components."""
+
+from dataclasses import dataclass
+
+from hs_nmfcluster.factorization.constraints import FREE, Constraints
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What travels through a factorization together.
+
+    Parameters
+    ----------
+    restarts
+        Starts of each number of components; in the compressed problem one from the singular
+        vectors, the others random.
+    tolerance
+        A restart has converged when its MSE changes by less than this share of itself.
+    max_iterations
+        Iterations on the data after which a restart is stopped all the same.
+    seed
+        The same seed gives the same result, whatever the chunking.
+    ridge
+        Tikhonov term in the solves, in units of the Gram matrix's mean diagonal.
+    constraints
+        Of maps and patterns, bound to the scan. Limited maps make an iteration on the data of two
+        passes.
+    """
+
+    restarts: int = 10
+    tolerance: float = 1e-5
+    max_iterations: int = 300
+    seed: int = 0
+    ridge: float = 0.0
+    constraints: Constraints = FREE
