@@ -26,10 +26,10 @@ _STAGES = {
     "  of which orthogonalisation": ("krylov.py", "_orthonormal"),
     "searching from all starts": ("exploration.py", "explore"),
     "true error of all starts": ("iteration.py", "evaluate"),
-    "refining the best": ("search.py", "_refine"),
+    "refining the best": ("descent.py", "refine"),
     "polishing": ("iteration.py", "iterate"),
     "result: maps, errors, stability": ("fit.py", "finish"),
-    "stability modulo rotation": ("reproducibility.py", "rotated_stability"),
+    "stability modulo rotation": ("stability.py", "rotated_stability"),
 }
 
 

@@ -23,25 +23,21 @@ _STREAM = 2**48 + 1
 
 
 @dataclass(frozen=True)
-class Compression:
-    """Leading part of the singular value decomposition of the (uncentred) data.
+class SmallProblem:
+    """X ≈ B Q, small enough for memory: all of a scan, or a part that stands for it.
 
     Parameters
     ----------
     scores
-        B = U Σ, ``(n, q)`` float64, strongest first: of all positions or, of a scan that has very
-        many, of a sample, weighted so that sums over it estimate those over all.
+        B, ``(n, q)`` float64.
     basis
-        Q = Vᵀ, orthonormal rows, ``(q, n_pixels)`` float64, signs so that each row's cubes add up
-        to more than zero: the same whatever the rounding.
+        Q, ``(q, n_pixels)`` float64.
     squared_singular_values
-        σ², of which the leading ones that were asked for have settled.
+        σ² of X, of which the leading ones that were asked for have settled.
     square
         ‖X‖².
     size
         Number of elements of X.
-    complete
-        Whether the scores are those of all positions, in their order.
     """
 
     scores: NDArray[np.float64]
@@ -49,7 +45,6 @@ class Compression:
     squared_singular_values: NDArray[np.float64]
     square: float
     size: int
-    complete: bool
 
     def pca_mse(self, n_components: int) -> float:
         """MSE of the best approximation of that rank, below which no factorization can come.
@@ -59,6 +54,24 @@ class Compression:
         """
         left = self.square - self.squared_singular_values[:n_components].sum()
         return max(float(left), 0.0) / self.size
+
+
+@dataclass(frozen=True)
+class Compression(SmallProblem):
+    """Leading part of the singular value decomposition of the (uncentred) data.
+
+    Its scores B = U Σ are of all positions, strongest first, or, of a scan that has very many, of
+    a sample, weighted so that sums over it estimate those over all. The rows of its basis Q = Vᵀ
+    are orthonormal, with signs so that each row's cubes add up to more than zero: the same
+    whatever the rounding.
+
+    Parameters
+    ----------
+    complete
+        Whether the scores are those of all positions, in their order.
+    """
+
+    complete: bool
 
 
 def compress(

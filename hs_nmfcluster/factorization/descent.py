@@ -1,17 +1,25 @@
-"""Alternating descent on B Q: all restarts of a rank in the same matrix products."""
+"""Alternating descent on B Q, free or under constraints."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.compression import Compression
-from hs_nmfcluster.factorization.updates import hals_rows, normalise
+from hs_nmfcluster.engine.scheduling import side_by_side
+from hs_nmfcluster.factorization.compression import Compression, SmallProblem
+from hs_nmfcluster.factorization.constraints import FREE, Constraints
+from hs_nmfcluster.factorization.updates import SOLVERS, hals_rows, normalise
+from hs_nmfcluster.factorization.whole_maps import solve_limited
 
 Matrix = NDArray[np.float64]
 
 # Extrapolation: share of the last step to begin with, its growth, its decay after a step too far.
 _SHARE, _SHARE_GROWTH, _SHARE_DECAY = 0.5, 1.05, 1.5
+# Steps in succession without a better error after which a run under constraints stops: what they do
+# between the steps may raise the error for a while.
+_PATIENCE = 4
 
 
 class Descended(NamedTuple):
@@ -30,7 +38,7 @@ class Descended(NamedTuple):
 
 
 def descend(
-    compression: Compression, patterns: Matrix, *, tolerance: float, max_iterations: int = 200
+    problem: SmallProblem, patterns: Matrix, *, tolerance: float, max_iterations: int = 200
 ) -> Descended:
     """Alternate non-negative least squares for C and S, with S extrapolated.
 
@@ -41,7 +49,7 @@ def descend(
 
     Parameters
     ----------
-    compression
+    problem
         X ≈ B Q.
     patterns
         Starts, ``(runs, k, n_pixels)``.
@@ -55,10 +63,10 @@ def descend(
     -------
     Descended
     """
-    B, Q = compression.scores, compression.basis
+    B, Q = problem.scores, problem.basis
     scores = np.ascontiguousarray(B.T)
     square = float(np.sum((scores @ B) * (Q @ Q.T)))
-    enough = tolerance * compression.pca_mse(patterns.shape[1]) * compression.size
+    enough = tolerance * problem.pca_mse(patterns.shape[1]) * problem.size
 
     number = len(patterns)
     result = Descended(patterns.copy(), np.zeros(number))
@@ -90,6 +98,104 @@ def descend(
         largest = np.where(rises, share, np.minimum(1.01 * largest, 1.0))
         share = np.where(rises, share, np.minimum(_SHARE_GROWTH * share, largest))
     return result
+
+
+def refine(
+    compression: Compression,
+    starts: Sequence[NDArray[Any]],
+    constraints: Constraints = FREE,
+    *,
+    tolerance: float,
+) -> list[Matrix]:
+    """Descend from some patterns on the whole compressed problem, side by side.
+
+    Parameters
+    ----------
+    compression
+        X ≈ B Q.
+    starts
+        Patterns ``(k, n_pixels)``, one array a run, of any numbers of components.
+    constraints
+        Bound to the scan. Of a scan with so many positions that the compressed one is a sample,
+        the maps are not whole: their limit then waits until the data are visited.
+    tolerance
+        See :func:`descend`; under constraints a run stops when it has not become better by this
+        share for some steps.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        Patterns, rows of unit norm.
+    """
+    if constraints is FREE:
+
+        def go_on(start: NDArray[Any]) -> Matrix:
+            return descend(compression, _exact(start)[None], tolerance=tolerance).patterns[0]
+
+        return side_by_side(go_on, starts)
+    if not compression.complete:
+        constraints = replace(constraints, maps=None)
+    scores = np.ascontiguousarray(compression.scores.T)
+    resolved = scores if constraints.maps is None else constraints.maps.fit(scores)
+
+    def go_on_constrained(start: NDArray[Any]) -> Matrix:
+        exact = _exact(start)
+        return _descend_constrained(compression, resolved, exact, constraints, tolerance)
+
+    return side_by_side(go_on_constrained, starts)
+
+
+def _exact(start: NDArray[Any]) -> Matrix:
+    return start.astype(np.float64, copy=False)
+
+
+def _descend_constrained(
+    compression: Compression,
+    resolved: Matrix,
+    patterns: Matrix,
+    constraints: Constraints,
+    tolerance: float,
+    max_iterations: int = 200,
+) -> Matrix:
+    """Do as :func:`descend` for one run, with each constraint between the steps.
+
+    What the constraints do between the steps may raise the error. So after a step too far the run
+    goes back, it has patience, and the best patterns are kept, not the last.
+    """
+    B, Q = compression.scores, compression.basis
+    scores = np.ascontiguousarray(B.T)
+    band, solver = constraints.maps, SOLVERS["hals"]
+    square = float(np.einsum("ij,ij->", B, B))
+    enough = tolerance * compression.pca_mse(len(patterns)) * compression.size
+    share, largest = _SHARE, 1.0
+    patterns = ahead = best = normalise(constraints.fill(patterns))
+    maps, error, least, waited = None, np.inf, np.inf, 0
+    for _ in range(max_iterations):
+        gram, projected = ahead @ ahead.T, ahead @ Q.T
+        target = projected @ resolved
+        if band is None:
+            maps = solver.solve(target, gram, maps)
+        else:
+            maps = solve_limited(target, gram, solver, band, maps)
+        map_gram = maps @ maps.T
+        overlap = np.sum((projected @ scores) * maps)
+        found = square + float(np.sum(gram * map_gram) - 2 * overlap)
+        if found > error and ahead is not patterns:
+            largest = share = share / _SHARE_DECAY
+            ahead = patterns
+            continue
+        waited = 0 if least - found > enough else waited + 1
+        if found < least:
+            least, best = found, patterns
+        if waited == _PATIENCE:
+            break
+        error = found
+        unscaled = constraints.fill(solver.solve((maps @ B) @ Q, map_gram, ahead))
+        maps *= np.linalg.norm(unscaled, axis=1, keepdims=True)
+        last, patterns = patterns, normalise(unscaled)
+        ahead = normalise(np.maximum(patterns + share * (patterns - last), 0.0))
+        share, largest = min(_SHARE_GROWTH * share, largest), min(1.01 * largest, 1.0)
+    return best
 
 
 def _transposed(stack: Matrix) -> Matrix:

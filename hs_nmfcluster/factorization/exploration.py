@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.scheduling import side_by_side
-from hs_nmfcluster.factorization.compression import Compression
+from hs_nmfcluster.factorization.compression import Compression, SmallProblem
 from hs_nmfcluster.factorization.descent import descend
 from hs_nmfcluster.factorization.sampling import sample
 from hs_nmfcluster.factorization.settings import Settings
+from hs_nmfcluster.factorization.starts import svd_start, turned_start
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
 Matrix = NDArray[np.float64]
@@ -22,10 +22,6 @@ _EXPLORING_TOLERANCE = 1e-4
 _GOING_ON = 2
 # Sweeps by which patterns are found on all pixels: what they lack comes with the next step.
 _SWEEPS = 3
-# Pixels that no electron hit have singular vectors of rounding, whose sign depends on the chunks.
-_ROUNDING = 1e-10
-# Vectors that a random start is turned among at the least, where there are as many.
-_LEAST_ROTATED = 6
 
 
 def explore(
@@ -82,90 +78,9 @@ def _places(ranks: Sequence[int], restarts: int, n_pixels: int) -> list[NDArray[
     return [part.reshape(restarts, -1, n_pixels) for part in parts]
 
 
-def refine(
-    compression: Compression, patterns: Sequence[NDArray[Any]], *, tolerance: float
-) -> list[Matrix]:
-    """Descend from some patterns ``(k, n_pixels)`` each, on the whole compressed problem.
-
-    Parameters
-    ----------
-    compression
-        X ≈ B Q.
-    patterns
-        One array a run, of any numbers of components.
-    tolerance
-        See :func:`~hs_nmfcluster.factorization.descent.descend`.
-    """
-
-    def go_on(start: NDArray[Any]) -> Matrix:
-        exact = start.astype(np.float64, copy=False)
-        return descend(compression, exact[None], tolerance=tolerance).patterns[0]
-
-    return side_by_side(go_on, patterns)
-
-
-def _on_all_pixels(compression: Compression, part: Compression, patterns: Matrix) -> Matrix:
+def _on_all_pixels(compression: Compression, part: SmallProblem, patterns: Matrix) -> Matrix:
     """Find patterns on all pixels, by way of the maps, from those ``(k, n)`` on a sample."""
     overlaps = (patterns @ part.basis.T) @ compression.scores.T
     maps = hals_rows(overlaps, patterns @ patterns.T, sweeps=_SWEEPS)
     target = (maps @ compression.scores) @ compression.basis
     return normalise(hals_rows(target, maps @ maps.T, sweeps=_SWEEPS))
-
-
-def svd_start(compression: Compression, n_components: int) -> Matrix:
-    """Start from the leading singular vectors: NNDSVDa.
-
-    Of each pair of singular vectors the positive or the negative parts are taken, whichever
-    carry more; zeros are filled by the mean, so that they can grow (Boutsidis & Gallopoulos,
-    Pattern Recognit. 41, 1350, 2008).
-
-    Parameters
-    ----------
-    compression
-        X ≈ B Q.
-    n_components
-        k, at most q.
-    """
-    return _nonnegative_parts(*_singular_vectors(compression, n_components))
-
-
-def turned_start(compression: Compression, n_components: int, seed: int, stream: int) -> Matrix:
-    """Random start: the same from the singular vectors after a random rotation among them.
-
-    The rotation leaves the first vector, which is all but the mean pattern. Such starts are as
-    diverse as random numbers, and their Gram matrices are well conditioned, which starts that
-    are mixtures of patterns are not: those took ten times the iterations to a larger MSE.
-
-    Parameters
-    ----------
-    compression, n_components
-        As in :func:`svd_start`.
-    seed, stream
-        Choose the rotation; one stream a restart.
-    """
-    # Of two vectors a rotation could only change the sign of one: it is among a few at least.
-    left, right = _singular_vectors(compression, max(n_components, _LEAST_ROTATED))
-    draws = np.random.default_rng([seed, stream]).standard_normal((len(right) - 1,) * 2)
-    rotation = np.linalg.qr(draws)[0][: n_components - 1]
-    return _nonnegative_parts(
-        np.concatenate([left[:1], rotation @ left[1:]]),
-        np.concatenate([right[:1], rotation @ right[1:]]),
-    )
-
-
-def _singular_vectors(compression: Compression, n_components: int) -> tuple[Matrix, Matrix]:
-    scores = compression.scores[:, :n_components].T
-    norms = np.linalg.norm(scores, axis=1, keepdims=True)
-    left = np.divide(scores, norms, out=np.zeros_like(scores), where=norms > 0)
-    return left, compression.basis[:n_components]
-
-
-def _nonnegative_parts(left: Matrix, right: Matrix) -> Matrix:
-    patterns = []
-    for u, v in zip(left, right, strict=True):
-        positive, negative = np.maximum(v, 0), np.maximum(-v, 0)
-        weight = np.linalg.norm(np.maximum(u, 0)) * np.linalg.norm(positive)
-        other = np.linalg.norm(np.maximum(-u, 0)) * np.linalg.norm(negative)
-        patterns.append(positive if weight >= other else negative)
-    stack = np.array(patterns)
-    return normalise(np.where(stack > _ROUNDING * stack.max(), stack, stack.mean()))

@@ -123,12 +123,12 @@ def fit(
         rule, pca_mse = SOLVERS[solver]._replace(ridge=settings.ridge), np.nan
         runs, square = random_runs(matrix, n_components, rule, settings, job)
         iterate(matrix, runs, square, rule, settings, job)
-    return _finish(
+    return finish(
         matrix, runs, square, rule, pca_mse=pca_mse, job=job, constraints=settings.constraints
     )
 
 
-def _finish(
+def finish(
     matrix: ScanMatrix,
     runs: list[Run],
     square: float,

@@ -1,12 +1,10 @@
 """Some positions and pixels of a compressed scan that stand for all."""
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.random_numbers import uniform
-from hs_nmfcluster.factorization.compression import Compression
+from hs_nmfcluster.factorization.compression import Compression, SmallProblem
 
 Matrix = NDArray[np.float64]
 
@@ -18,7 +16,7 @@ _PIXELS, _LEAST_PIXELS = 40, 1200
 _STREAM = 2**49
 
 
-def sample(compression: Compression, n_components: int, *, seed: int) -> Compression:
+def sample(compression: Compression, n_components: int, *, seed: int) -> SmallProblem:
     """Draw positions and pixels with the probability that what they show matters.
 
     A share in proportion to the leverage, which is large where few positions or pixels carry a
@@ -38,17 +36,18 @@ def sample(compression: Compression, n_components: int, *, seed: int) -> Compres
 
     Returns
     -------
-    Compression
-        B and Q of the sample, which is a small problem of the same form; Q is no longer
-        orthonormal. All else is that of the scan. Scans that are small are taken whole.
+    SmallProblem
+        B and Q of the sample; all else is that of the scan. Scans that are small are taken whole.
     """
     rows = _weights(compression.scores.T, max(_POSITIONS * n_components, _LEAST_POSITIONS), seed)
     columns = _weights(compression.basis, max(_PIXELS * n_components, _LEAST_PIXELS), seed + 1)
     kept, chosen = np.flatnonzero(rows), np.flatnonzero(columns)
-    return replace(
-        compression,
+    return SmallProblem(
         scores=compression.scores[kept] * rows[kept, None],
         basis=np.ascontiguousarray(compression.basis[:, chosen] * columns[chosen]),
+        squared_singular_values=compression.squared_singular_values,
+        square=compression.square,
+        size=compression.size,
     )
 
 

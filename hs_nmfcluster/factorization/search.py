@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
-from hs_nmfcluster.factorization import constrained
 from hs_nmfcluster.factorization.compression import Compression, compress
-from hs_nmfcluster.factorization.constraints import FREE, Constraints
-from hs_nmfcluster.factorization.exploration import explore, refine
+from hs_nmfcluster.factorization.constraints import FREE
+from hs_nmfcluster.factorization.descent import refine
+from hs_nmfcluster.factorization.exploration import explore
 from hs_nmfcluster.factorization.iteration import evaluate, iterate
-from hs_nmfcluster.factorization.runs import Patterns, Run
+from hs_nmfcluster.factorization.runs import Run
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
 
@@ -65,48 +66,54 @@ def search(matrix: ScanMatrix, ranks: Sequence[int], settings: Settings, job: Jo
     -------
     Search
     """
-    tolerance, constraints = settings.tolerance, settings.constraints
     compression = compress(matrix, max(ranks), seed=settings.seed, job=job)
-    found = job.once("exploration", lambda: explore(compression, ranks, settings))
-    if constraints is not FREE:
-        free = [patterns for of_rank in found for patterns in of_rank]
-        rough = max(tolerance, _EXPLORING_TOLERANCE)
-        bound = iter(
-            job.once("constraining", lambda: _refine(compression, free, rough, constraints))
-        )
-        found = [np.array([next(bound) for _ in of_rank]) for of_rank in found]
-    runs = {
-        rank: [Run(patterns, stream) for stream, patterns in enumerate(of_rank)]
-        for rank, of_rank in zip(ranks, found, strict=True)
-    }
+    runs = _start(compression, ranks, settings, job)
     solver = SOLVERS["hals"]._replace(ridge=settings.ridge)
+    square, constraints = compression.square, settings.constraints
     job.expect(min(settings.max_iterations, 10) + 2)
-    all_runs = [run for rank in ranks for run in runs[rank]]
-    evaluate(matrix, all_runs, compression.square, solver, job, constraints)
+    evaluate(
+        matrix, [run for rank in ranks for run in runs[rank]], square, solver, job, constraints
+    )
     finalists = [run for rank in ranks for run in _best(runs[rank])]
-    starts = [run.patterns for run in finalists]
-    # Without a name, so that nothing holds on to them when the runs have gone further.
-    for run, patterns in zip(
-        finalists,
-        job.once("refinement", lambda: _refine(compression, starts, tolerance, constraints)),
-        strict=True,
-    ):
-        run.patterns = patterns
+    _refine(compression, finalists, settings, job)
     if constraints is not FREE:
-        settings = replace(settings, tolerance=_POLISHING * tolerance)
-    iterate(matrix, finalists, compression.square, solver, settings, job)
+        settings = replace(settings, tolerance=_POLISHING * settings.tolerance)
+    iterate(matrix, finalists, square, solver, settings, job)
     return Search(runs, compression, solver)
 
 
+def _start(
+    compression: Compression, ranks: Sequence[int], settings: Settings, job: Job
+) -> dict[int, list[Run]]:
+    """Explore without constraints, and take these up roughly from all starts."""
+    found: list[Any] = job.once("exploration", lambda: explore(compression, ranks, settings))
+    if settings.constraints is not FREE:
+        free = [patterns for of_rank in found for patterns in of_rank]
+        rough = max(settings.tolerance, _EXPLORING_TOLERANCE)
+
+        def constrained() -> list[NDArray[np.float64]]:
+            return refine(compression, free, settings.constraints, tolerance=rough)
+
+        bound = iter(job.once("constraining", constrained))
+        found = [np.array([next(bound) for _ in of_rank]) for of_rank in found]
+    return {
+        rank: [Run(patterns, stream) for stream, patterns in enumerate(of_rank)]
+        for rank, of_rank in zip(ranks, found, strict=True)
+    }
+
+
 def _refine(
-    compression: Compression,
-    starts: Sequence[Patterns],
-    tolerance: float,
-    constraints: Constraints,
-) -> list[NDArray[np.float64]]:
-    if constraints is FREE:
-        return refine(compression, starts, tolerance=tolerance)
-    return constrained.refine(compression, starts, constraints, tolerance=tolerance)
+    compression: Compression, finalists: Sequence[Run], settings: Settings, job: Job
+) -> None:
+    """Take the finalists as far as the compressed problem goes."""
+    starts = [run.patterns for run in finalists]
+
+    def refined() -> list[NDArray[np.float64]]:
+        return refine(compression, starts, settings.constraints, tolerance=settings.tolerance)
+
+    # Without a name, so that nothing holds on to them when the runs have gone further.
+    for run, patterns in zip(finalists, job.once("refinement", refined), strict=True):
+        run.patterns = patterns
 
 
 def _best(runs: Sequence[Run]) -> list[Run]:

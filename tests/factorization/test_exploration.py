@@ -11,9 +11,10 @@ from sklearn.decomposition._nmf import _initialize_nmf
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.compression import compress
-from hs_nmfcluster.factorization.descent import descend
-from hs_nmfcluster.factorization.exploration import explore, refine, svd_start, turned_start
+from hs_nmfcluster.factorization.descent import descend, refine
+from hs_nmfcluster.factorization.exploration import explore
 from hs_nmfcluster.factorization.settings import Settings
+from hs_nmfcluster.factorization.starts import svd_start, turned_start
 from hs_nmfcluster.factorization.updates import hals_rows, normalise
 
 SHAPE = (8, 10, 9, 11)
