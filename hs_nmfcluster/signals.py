@@ -19,14 +19,14 @@ from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.bridge.running import Conduct
 from hs_nmfcluster.engine.chunks import map_patterns
 from hs_nmfcluster.engine.job import Job
-from hs_nmfcluster.engine.matrix import ScanMatrix, split_rows
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.constraints import check_constraints
 from hs_nmfcluster.results import decomposition
 from hs_nmfcluster.results.preparation import Selection
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan import masks
 from hs_nmfcluster.scan.detector import estimate_beam_center
-from hs_nmfcluster.scan.survey import survey_matrix
+from hs_nmfcluster.scan.survey import sum_rows, survey_matrix
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -192,7 +192,7 @@ class NMFDiffraction2D(Signal2D):
         ring = self._ring(inner, outer, center)
         matrix = ScanMatrix.from_array(self.data, None, ~ring)
         with self._job("Virtual image", show_progressbar) as job:
-            image = job.collect(matrix, _sum_rows).reshape(axes.scan_shape(self))
+            image = sum_rows(matrix, job).reshape(axes.scan_shape(self))
         title = f"Virtual image {inner:g} to {outer:g} of {self.metadata.General.title}"
         return axes.scan_image(self, image, title)
 
@@ -619,7 +619,7 @@ class NMFDiffraction2D(Signal2D):
     def _last_factorization(self) -> "Factorization | None":
         """Return what `decompose_als_nmf` gave, unless ``learning_results`` have changed since."""
         last = self._factorization
-        if last is None or not learning_results.hold(self, last.patterns.data, last.maps.data):
+        if last is None or not learning_results.match(self, last.patterns.data, last.maps.data):
             return None
         return last
 
@@ -665,11 +665,6 @@ class LazyNMFDiffraction2D(LazySignal2D, NMFDiffraction2D):
     >>> hs_nmfcluster.LazyNMFDiffraction2D(da.zeros((3, 4, 8, 8), dtype="uint16"))
     <LazyNMFDiffraction2D, title: , dimensions: (4, 3|8, 8)>
     """
-
-
-def _sum_rows(rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    parts = [x.sum(axis=1, dtype=np.float64) for x, _ in split_rows(rows, positions)]
-    return np.concatenate(parts)
 
 
 def _check_factorization(value: object) -> None:

@@ -16,9 +16,9 @@ from scipy import ndimage, signal
 
 from hs_nmfcluster import SmoothPatterns
 from hs_nmfcluster.bridge import axes
-from hs_nmfcluster.factorization.band_limit import BandLimit
 from hs_nmfcluster.factorization.constraints import hole_filling
-from hs_nmfcluster.factorization.holes import fill_holes
+from hs_nmfcluster.factorization.constraints.band_limit import BandLimit
+from hs_nmfcluster.factorization.constraints.holes import fill_holes
 from hs_nmfcluster.simulation import Truth, linear_mixture, nanocrystals_in_glass
 
 Row = tuple[str, str, float]

@@ -7,7 +7,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.constraints import ScanAxes
+from hs_nmfcluster.scan.axes import ScanAxes
 from hs_nmfcluster.scan.detector import Detector, estimate_beam_center
 
 if TYPE_CHECKING:

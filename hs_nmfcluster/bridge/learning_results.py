@@ -71,8 +71,8 @@ def recall(signal: "BaseSignal") -> tuple[NDArray[np.float64], NDArray[np.float6
     return patterns, maps
 
 
-def hold(signal: "BaseSignal", patterns: NDArray[np.float64], maps: NDArray[np.float64]) -> bool:
-    """Whether ``learning_results`` hold just these patterns and maps."""
+def match(signal: "BaseSignal", patterns: NDArray[np.float64], maps: NDArray[np.float64]) -> bool:
+    """Whether ``learning_results`` are just these patterns and maps."""
     if not has_nmf(signal):
         return False
     pairs = zip(recall(signal), (patterns, maps), strict=True)

@@ -4,6 +4,7 @@ import importlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -163,8 +164,11 @@ def _unpack(tree: Any, arrays: Any) -> Any:
 
 def _rebuild(name: str, parts: dict[str, Any], arrays: Any) -> Any:
     module, _, kind = name.partition(":")
-    # A file must not be able to choose what is run.
-    found = getattr(importlib.import_module(module), kind) if module.startswith(_PACKAGE) else None
+    found = None
+    # A file must not be able to choose what is run; one of another version may name what is gone.
+    if module.startswith(_PACKAGE):
+        with suppress(ImportError):
+            found = getattr(importlib.import_module(module), kind, None)
     if not is_dataclass(found) or not isinstance(found, type):
         raise CheckpointError(f"`checkpoint` holds a state that is not known here: {name!r}.")
     whole = object.__new__(found)

@@ -195,7 +195,7 @@ class Job:
         self.say("reading")
         for segment in matrix.segments(0, at_a_time):
             try:
-                rows += scheduling.hold([block.rows for block in segment])
+                rows += scheduling.compute_rows([block.rows for block in segment])
             except Exception as error:
                 self._name_fault(segment, matrix, error)
                 raise

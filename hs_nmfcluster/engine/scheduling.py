@@ -117,7 +117,7 @@ class Pass:
         return parts[0]
 
 
-def hold(rows: Sequence[Any]) -> list[Any]:
+def compute_rows(rows: Sequence[Any]) -> list[Any]:
     """Compute rows and keep them: as arrays here, or as promises on the workers of a cluster."""
     with one_blas_thread_each():
         return list((dask.persist if active_client() is not None else dask.compute)(*rows))

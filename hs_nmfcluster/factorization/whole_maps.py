@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import tasks
-from hs_nmfcluster.factorization.band_limit import BandLimit
+from hs_nmfcluster.factorization.constraints.band_limit import BandLimit
 from hs_nmfcluster.factorization.updates import Solver
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from hs_nmfcluster.factorization.constraints import (
     hole_filling,
     limit_maps,
 )
-from hs_nmfcluster.factorization.unnatural import unnatural_drops, unresolved_power
+from hs_nmfcluster.factorization.constraints.unnatural import unnatural_drops, unresolved_power
 from hs_nmfcluster.results.tables import data_frame
 from hs_nmfcluster.scan.arguments import check_positive
 

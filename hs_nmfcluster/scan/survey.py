@@ -130,6 +130,24 @@ def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
     )
 
 
+def sum_rows(matrix: ScanMatrix, job: Job) -> NDArray[np.float64]:
+    """Sum the kept pixels of each kept position, in one pass: a virtual image, ``(n_positions,)``.
+
+    Parameters
+    ----------
+    matrix
+        The scan.
+    job
+        Makes the pass.
+    """
+    return job.collect(matrix, _sum_block)
+
+
+def _sum_block(rows: NDArray, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+    parts = [x.sum(axis=1, dtype=np.float64) for x, _ in split_rows(rows, positions)]
+    return np.concatenate(parts)
+
+
 def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, ...]) -> None:
     """Refuse data that cannot be factorized.
 

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from hs_nmfcluster.factorization.band_limit import BandLimit, low_pass, pass_band
+from hs_nmfcluster.factorization.constraints.band_limit import BandLimit, low_pass, pass_band
 
 SHAPE, STEPS, LIMIT = (20, 28), (0.5, 0.7), 2.5
 

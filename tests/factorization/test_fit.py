@@ -12,8 +12,8 @@ from scans import Watcher, counts
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
-from hs_nmfcluster.factorization.band_limit import BandLimit
 from hs_nmfcluster.factorization.constraints import Constraints
+from hs_nmfcluster.factorization.constraints.band_limit import BandLimit
 from hs_nmfcluster.factorization.fit import fit as factorize
 from hs_nmfcluster.factorization.settings import Settings
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.factorization.holes import HoleFilling, fill_holes, halo_level
+from hs_nmfcluster.factorization.constraints.holes import HoleFilling, fill_holes, halo_level
 
 SHAPE = (48, 60)
 Y, X = np.indices(SHAPE)

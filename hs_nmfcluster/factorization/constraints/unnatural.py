@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.band_limit import BandLimit
-from hs_nmfcluster.factorization.holes import HoleFilling
+from hs_nmfcluster.factorization.constraints.band_limit import BandLimit
+from hs_nmfcluster.factorization.constraints.holes import HoleFilling
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,9 @@ class TestStates:
         checkpoint.forget("state")
         assert checkpoint.recall("state") is None
 
-    @pytest.mark.parametrize("name", ["os:system", "hs_nmfcluster.files:written_whole"])
+    @pytest.mark.parametrize(
+        "name", ["os:system", "hs_nmfcluster.files:written_whole", "hs_nmfcluster.gone:Run"]
+    )
     def test_runs_nothing_that_a_file_names(self, tmp_path, name):
         checkpoint = Checkpoint(tmp_path, IDENTITY)
         np.savez(tmp_path / "state.npz", tree=json.dumps({"class": name, "fields": {}}))
