@@ -190,7 +190,7 @@ def load_libraries() -> None:
     for name in (
         "hyperspy.api",
         "sklearn.decomposition",
-        "hs_nmfcluster.results.decomposition",
+        "hs_nmfcluster.factorization.decomposition",
     ):
         import_module(name)
 

@@ -15,14 +15,15 @@ from hyperspy.signals import LazySignal2D, Signal2D
 
 from hs_nmfcluster.bridge import axes, learning_results
 from hs_nmfcluster.bridge.checks import check_patterns, check_scan
+from hs_nmfcluster.bridge.masks import Mask, select
 from hs_nmfcluster.bridge.progress import pass_progress
-from hs_nmfcluster.bridge.running import Conduct
+from hs_nmfcluster.bridge.running import Conduct, running
 from hs_nmfcluster.engine.chunks import map_patterns
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
-from hs_nmfcluster.factorization.constraints import check_constraints
-from hs_nmfcluster.results import decomposition
-from hs_nmfcluster.results.preparation import Selection
+from hs_nmfcluster.factorization import decomposition
+from hs_nmfcluster.results.factorization import Factorization
+from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan import masks
 from hs_nmfcluster.scan.detector import estimate_beam_center
@@ -32,10 +33,7 @@ if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
 
     from hs_nmfcluster.factorization.constraints import Constraint
-    from hs_nmfcluster.results.factorization import Factorization
-    from hs_nmfcluster.results.rank_study import RankStudy
     from hs_nmfcluster.results.tree import ClusterTree
-    from hs_nmfcluster.scan.masks import Mask
 
 _logger = logging.getLogger(__name__)
 
@@ -271,8 +269,8 @@ class NMFDiffraction2D(Signal2D):
         max_iterations: int = 300,
         compression: Literal["auto"] | None = "auto",
         ridge: float = 0.0,
-        navigation_mask: "Mask | None" = None,
-        signal_mask: "Mask | Literal['auto'] | None" = "auto",
+        navigation_mask: Mask | None = None,
+        signal_mask: Mask | Literal["auto"] | None = "auto",
         center: Sequence[float] | None = None,
         constraints: "Constraint | Sequence[Constraint] | None" = None,
         random_state: int | np.random.Generator | None = None,
@@ -388,7 +386,7 @@ class NMFDiffraction2D(Signal2D):
             seed=conduct.seed(random_state),
             constraints=constraints,
         )
-        selection = Selection.checked(
+        selection = select(
             self,
             arguments.n_components,
             asked_by="n_components",
@@ -396,7 +394,18 @@ class NMFDiffraction2D(Signal2D):
             signal_mask=signal_mask,
             center=center,
         )
-        self._factorization = decomposition.decompose(self, arguments, selection, conduct)
+        identity = (arguments.described(), selection.identity())
+        with running(self, "ALS-NMF", *identity, conduct) as job:
+            found = decomposition.decompose(axes.scan_of(self), arguments, selection, job)
+        decomposition.report_convergence(found, stopped=job.stopped)
+        self._factorization = Factorization._of(self, found)
+        learning_results.store(
+            self,
+            self._factorization.patterns.data,
+            self._factorization.maps.data,
+            found.fit.mean_square,
+            found.prepared.center,
+        )
         return self._factorization
 
     def estimate_number_of_components(
@@ -405,8 +414,8 @@ class NMFDiffraction2D(Signal2D):
         *,
         restarts: int = 10,
         tolerance: float = 1e-5,
-        navigation_mask: "Mask | None" = None,
-        signal_mask: "Mask | Literal['auto'] | None" = "auto",
+        navigation_mask: Mask | None = None,
+        signal_mask: Mask | Literal["auto"] | None = "auto",
         center: Sequence[float] | None = None,
         constraints: "Constraint | Sequence[Constraint] | None" = None,
         random_state: int | np.random.Generator | None = None,
@@ -415,7 +424,7 @@ class NMFDiffraction2D(Signal2D):
         on_interrupt: Literal["raise", "return"] = "raise",
         print_info: bool = True,
         show_progressbar: bool | None = None,
-    ) -> "RankStudy":
+    ) -> RankStudy:
         """Factorize at many numbers of components, beside PCA and noise (the paper's Fig. 4).
 
         All restarts of all ranks share at most 25 passes over the data; limited maps take more, two
@@ -462,22 +471,25 @@ class NMFDiffraction2D(Signal2D):
             print_info=print_info,
             show_progressbar=show_progressbar,
         )
-        arguments: dict[str, Any] = {
-            "ranks": decomposition.check_ranks(ranks),
-            "restarts": checks.check_whole_number("restarts", restarts),
-            "tolerance": checks.check_positive("tolerance", tolerance),
-            "random_state": conduct.seed(random_state),
-        }
-        chosen = check_constraints(constraints)
-        selection = Selection.checked(
+        arguments = decomposition.check_study_arguments(
+            ranks=ranks,
+            restarts=restarts,
+            tolerance=tolerance,
+            seed=conduct.seed(random_state),
+            constraints=constraints,
+        )
+        selection = select(
             self,
-            max(arguments["ranks"]),
+            max(arguments.ranks),
             asked_by="max(ranks)",
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
             center=center,
         )
-        return decomposition.study_ranks(self, arguments, selection, conduct, chosen)
+        identity = (arguments.described(), selection.identity())
+        with running(self, "Rank study", *identity, conduct) as job:
+            found = decomposition.study_ranks(axes.scan_of(self), arguments, selection, job)
+        return RankStudy._of(self, found)
 
     def hierarchical_cluster(
         self,
@@ -675,8 +687,6 @@ def _check_factorization(value: object) -> None:
     TypeError
         Naming what was given.
     """
-    from hs_nmfcluster.results.factorization import Factorization
-
     if not isinstance(value, Factorization):
         raise TypeError(
             "`factorization` must be the result of `decompose_als_nmf`, not "

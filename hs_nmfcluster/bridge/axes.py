@@ -7,8 +7,8 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.scan.axes import ScanAxes
-from hs_nmfcluster.scan.detector import Detector, estimate_beam_center
+from hs_nmfcluster.scan.axes import Axis, DetectorAxes, Scan, ScanAxes
+from hs_nmfcluster.scan.detector import Detector
 
 if TYPE_CHECKING:
     from hyperspy.signal import BaseSignal
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hs_nmfcluster.clustering.polar import PolarGrid
     from hs_nmfcluster.scan.units import PixelSize
 
-Axis = dict[str, Any]
+AxisDict = dict[str, Any]
 
 
 def axis_units(axis: Any) -> str:
@@ -25,24 +25,30 @@ def axis_units(axis: Any) -> str:
     return "px" if units in ("", "<undefined>", "None", "[]") else units
 
 
-def calibrated_center(signal: "BaseSignal") -> tuple[float, float] | None:
-    """Pixel ``(x, y)`` where both signal axes are zero, None unless inside the detector.
+def _axis(axis: Any) -> Axis:
+    return Axis(int(axis.size), float(axis.scale), float(axis.offset), axis_units(axis))
 
-    The first pixel itself does not count: there lies the zero of every axis that nobody has
-    calibrated.
-    """
+
+def detector_axes(signal: "BaseSignal") -> DetectorAxes:
+    """Calibration of a signal's two signal axes."""
     x, y = signal.axes_manager.signal_axes[:2]
-    if x.scale == 0 or y.scale == 0:
-        return None
-    center = tuple(-axis.offset / axis.scale for axis in (x, y))
-    inside = all(0 < c < axis.size - 1 for c, axis in zip(center, (x, y), strict=True))
-    return (float(center[0]), float(center[1])) if inside else None
+    return DetectorAxes(_axis(x), _axis(y))
+
+
+def scan_of(signal: "BaseSignal") -> Scan:
+    """Take the data and the geometry out of a signal."""
+    metadata = signal.metadata
+    return Scan(
+        signal.data,
+        scan_axes(signal),
+        detector_axes(signal),
+        metadata.General.title,
+        metadata.get_item("General.original_filename", ""),
+    )
 
 
 def find_center(
-    signal: "BaseSignal",
-    center: Sequence[float] | None,
-    mean_pattern: NDArray | None = None,
+    signal: "BaseSignal", center: Sequence[float] | None, mean_pattern: NDArray | None = None
 ) -> tuple[tuple[float, float], str]:
     """Beam centre in pixels and how it was found.
 
@@ -50,52 +56,19 @@ def find_center(
     ----------
     signal
         Signal with two signal axes.
-    center
-        ``(x, y)`` given by the user, which overrides everything.
-    mean_pattern
-        ``(n_v, n_u)``, from which the centre is estimated where the axes do not tell; made
-        from the signal if not given.
-
-    Raises
-    ------
-    TypeError, ValueError
-        If `center` is not a pair of finite numbers on the detector.
+    center, mean_pattern
+        As of :meth:`~hs_nmfcluster.scan.axes.DetectorAxes.find_center`; the mean pattern is made
+        from the signal where it is needed and not given.
     """
-    if center is not None:
-        return _check_center(center, signal.axes_manager.signal_shape), "given"
-    from_axes = calibrated_center(signal)
-    if from_axes is not None:
-        return from_axes, "zero of the calibrated axes"
-    if mean_pattern is None:
+    detector = detector_axes(signal)
+    if center is None and detector.zero is None and mean_pattern is None:
         mean_pattern = signal.get_mean_pattern(show_progressbar=False).data
-    return estimate_beam_center(mean_pattern), "estimated from the mean pattern"
-
-
-def _check_center(center: Sequence[float], shape: Sequence[int]) -> tuple[float, float]:
-    values = np.asarray(center, dtype=object).ravel()
-    try:
-        x, y = (float(value) for value in values)
-    except (TypeError, ValueError):
-        raise TypeError(f"`center` must be two numbers (x, y) in pixels, got {center!r}.") from None
-    if not (0 <= x <= shape[0] - 1 and 0 <= y <= shape[1] - 1):
-        raise ValueError(
-            f"`center` = ({x:g}, {y:g}) lies outside the detector: x must be within 0 … "
-            f"{shape[0] - 1} and y within 0 … {shape[1] - 1} pixels."
-        )
-    return x, y
+    return detector.find_center(center, np.empty(0) if mean_pattern is None else mean_pattern)
 
 
 def detector_of(signal: "BaseSignal", center: tuple[float, float]) -> Detector:
-    """Geometry of a signal's detector around a centre in pixels.
-
-    Where the two axes are in different units, or their scale is not usable, radii are in pixels.
-    """
-    x, y = signal.axes_manager.signal_axes[:2]
-    shape = (y.size, x.size)
-    usable = all(np.isfinite(a.scale) and a.scale != 0 for a in (x, y))
-    if not usable or axis_units(x) != axis_units(y):
-        return Detector(shape, center)
-    return Detector(shape, center, (abs(x.scale), abs(y.scale)), axis_units(x))
+    """Geometry of a signal's detector around a centre in pixels."""
+    return detector_axes(signal).around(center)
 
 
 def pixel_size(plane: Sequence[Any]) -> "PixelSize":
@@ -131,11 +104,11 @@ def _scan_axes(scan: Sequence[Any]) -> ScanAxes:
     return ScanAxes(tuple(int(axis.size) for axis in scan), steps, units)
 
 
-def _component_axis(size: int) -> Axis:
+def _component_axis(size: int) -> AxisDict:
     return {"name": "component", "size": size, "navigate": True}
 
 
-def axis_dict(axis: Any, *, navigate: bool) -> Axis:
+def axis_dict(axis: Any, *, navigate: bool) -> AxisDict:
     """Calibration of a HyperSpy axis in the form from which signals are made."""
     return {
         "name": str(axis.name) if str(axis.name) != "<undefined>" else "",
@@ -151,7 +124,7 @@ def _array_order(axes: Sequence[Any]) -> list[Any]:
     return list(axes)[::-1]
 
 
-def signal_axes(signal: "BaseSignal", center: tuple[float, float] | None = None) -> list[Axis]:
+def signal_axes(signal: "BaseSignal", center: tuple[float, float] | None = None) -> list[AxisDict]:
     """Detector axes in array order; their zero moved to `center` if one is given."""
     axes = [axis_dict(a, navigate=False) for a in _array_order(signal.axes_manager.signal_axes)]
     if center is not None:
@@ -160,7 +133,9 @@ def signal_axes(signal: "BaseSignal", center: tuple[float, float] | None = None)
     return axes
 
 
-def diffraction_signal(data: NDArray | da.Array, axes: Sequence[Axis], title: str) -> "BaseSignal":
+def diffraction_signal(
+    data: NDArray | da.Array, axes: Sequence[AxisDict], title: str
+) -> "BaseSignal":
     """Signal of patterns, of the class that HyperSpy hands out for ``nmf_diffraction``."""
     from hyperspy.signals import LazySignal2D, Signal2D
 
@@ -214,7 +189,7 @@ def polar_stack(source: "BaseSignal", data: Any, grid: "PolarGrid") -> "BaseSign
     return signal_class(data, axes=[*navigation, *plane], metadata={"General": {"title": title}})
 
 
-def _regular_axis(name: str, values: NDArray, units: str) -> Axis:
+def _regular_axis(name: str, values: NDArray, units: str) -> AxisDict:
     scale = float(values[1] - values[0]) if len(values) > 1 else 1.0
     return {
         "name": name,

@@ -6,6 +6,7 @@ these arrays; objects do not survive its ``save``, so a :class:`Factorization` i
 
 from typing import TYPE_CHECKING
 
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,8 +19,9 @@ ALGORITHM = "ALS-NMF"
 def store(
     signal: "BaseSignal",
     patterns: NDArray[np.float64],
-    maps: NDArray[np.float64],
+    maps: NDArray[np.float64] | da.Array,
     mean_square: float,
+    center: tuple[float, float],
 ) -> None:
     """Write patterns and maps into ``signal.learning_results``.
 
@@ -34,7 +36,22 @@ def store(
     mean_square
         ‖X‖² / size, of which ``explained_variance_ratio`` gives each component's share,
         ‖c‖² / ‖X‖². Shares of components that overlap do not add up to the whole.
+    center
+        Beam centre ``(x, y)`` in pixels: clustering must not estimate again what may have been
+        given here.
     """
+    # What a cluster keeps is not fetched for a mirror.
+    if isinstance(maps, np.ndarray):
+        _mirror(signal, patterns, maps, mean_square)
+    signal.learning_results.beam_center = center
+
+
+def _mirror(
+    signal: "BaseSignal",
+    patterns: NDArray[np.float64],
+    maps: NDArray[np.float64],
+    mean_square: float,
+) -> None:
     results = signal.learning_results
     results.__dict__.clear()
     k = len(patterns)

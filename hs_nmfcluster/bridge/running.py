@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import dask
 import numpy as np
 
-from hs_nmfcluster.bridge.progress import PassBar, pass_progress
+from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.engine import memory
 from hs_nmfcluster.engine.checkpoint import Checkpoint, stored_identity
 from hs_nmfcluster.engine.job import Job
@@ -118,15 +118,15 @@ def running(
         }
         checkpoint = Checkpoint(conduct.checkpoint, identity)
     with pass_progress(conduct.show_progressbar, name) as bar:
-        yield Job(bar, checkpoint, _source_of(signal), conduct.on_interrupt)
-
-
-def tell(job: Job, line: str) -> None:
-    """Print a line, above the progress bar where there is one."""
-    if isinstance(job.progress, PassBar):
-        job.progress.write(line)
-    else:
-        print(line)
+        say = print if bar is None else bar.write
+        yield Job(
+            bar,
+            checkpoint,
+            _source_of(signal),
+            conduct.on_interrupt,
+            conduct.budget,
+            say if conduct.print_info else None,
+        )
 
 
 def fingerprint(signal: "BaseSignal") -> dict[str, Any]:

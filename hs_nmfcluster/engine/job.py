@@ -56,6 +56,10 @@ class Job:
         Name of the file, for messages.
     on_interrupt
         Ctrl-C while a factorization is improved: ``"raise"``, or ``"return"`` what there is.
+    budget
+        Bytes that it may take; None where nobody has said.
+    announce
+        Takes each line that there is to say before the long work.
     passes
         Passes over the data made so far, those of a job that this one goes on with included.
     stopped
@@ -76,6 +80,8 @@ class Job:
     checkpoint: Checkpoint | None = None
     source: str = ""
     on_interrupt: Literal["raise", "return"] = "raise"
+    budget: int | None = None
+    announce: Callable[[str], None] | None = None
     passes: int = 0
     stopped: bool = False
 
@@ -239,6 +245,11 @@ class Job:
         """Announce how things stand."""
         if self.progress is not None:
             self.progress.say(message)
+
+    def tell(self, line: str) -> None:
+        """Say a line that stays."""
+        if self.announce is not None:
+            self.announce(line)
 
     def __post_init__(self) -> None:
         self._from_folder = bool(self.source) and Path(self.source).is_dir()

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge import axes
+from hs_nmfcluster.factorization.decomposition import Decomposition
 from hs_nmfcluster.factorization.fit import Fit
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.io import storage
@@ -95,20 +96,14 @@ class Factorization:
     settings: dict[str, Any]
 
     @classmethod
-    def _from_fit(
-        cls,
-        scan: "BaseSignal",
-        result: Fit,
-        positions: NDArray[np.int64],
-        detector_mask: NDArray[np.bool_],
-        center: tuple[float, float],
-        settings: dict[str, Any],
-    ) -> "Factorization":
+    def _of(cls, scan: "BaseSignal", found: Decomposition) -> "Factorization":
         """Put the rows and columns that masks left out back in place."""
+        result, prepared = found.fit, found.prepared
+        detector_mask, center = prepared.mask.array, prepared.center
         scan_shape, k = axes.scan_shape(scan), len(result.patterns)
         patterns = np.full((k, detector_mask.size), np.nan)
         patterns[:, ~detector_mask.ravel()] = result.patterns
-        maps, residual = _in_place(result, positions, scan_shape)
+        maps, residual = _in_place(result, prepared.matrix.positions, scan_shape)
         n_pixels = result.patterns.shape[1]
         title = scan.metadata.General.title or "scan"
         stack = patterns.reshape(k, *detector_mask.shape)
@@ -126,7 +121,7 @@ class Factorization:
             center=center,
             best_restart=result.best,
             passes=result.passes,
-            settings=settings,
+            settings=found.settings,
         )
 
     @property
@@ -183,7 +178,7 @@ class Factorization:
         all_axes = [*scan_axes, *axes.signal_axes(self.patterns)]
         return axes.diffraction_signal(data, all_axes, "NMF model")
 
-    def _scan_axes(self) -> list[axes.Axis]:
+    def _scan_axes(self) -> list[axes.AxisDict]:
         manager = self.maps.axes_manager
         return [axes.axis_dict(a, navigate=True) for a in manager._axes[1:]]
 

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge import axes
+from hs_nmfcluster.factorization.decomposition import Study
 from hs_nmfcluster.factorization.suggestion import Suggestion
 from hs_nmfcluster.words import counted
 
@@ -65,6 +66,25 @@ class RankStudy:
     suggestion: Suggestion
     passes: int
     settings: dict[str, Any]
+
+    @classmethod
+    def _of(cls, scan: "BaseSignal", found: Study) -> "RankStudy":
+        """Give the patterns of a study the axes of its scan."""
+        center = found.prepared.center
+        return cls(
+            ranks=found.curves.ranks,
+            nmf_mse=found.curves.nmf_mse,
+            pca_mse=found.curves.pca_mse,
+            noise_mse=found.noise_mse,
+            stability=found.curves.stability,
+            rotated_stability=found.rotated_stability,
+            patterns=[
+                axes.pattern_stack(scan, stack, center, "NMF patterns") for stack in found.patterns
+            ],
+            suggestion=found.suggestion,
+            passes=found.curves.passes,
+            settings=found.settings,
+        )
 
     @property
     def suggested(self) -> tuple[int, int]:

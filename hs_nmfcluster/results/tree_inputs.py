@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.bridge.axes import calibrated_center, find_center
+from hs_nmfcluster.bridge.axes import detector_axes
 from hs_nmfcluster.bridge.checks import check_patterns
 
 if TYPE_CHECKING:
@@ -61,12 +61,15 @@ def center_of(patterns: "BaseSignal", center: Sequence[float] | None) -> tuple[f
     ValueError
         If it is neither given nor known, or lies outside the detector.
     """
-    if center is None and calibrated_center(patterns) is None:
+    detector = detector_axes(patterns)
+    if center is not None:
+        return detector.check_center(center)
+    if detector.zero is None:
         raise ValueError(
             "The zero of the signal axes lies outside the detector, so the centre is unknown: "
             "give `center=(x, y)` in pixels."
         )
-    return find_center(patterns, center)[0]
+    return detector.zero
 
 
 def _in_memory(signal: "BaseSignal") -> "BaseSignal":

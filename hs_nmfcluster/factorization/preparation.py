@@ -1,31 +1,24 @@
-"""From a signal to the matrix that is factorized: checks, first look, masks, memory."""
+"""From a scan to the matrix that is factorized: first look, masks, memory."""
 
 import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 import numpy as np
 from dask.utils import format_bytes
 from numpy.typing import NDArray
 
-from hs_nmfcluster.bridge import axes
-from hs_nmfcluster.bridge.checks import check_scan
-from hs_nmfcluster.bridge.running import Conduct, tell
 from hs_nmfcluster.engine import memory, scheduling
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.needs import Needs, factorization_needs
-from hs_nmfcluster.scan import arguments as checks
-from hs_nmfcluster.scan import masks
+from hs_nmfcluster.scan.arguments import check_rank
+from hs_nmfcluster.scan.axes import Scan
 from hs_nmfcluster.scan.detector import estimate_beam_center
+from hs_nmfcluster.scan.masks import DetectorMask, default_detector_mask
 from hs_nmfcluster.scan.survey import Survey, check_values, survey_matrix
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
-
-    from hs_nmfcluster.scan.masks import Mask
 
 _logger = logging.getLogger(__name__)
 
@@ -48,40 +41,8 @@ class Selection:
     """
 
     left_out: NDArray[np.bool_] | None
-    given: masks.DetectorMask | None
+    given: DetectorMask | None
     center: tuple[float, float] | None
-
-    @classmethod
-    def checked(
-        cls,
-        signal: "BaseSignal",
-        n_components: int,
-        *,
-        asked_by: str,
-        navigation_mask: "Mask | None",
-        signal_mask: "Mask | Literal['auto'] | None",
-        center: Sequence[float] | None,
-    ) -> "Selection":
-        """Check all that can be wrong before the data are read.
-
-        Errors call the number of components what `asked_by` says.
-
-        Raises
-        ------
-        TypeError, ValueError
-            Naming the argument or what is wrong with the signal.
-        """
-        check_scan(signal)
-        left_out = masks.navigation_mask_array(signal, navigation_mask)
-        if isinstance(signal_mask, str) and signal_mask != "auto":
-            raise ValueError(f'`signal_mask` must be "auto", None or a mask, got {signal_mask!r}.')
-        given = None if isinstance(signal_mask, str) else _given_mask(signal, signal_mask)
-        where = None if center is None else axes.find_center(signal, center)[0]
-        manager = signal.axes_manager
-        n_positions = manager.navigation_size if left_out is None else int((~left_out).sum())
-        n_pixels = manager.signal_size if given is None else int((~given.array).sum())
-        checks.check_rank(asked_by, n_components, n_positions, n_pixels)
-        return cls(left_out, given, where)
 
     def identity(self) -> dict[str, Any]:
         """Describe it by numbers and text, to tell one job from another."""
@@ -118,7 +79,7 @@ class Prepared:
     look: Survey
     center: tuple[float, float]
     center_from: str
-    mask: masks.DetectorMask
+    mask: DetectorMask
     held: bool
     reads: int
     needs: Needs
@@ -138,10 +99,19 @@ class Demand:
     limited: bool = False
 
 
-def prepare(
-    signal: "BaseSignal", selection: Selection, demand: Demand, conduct: Conduct, job: Job
-) -> Prepared:
+def prepare(scan: Scan, selection: Selection, demand: Demand, job: Job) -> Prepared:
     """Look at the data once, find centre and mask, and take the data into memory if they fit.
+
+    Parameters
+    ----------
+    scan
+        The scan.
+    selection
+        What of it is used.
+    demand
+        How large a factorization is to follow.
+    job
+        Makes the passes, and knows how much memory there is.
 
     Raises
     ------
@@ -149,35 +119,34 @@ def prepare(
         Naming what is wrong with the data, or that the memory does not suffice.
     """
     workers = scheduling.n_workers()
-    budget = conduct.budget or memory.default_budget()
+    budget = job.budget or memory.default_budget()
     chunk_bytes = memory.chunk_bytes(budget, workers)
-    whole = ScanMatrix.from_array(signal.data, selection.left_out, None, chunk_bytes)
+    whole = ScanMatrix.from_array(scan.data, selection.left_out, None, chunk_bytes)
     needs = _needs(whole, demand, workers)
-    _check_memory(needs, conduct)
+    _check_memory(needs, job.budget)
     room = _room(budget, needs)
     lazy, here = whole.is_lazy, scheduling.active_client() is None
     if lazy and here and whole.n_bytes <= room:
         whole = job.hold(whole)
-    look = survey_matrix(whole, signal.data.shape[-2:], job)
+    look = survey_matrix(whole, scan.data.shape[-2:], job)
 
-    position, how = axes.find_center(signal, selection.center, look.mean)
-    detector = axes.detector_of(signal, position)
-    mask = selection.given or masks.default_detector_mask(look.mean, detector)
-    check_values(look, mask.array, axes.scan_shape(signal))
+    position, how = scan.detector.find_center(selection.center, look.mean)
+    detector = scan.detector.around(position)
+    mask = selection.given or default_detector_mask(look.mean, detector)
+    check_values(look, mask.array, scan.axes.shape)
     if lazy and not whole.is_lazy:
         matrix, reads = whole.without_pixels(mask.array), 1
     else:
-        matrix = ScanMatrix.from_array(signal.data, selection.left_out, mask.array, chunk_bytes)
+        matrix = ScanMatrix.from_array(scan.data, selection.left_out, mask.array, chunk_bytes)
         reads = int(lazy)
-    checks.check_rank(demand.asked_by, max(demand.ranks), matrix.n_positions, matrix.n_pixels)
+    check_rank(demand.asked_by, max(demand.ranks), matrix.n_positions, matrix.n_pixels)
     fits = lazy and whole.is_lazy and matrix.n_bytes <= room
     if fits:
         matrix, reads = job.hold(matrix), 2
     _report_negative(look, mask.array)
     held = fits or not whole.is_lazy
-    if conduct.print_info:
-        for line in _described(position, how, mask, look.mean, matrix, held, needs, lazy):
-            tell(job, line)
+    for line in _described(position, how, mask, look.mean, matrix, held, needs, lazy):
+        job.tell(line)
     return Prepared(matrix, look, position, how, mask, held, reads, needs)
 
 
@@ -194,16 +163,16 @@ def _needs(matrix: ScanMatrix, demand: Demand, workers: int) -> Needs:
     )
 
 
-def _check_memory(needs: Needs, conduct: Conduct) -> None:
+def _check_memory(needs: Needs, budget: int | None) -> None:
     """Refuse what the user's budget does not allow, and warn of what the machine does not."""
-    if conduct.budget is not None and needs.total > conduct.budget:
+    if budget is not None and needs.total > budget:
         raise ValueError(
-            f"`max_memory` is {format_bytes(conduct.budget)}, but this takes up to "
+            f"`max_memory` is {format_bytes(budget)}, but this takes up to "
             f"{needs}. Allow more, or take fewer restarts or ranks, bin the patterns, or load "
             "the data in smaller chunks."
         )
     free = memory.free_memory()
-    if conduct.budget is None and needs.total > free:
+    if budget is None and needs.total > free:
         _logger.warning(
             "This may take up to %s of memory, of which %s are free: take fewer restarts or "
             "ranks, bin the patterns, or load the data in smaller chunks.",
@@ -218,13 +187,6 @@ def _room(budget: int, needs: Needs) -> int:
     if client is None:
         return max(budget - needs.total, 0)
     return memory.cluster_budget(client)
-
-
-def _given_mask(signal: "BaseSignal", mask: "Mask | None") -> masks.DetectorMask:
-    if mask is None:
-        shape = signal.axes_manager.signal_shape[::-1]
-        return masks.DetectorMask(np.zeros(shape, dtype=bool), "none")
-    return masks.DetectorMask(masks.signal_mask_array(signal, mask), "given")
 
 
 def _digest(mask: NDArray[np.bool_]) -> str:
@@ -246,7 +208,7 @@ def _report_negative(look: Survey, mask: NDArray[np.bool_]) -> None:
 def _described(
     center: tuple[float, float],
     how: str,
-    mask: masks.DetectorMask,
+    mask: DetectorMask,
     mean_pattern: NDArray,
     matrix: ScanMatrix,
     held: bool,
