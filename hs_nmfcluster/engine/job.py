@@ -1,15 +1,15 @@
 """A long job on a scan: makes the passes over the data, counts them, and loses nothing done."""
 
 import time
-import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
 import dask
 import dask.array as da
 import numpy as np
+from dask.base import tokenize
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine import scheduling
@@ -109,7 +109,7 @@ class Job:
             If a block cannot be read, naming it.
         """
         work = scheduling.Pass(task, shared, matrix.is_lazy)
-        part = self._part_done(matrix)
+        part = self._part_done(matrix, task, shared)
         at_a_time = _BLOCKS_AT_A_TIME * scheduling.n_workers()
         written = time.monotonic()
         for segment in matrix.segments(part.blocks, at_a_time):
@@ -124,7 +124,7 @@ class Job:
                 self._name_fault(segment, matrix, error)
                 raise
             total = found if part.total is None else merge(part.total, found)
-            part = _Part(part.passes, part.blocks + len(segment), total, part.signature)
+            part = replace(part, blocks=part.blocks + len(segment), total=total)
             self._tell(segment, matrix, time.monotonic() - begun)
             if time.monotonic() - written > _PART_SECONDS:
                 self._keep(part)
@@ -264,19 +264,22 @@ class Job:
             self.progress.advance(passes - self.passes, 0, 0.0)
         self.passes = max(self.passes, passes)
 
-    def _part_done(self, matrix: ScanMatrix) -> "_Part":
-        """Return what a stopped job had done of this very pass."""
-        signature = _signature(matrix)
-        kept = self.checkpoint.recall("pass") if self.checkpoint is not None else None
-        if kept is None or (kept.passes, kept.signature) != (self.passes, signature):
-            return _Part(self.passes, 0, None, signature)
+    def _part_done(
+        self, matrix: ScanMatrix, task: Callable[..., Any], shared: tuple[Any, ...]
+    ) -> "_Part":
+        """Return what was done before of this very pass: the same task with the same numbers."""
+        if self.checkpoint is None or self.stopped:
+            return _Part("", 0, None)
+        of = tokenize(_divided(matrix), matrix.n_pixels, task, *shared)
+        found = self.checkpoint.recall("pass")
+        if not isinstance(found, _Part) or found.of != of:
+            return _Part(of, 0, None)
         if self.progress is not None:
-            self.progress.advance(kept.blocks / len(matrix.blocks), 0, 0.0)
-        found: _Part = kept
+            self.progress.advance(found.blocks / len(matrix.blocks), 0, 0.0)
         return found
 
     def _keep(self, part: "_Part") -> None:
-        if self.checkpoint is not None and part.blocks:
+        if self.checkpoint is not None and not self.stopped and part.blocks:
             self.checkpoint.keep("pass", part)
 
     def _tell(self, segment: tuple[Block, ...], matrix: ScanMatrix, seconds: float) -> None:
@@ -310,12 +313,22 @@ class Job:
 
 @dataclass(frozen=True)
 class _Part:
-    """How far a pass has come: the first so many blocks, merged."""
+    """How far a pass has come: the first so many blocks, merged.
 
-    passes: int
+    Parameters
+    ----------
+    of
+        Names the task, the numbers that it shares and the division into blocks: a part is of no
+        use to any other pass.
+    blocks
+        How many blocks are done.
+    total
+        Their results.
+    """
+
+    of: str
     blocks: int
     total: Any
-    signature: int
 
 
 @dataclass(frozen=True)
@@ -347,10 +360,9 @@ class _KeepPositions:
         return Gathered([(positions, self.task(rows, positions, *shared))])
 
 
-def _signature(matrix: ScanMatrix) -> int:
-    """Compute a number that tells one division into blocks from another."""
-    edges = np.array([(block.positions[0], len(block.positions)) for block in matrix.blocks])
-    return zlib.crc32(edges.tobytes(), matrix.n_pixels)
+def _divided(matrix: ScanMatrix) -> NDArray[np.int64]:
+    """Where the blocks of a matrix begin, and how long they are."""
+    return np.array([(block.positions[0], len(block.positions)) for block in matrix.blocks])
 
 
 def _box(positions: NDArray[np.int64], scan_shape: tuple[int, ...]) -> str:

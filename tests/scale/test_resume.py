@@ -9,6 +9,7 @@ import sys
 import textwrap
 import time
 
+import dask
 import dask.array as da
 import numpy as np
 import pytest
@@ -185,6 +186,34 @@ class TestReturnWhatThereIs:
         assert_same(
             decompose(s, **long), decompose(signal(counts()), **long | {"checkpoint": None})
         )
+
+    @pytest.mark.parametrize("after", [70, 77, 85, 99, 110])
+    def test_after_part_of_a_pass(self, tmp_path, monkeypatch, after):
+        """A pass that was interrupted half-way is no part of those that make the result."""
+        monkeypatch.setattr("hs_nmfcluster.engine.job._BLOCKS_AT_A_TIME", 1)
+        monkeypatch.setattr("hs_nmfcluster.engine.chunks._put_together", lambda sizes, _: sizes)
+        reads = []
+
+        def read(block):
+            reads.append(1)
+            if len(reads) == after:
+                raise KeyboardInterrupt
+            return block
+
+        data = da.from_array(counts(), chunks=(1, 2, 7, 9))
+        s = LazyNMFDiffraction2D(
+            data.map_blocks(read, dtype=data.dtype, meta=np.empty((0,) * 4, data.dtype))
+        )
+        long = {"max_iterations": 6, "tolerance": 1e-300}
+        expected = decompose(signal(counts()), **long)
+        with dask.config.set(scheduler="synchronous"):
+            memory = decompose(signal(counts(), (1, 2, 7, 9)), **long).settings["memory_estimate"]
+            long |= {"checkpoint": tmp_path, "max_memory": memory}
+            found = decompose(s, **long, on_interrupt="return")
+            assert len(found.history[0]) < 6
+            left = counts() - found.model().data.compute()
+            assert found.mse == pytest.approx((left**2).mean(), rel=1e-9)
+            assert_same(decompose(s, **long), expected)
 
     def test_raises_by_default(self):
         def read(block, block_info=None):
