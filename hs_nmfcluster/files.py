@@ -1,18 +1,36 @@
 """Files and folders that are written whole or not at all."""
 
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+import psutil
+
+# Followed by who writes: machine, process, and a random number.
 _WRITING = ".writing-"
+_HOST = platform.node().replace(os.sep, "") or "here"
+
+
+def is_unfinished(path: Path) -> bool:
+    """Whether something is what a process is writing, or was when it was killed."""
+    return path.name.startswith(_WRITING)
 
 
 def is_leftover(path: Path) -> bool:
-    """Whether something is what a killed process was writing."""
-    return path.name.startswith(_WRITING)
+    """Whether something is what a process was writing that runs no more.
+
+    What was written on another machine is left alone, as nobody here knows.
+    """
+    if not is_unfinished(path):
+        return False
+    host, _, process = path.name.removeprefix(_WRITING).rpartition("-")[0].rpartition("-")
+    if not process.isdecimal():
+        return True
+    return host == _HOST and not psutil.pid_exists(int(process))
 
 
 @contextmanager
@@ -31,7 +49,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     pathlib.Path
         Of the same name, in a temporary folder beside it.
     """
-    folder = path.parent / f"{_WRITING}{uuid4().hex[:8]}"
+    folder = path.parent / f"{_WRITING}{_HOST}-{os.getpid()}-{uuid4().hex[:8]}"
     # Not `tempfile`, whose folder stays if an interrupt comes just after it was made.
     try:
         folder.mkdir()

@@ -8,11 +8,12 @@ from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.files import is_leftover, written_whole
+from hs_nmfcluster.files import is_leftover, is_unfinished, written_whole
 
 _IDENTITY = "job.json"
 _PACKAGE = "hs_nmfcluster."
@@ -73,8 +74,16 @@ class Checkpoint:
         path = self.folder / f"{name}.npz"
         if not path.exists():
             return None
-        with np.load(path, allow_pickle=False) as arrays:
-            return _unpack(json.loads(str(arrays["tree"])), arrays)
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                return _unpack(json.loads(str(arrays["tree"])), arrays)
+        except (BadZipFile, OSError, EOFError, KeyError, ValueError) as error:
+            if isinstance(error, CheckpointError):
+                raise
+            raise CheckpointError(
+                f"The state {path.name!r} of `checkpoint` {str(self.folder)!r} cannot be read "
+                f"({error}). Remove that file: the job then does this part again."
+            ) from error
 
     def keep(self, name: str, state: Any) -> None:
         """Write a state: numbers, text, arrays, lists, tuples, dictionaries, own dataclasses."""
@@ -104,7 +113,7 @@ def stored_identity(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     path = Path(folder)
     if not path.exists():
         return None
-    if path.is_dir() and all(is_leftover(inside) for inside in path.iterdir()):
+    if path.is_dir() and all(is_unfinished(inside) for inside in path.iterdir()):
         return None
     try:
         return dict(json.loads((path / _IDENTITY).read_text(encoding="utf-8")))

@@ -13,12 +13,11 @@ _SHARE = 0.5
 # Chunks are made so small that all that are being worked on take a fraction of the budget.
 _CHUNKS_SHARE, _LEAST_CHUNK = 12, 2**20
 
-_CGROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
+_PROCESS, _GROUPS = Path("/proc/self"), Path("/sys/fs/cgroup")
+# Limit, use, and what of the use is given back on demand: version 2 and version 1.
+_GROUP_FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
 )
 
 
@@ -54,10 +53,9 @@ def read_budget(max_memory: int | str | None) -> int | None:
 def free_memory() -> int:
     """Bytes that can be taken now: free on the machine and within this process's limits."""
     free = int(psutil.virtual_memory().available)
-    for limit_file, used_file in _CGROUPS:
-        limit, used = _number_in(limit_file), _number_in(used_file)
-        if limit is not None and used is not None:
-            free = min(free, max(limit - used, 0))
+    for group in _control_groups():
+        left = _left_of_group(group)
+        free = free if left is None else min(free, left)
     return min(free, _left_of_address_space())
 
 
@@ -77,9 +75,48 @@ def chunk_bytes(budget: int, workers: int) -> int:
     return int(min(max(budget // (_CHUNKS_SHARE * workers), _LEAST_CHUNK), CHUNK_BYTES))
 
 
-def _number_in(path: str) -> int | None:
+def _control_groups() -> list[Path]:
+    """Folders of the control groups that this process is in, with those that hold them.
+
+    A job system or a container sets its limit on a group within others, each of which may have
+    one of its own (man cgroups).
+    """
     try:
-        return int(Path(path).read_text())
+        lines = (_PROCESS / "cgroup").read_text().splitlines()
+    except OSError:  # no such thing on this system
+        return []
+    found = []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        root = _GROUPS / "memory" if controllers else _GROUPS
+        own = root / path.lstrip("/")
+        found += [own, *(folder for folder in own.parents if folder.is_relative_to(root))]
+    return found
+
+
+def _left_of_group(group: Path) -> int | None:
+    """Bytes that a control group allows beyond what it uses, None where it sets no limit."""
+    for limit_name, used_name, cache_name in _GROUP_FILES:
+        limit, used = _number_in(group / limit_name), _number_in(group / used_name)
+        if limit is not None and used is not None:
+            # Pages of files that nobody has used lately are given back when memory is asked for.
+            return max(limit - used + _entry(group / "memory.stat", cache_name), 0)
+    return None
+
+
+def _entry(path: Path, name: str) -> int:
+    try:
+        lines = dict(line.split() for line in path.read_text().splitlines())
+        return int(lines.get(name, 0))
+    except (OSError, ValueError):
+        return 0
+
+
+def _number_in(path: Path) -> int | None:
+    try:
+        return int(path.read_text())
     except (OSError, ValueError):  # "max", or no such file on this system
         return None
 

@@ -40,7 +40,9 @@ def sample(compression: Compression, n_components: int, *, seed: int) -> SmallPr
         B and Q of the sample; all else is that of the scan. Scans that are small are taken whole.
     """
     rows = _weights(compression.scores.T, max(_POSITIONS * n_components, _LEAST_POSITIONS), seed)
-    columns = _weights(compression.basis, max(_PIXELS * n_components, _LEAST_PIXELS), seed + 1)
+    columns = _weights(
+        compression.basis, max(_PIXELS * n_components, _LEAST_PIXELS), (seed + 1) % 2**64
+    )
     kept, chosen = np.flatnonzero(rows), np.flatnonzero(columns)
     return SmallProblem(
         scores=compression.scores[kept] * rows[kept, None],

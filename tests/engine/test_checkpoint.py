@@ -1,4 +1,7 @@
 import json
+import platform
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ from hypothesis.extra import numpy as hnp
 from hs_nmfcluster.engine.checkpoint import Checkpoint, CheckpointError
 from hs_nmfcluster.engine.merging import merge
 from hs_nmfcluster.factorization.runs import Run, RunSums
+from hs_nmfcluster.files import written_whole
 
 IDENTITY = {"job": "ALS-NMF", "arguments": {"n_components": 3, "seed": 1}, "data": {"shape": [4]}}
 
@@ -95,6 +99,34 @@ class TestIdentity:
         (tmp_path / "file").write_text("x")
         with pytest.raises(CheckpointError, match="folder of its own"):
             Checkpoint(tmp_path / "file", IDENTITY)
+
+    def test_what_another_process_is_writing_is_left_alone(self, tmp_path):
+        """Two jobs that share a folder: opening it must not take the other's file from under it."""
+        with written_whole(tmp_path / "state.npz") as temporary:
+            temporary.write_bytes(b"half")
+            Checkpoint(tmp_path, IDENTITY)
+            assert temporary.exists()
+        assert (tmp_path / "state.npz").read_bytes() == b"half"
+
+    def test_what_a_process_wrote_that_is_gone_is_removed(self, tmp_path):
+        process = subprocess.Popen([sys.executable, "-c", ""])
+        process.wait()
+        gone = tmp_path / f".writing-{platform.node()}-{process.pid}-12ab"
+        elsewhere = tmp_path / f".writing-elsewhere-{process.pid}-12ab"
+        gone.mkdir()
+        elsewhere.mkdir()
+        Checkpoint(tmp_path, IDENTITY)
+        assert not gone.exists()
+        assert elsewhere.exists()
+
+    @pytest.mark.parametrize("length", [0, 10, 100])
+    def test_a_truncated_state_is_named(self, tmp_path, length):
+        checkpoint = Checkpoint(tmp_path, IDENTITY)
+        checkpoint.keep("compression", {"S": np.eye(20)})
+        path = tmp_path / "compression.npz"
+        path.write_bytes(path.read_bytes()[:length])
+        with pytest.raises(CheckpointError, match=r"state 'compression.npz'.* cannot be read"):
+            checkpoint.recall("compression")
 
     def test_what_a_killed_job_was_writing_is_no_hindrance(self, tmp_path):
         (tmp_path / ".writing-1234").mkdir()

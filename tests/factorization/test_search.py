@@ -197,6 +197,12 @@ class TestEvaluate:
         assert one.history == pytest.approx(another.history, rel=1e-12)
 
 
+class TestSeed:
+    def test_the_largest(self):
+        found = searched(counts(), [3], restarts=2, seed=2**64 - 1)
+        assert np.isfinite(best_of(found.runs[3]))
+
+
 class TestHalsSolver:
     def test_tends_to_non_negative_least_squares_on_the_data(self):
         """Many passes lead to patterns and maps that are each other's exact solution."""
