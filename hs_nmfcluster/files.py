@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from rsciio.utils.path import overwrite as ask
+
 _WRITING = ".writing-"
 
 
@@ -66,6 +68,4 @@ def may_overwrite(path: Path, overwrite: bool | None) -> bool:
     """Whether an existing file may be replaced; None asks, as HyperSpy does."""
     if overwrite is not None:
         return overwrite
-    from rsciio.utils.path import overwrite as ask
-
     return bool(ask(os.fspath(path)))

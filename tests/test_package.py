@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import hs_nmfcluster
+from hs_nmfcluster import plotting
 
 CLASSES = ("NMFDiffraction2D", "LazyNMFDiffraction2D")
 
@@ -46,6 +47,10 @@ class TestImport:
         )
         assert run_python(code, tmp_path).split() == []
 
+    def test_figures_are_not_loaded_before_they_are_drawn(self, tmp_path):
+        code = "import sys, hs_nmfcluster.signals; print('matplotlib' in sys.modules)"
+        assert run_python(code, tmp_path).split() == ["False"]
+
     def test_data_in_memory_do_not_load_distributed(self, tmp_path):
         """Half a second of the first call in a notebook."""
         code = (
@@ -60,6 +65,11 @@ class TestImport:
     def test_public_name(self, name):
         assert getattr(hs_nmfcluster, name).__name__ == name
         assert name in dir(hs_nmfcluster)
+
+    @pytest.mark.parametrize("package", [hs_nmfcluster, plotting])
+    def test_every_lazy_name_exists(self, package):
+        for name in dir(package):
+            getattr(package, name)
 
     def test_unknown_name(self):
         with pytest.raises(AttributeError, match="no attribute 'nothing'"):

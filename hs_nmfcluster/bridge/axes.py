@@ -1,20 +1,18 @@
 """From HyperSpy's axes to plain geometry, and from plain arrays back to calibrated signals."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dask.array as da
 import numpy as np
+from hyperspy.signal import BaseSignal
+from hyperspy.signals import LazySignal1D, LazySignal2D, Signal1D, Signal2D
 from numpy.typing import NDArray
 
+from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.factorization.constraints import ScanAxes
 from hs_nmfcluster.scan.detector import Detector, estimate_beam_center
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
-
-    from hs_nmfcluster.clustering.polar import PolarGrid
-    from hs_nmfcluster.scan.units import PixelSize
+from hs_nmfcluster.scan.units import PixelSize
 
 Axis = dict[str, Any]
 
@@ -25,7 +23,7 @@ def axis_units(axis: Any) -> str:
     return "px" if units in ("", "<undefined>", "None", "[]") else units
 
 
-def calibrated_center(signal: "BaseSignal") -> tuple[float, float] | None:
+def calibrated_center(signal: BaseSignal) -> tuple[float, float] | None:
     """Pixel ``(x, y)`` where both signal axes are zero, None unless inside the detector.
 
     The first pixel itself does not count: there lies the zero of every axis that nobody has
@@ -40,7 +38,7 @@ def calibrated_center(signal: "BaseSignal") -> tuple[float, float] | None:
 
 
 def find_center(
-    signal: "BaseSignal",
+    signal: BaseSignal,
     center: Sequence[float] | None,
     mean_pattern: NDArray | None = None,
 ) -> tuple[tuple[float, float], str]:
@@ -85,7 +83,7 @@ def _check_center(center: Sequence[float], shape: Sequence[int]) -> tuple[float,
     return x, y
 
 
-def detector_of(signal: "BaseSignal", center: tuple[float, float]) -> Detector:
+def detector_of(signal: BaseSignal, center: tuple[float, float]) -> Detector:
     """Geometry of a signal's detector around a centre in pixels.
 
     Where the two axes are in different units, or their scale is not usable, radii are in pixels.
@@ -98,10 +96,8 @@ def detector_of(signal: "BaseSignal", center: tuple[float, float]) -> Detector:
     return Detector(shape, center, (abs(x.scale), abs(y.scale)), axis_units(x))
 
 
-def pixel_size(plane: Sequence[Any]) -> "PixelSize":
+def pixel_size(plane: Sequence[Any]) -> PixelSize:
     """Pixel size for a figure, from the one or two signal axes of an image or profile."""
-    from hs_nmfcluster.scan.units import PixelSize
-
     x, y = plane[0], plane[-1]
     usable = all(np.isfinite(a.scale) and a.scale != 0 for a in (x, y))
     if not usable or axis_units(x) != axis_units(y):
@@ -109,17 +105,17 @@ def pixel_size(plane: Sequence[Any]) -> "PixelSize":
     return PixelSize(x.scale, y.scale, axis_units(x))
 
 
-def scan_shape(signal: "BaseSignal") -> tuple[int, ...]:
+def scan_shape(signal: BaseSignal) -> tuple[int, ...]:
     """Shape of the scan in array order."""
     return tuple(int(n) for n in signal.axes_manager.navigation_shape[::-1])
 
 
-def scan_axes(signal: "BaseSignal") -> ScanAxes:
+def scan_axes(signal: BaseSignal) -> ScanAxes:
     """Calibration of the last two scan axes, or the only one: those that a map is drawn along."""
     return _scan_axes(_array_order(signal.axes_manager.navigation_axes))
 
 
-def map_axes(maps: "BaseSignal") -> ScanAxes:
+def map_axes(maps: BaseSignal) -> ScanAxes:
     """Do the same for the maps of components, whose first axis is no scan axis."""
     return _scan_axes(maps.axes_manager._axes[1:])
 
@@ -151,7 +147,7 @@ def _array_order(axes: Sequence[Any]) -> list[Any]:
     return list(axes)[::-1]
 
 
-def signal_axes(signal: "BaseSignal", center: tuple[float, float] | None = None) -> list[Axis]:
+def signal_axes(signal: BaseSignal, center: tuple[float, float] | None = None) -> list[Axis]:
     """Detector axes in array order; their zero moved to `center` if one is given."""
     axes = [axis_dict(a, navigate=False) for a in _array_order(signal.axes_manager.signal_axes)]
     if center is not None:
@@ -160,10 +156,8 @@ def signal_axes(signal: "BaseSignal", center: tuple[float, float] | None = None)
     return axes
 
 
-def diffraction_signal(data: NDArray | da.Array, axes: Sequence[Axis], title: str) -> "BaseSignal":
+def diffraction_signal(data: NDArray | da.Array, axes: Sequence[Axis], title: str) -> BaseSignal:
     """Signal of patterns, of the class that HyperSpy hands out for ``nmf_diffraction``."""
-    from hyperspy.signals import LazySignal2D, Signal2D
-
     plain = LazySignal2D if isinstance(data, da.Array) else Signal2D
     signal = plain(data, axes=list(axes), metadata={"General": {"title": title}})
     signal.set_signal_type("nmf_diffraction")
@@ -171,17 +165,15 @@ def diffraction_signal(data: NDArray | da.Array, axes: Sequence[Axis], title: st
 
 
 def pattern_stack(
-    source: "BaseSignal", patterns: NDArray, center: tuple[float, float], title: str
-) -> "BaseSignal":
+    source: BaseSignal, patterns: NDArray, center: tuple[float, float], title: str
+) -> BaseSignal:
     """Signal of the patterns ``(k, n_v, n_u)`` of components, centred on the beam."""
     axes = [_component_axis(len(patterns)), *signal_axes(source, center)]
     return diffraction_signal(patterns, axes, title)
 
 
-def map_stack(source: "BaseSignal", maps: NDArray | da.Array, title: str) -> "BaseSignal":
+def map_stack(source: BaseSignal, maps: NDArray | da.Array, title: str) -> BaseSignal:
     """Signal of the maps ``(k, *scan_shape)``: Signal2D, or Signal1D of a one-dimensional scan."""
-    from hyperspy.signals import LazySignal1D, LazySignal2D, Signal1D, Signal2D
-
     scan = _array_order(source.axes_manager.navigation_axes)
     n_signal = min(len(scan), 2)
     axes = [_component_axis(len(maps))]
@@ -192,16 +184,14 @@ def map_stack(source: "BaseSignal", maps: NDArray | da.Array, title: str) -> "Ba
     return signal_class(maps, axes=axes, metadata={"General": {"title": title}})
 
 
-def scan_image(source: "BaseSignal", image: NDArray, title: str) -> "BaseSignal":
+def scan_image(source: BaseSignal, image: NDArray, title: str) -> BaseSignal:
     """Signal of one number a position, ``scan_shape``."""
     single = map_stack(source, image[None], title)
     return single.inav[0] if image.ndim < 3 else single.inav[..., 0]
 
 
-def polar_stack(source: "BaseSignal", data: Any, grid: "PolarGrid") -> "BaseSignal":
+def polar_stack(source: BaseSignal, data: Any, grid: PolarGrid) -> BaseSignal:
     """Signal of polar patterns ``(…, r, phi)``, with the navigation axes of `source`."""
-    from hyperspy.signals import LazySignal2D, Signal2D
-
     plane = [
         _regular_axis("r", grid.radii, grid.detector.units),
         _regular_axis("phi", grid.angles, "°"),

@@ -4,9 +4,10 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge import axes, learning_results
@@ -29,9 +30,6 @@ from hs_nmfcluster.results.preparation import Demand, Prepared, Selection, prepa
 from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan.detector import estimate_disk_radius
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
 
 _logger = logging.getLogger(__name__)
 
@@ -93,7 +91,7 @@ def check_arguments(
 
 
 def decompose(
-    signal: "BaseSignal", arguments: Arguments, selection: Selection, conduct: Conduct
+    signal: BaseSignal, arguments: Arguments, selection: Selection, conduct: Conduct
 ) -> Factorization:
     """Do what :meth:`~hs_nmfcluster.NMFDiffraction2D.decompose_als_nmf` documents."""
     compressed = arguments.compression is not None
@@ -136,7 +134,7 @@ def decompose(
 
 
 def study_ranks(
-    signal: "BaseSignal",
+    signal: BaseSignal,
     arguments: dict[str, Any],
     selection: Selection,
     conduct: Conduct,
@@ -212,7 +210,7 @@ def check_ranks(ranks: Iterable[int]) -> list[int]:
 
 
 def _bind(
-    signal: "BaseSignal", chosen: Sequence[Constraint], prepared: Prepared
+    signal: BaseSignal, chosen: Sequence[Constraint], prepared: Prepared
 ) -> tuple[Constraints, dict[str, Any]]:
     """Bind constraints to a scan, with what is to be remembered of them."""
     detector = axes.detector_of(signal, prepared.center)
@@ -240,7 +238,7 @@ def _report_convergence(result: Fit, arguments: Arguments, stopped: bool) -> Non
         )
 
 
-def _provenance(signal: "BaseSignal", prepared: Prepared, passes: int) -> dict[str, Any]:
+def _provenance(signal: BaseSignal, prepared: Prepared, passes: int) -> dict[str, Any]:
     return {
         "signal_mask": prepared.mask.description,
         "center_from": prepared.center_from,

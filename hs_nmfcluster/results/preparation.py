@@ -4,14 +4,16 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from dask.utils import format_bytes
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.bridge.checks import check_scan
+from hs_nmfcluster.bridge.masks import Mask, navigation_mask_array, signal_mask_array
 from hs_nmfcluster.bridge.running import Conduct, tell
 from hs_nmfcluster.engine import memory, scheduling
 from hs_nmfcluster.engine.job import Job
@@ -21,11 +23,6 @@ from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan import masks
 from hs_nmfcluster.scan.detector import estimate_beam_center
 from hs_nmfcluster.scan.survey import Survey, check_values, survey_matrix
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
-
-    from hs_nmfcluster.scan.masks import Mask
 
 _logger = logging.getLogger(__name__)
 
@@ -54,12 +51,12 @@ class Selection:
     @classmethod
     def checked(
         cls,
-        signal: "BaseSignal",
+        signal: BaseSignal,
         n_components: int,
         *,
         asked_by: str,
-        navigation_mask: "Mask | None",
-        signal_mask: "Mask | Literal['auto'] | None",
+        navigation_mask: Mask | None,
+        signal_mask: Mask | Literal["auto"] | None,
         center: Sequence[float] | None,
     ) -> "Selection":
         """Check all that can be wrong before the data are read.
@@ -72,7 +69,7 @@ class Selection:
             Naming the argument or what is wrong with the signal.
         """
         check_scan(signal)
-        left_out = masks.navigation_mask_array(signal, navigation_mask)
+        left_out = navigation_mask_array(signal, navigation_mask)
         if isinstance(signal_mask, str) and signal_mask != "auto":
             raise ValueError(f'`signal_mask` must be "auto", None or a mask, got {signal_mask!r}.')
         given = None if isinstance(signal_mask, str) else _given_mask(signal, signal_mask)
@@ -139,7 +136,7 @@ class Demand:
 
 
 def prepare(
-    signal: "BaseSignal", selection: Selection, demand: Demand, conduct: Conduct, job: Job
+    signal: BaseSignal, selection: Selection, demand: Demand, conduct: Conduct, job: Job
 ) -> Prepared:
     """Look at the data once, find centre and mask, and take the data into memory if they fit.
 
@@ -220,11 +217,11 @@ def _room(budget: int, needs: Needs) -> int:
     return memory.cluster_budget(client)
 
 
-def _given_mask(signal: "BaseSignal", mask: "Mask | None") -> masks.DetectorMask:
+def _given_mask(signal: BaseSignal, mask: Mask | None) -> masks.DetectorMask:
     if mask is None:
         shape = signal.axes_manager.signal_shape[::-1]
         return masks.DetectorMask(np.zeros(shape, dtype=bool), "none")
-    return masks.DetectorMask(masks.signal_mask_array(signal, mask), "given")
+    return masks.DetectorMask(signal_mask_array(signal, mask), "given")
 
 
 def _digest(mask: NDArray[np.bool_]) -> str:
