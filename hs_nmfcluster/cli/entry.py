@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The summary alone goes to stdout, so that a pipe gets nothing but JSON.
         with redirect_stdout(sys.stderr) if options.json else nullcontext():
             # These load HyperSpy and all else, for which help and version need not wait.
-            from hs_nmfcluster.cli import commands, outputs
+            from hs_nmfcluster.cli import commands, outputs  # noqa: PLC0415
 
             summary = commands.COMMANDS[options.command](options)
         if options.json:
