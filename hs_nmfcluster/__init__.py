@@ -5,8 +5,9 @@ The methods are those of the signal class `NMFDiffraction2D`, which HyperSpy han
 package is free: HyperSpy and NumPy are loaded when one of its names is first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from hs_nmfcluster.lazy import lazy_names
 
 if TYPE_CHECKING:
     from hs_nmfcluster.factorization.constraints import MapResolution, SmoothPatterns
@@ -18,18 +19,6 @@ if TYPE_CHECKING:
     from hs_nmfcluster.signals import LazyNMFDiffraction2D, NMFDiffraction2D
 
 __version__ = "0.1.0.dev0"
-
-_MODULE_OF = {
-    "ClusterTree": "hs_nmfcluster.results.tree",
-    "Factorization": "hs_nmfcluster.results.factorization",
-    "Groups": "hs_nmfcluster.results.groups",
-    "LazyNMFDiffraction2D": "hs_nmfcluster.signals",
-    "MapResolution": "hs_nmfcluster.factorization.constraints",
-    "NMFDiffraction2D": "hs_nmfcluster.signals",
-    "RankStudy": "hs_nmfcluster.results.rank_study",
-    "SmoothPatterns": "hs_nmfcluster.factorization.constraints",
-    "load": "hs_nmfcluster.io.storage",
-}
 
 __all__ = [
     "ClusterTree",
@@ -44,16 +33,15 @@ __all__ = [
     "load",
 ]
 
-
-def __getattr__(name: str) -> object:
-    """Import a public name from its module when it is first asked for (PEP 562)."""
-    if name not in _MODULE_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_MODULE_OF[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    """List the public names, so that tab completion shows those not yet imported too."""
-    return sorted(set(globals()) | set(__all__))
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "hs_nmfcluster.factorization.constraints": ("MapResolution", "SmoothPatterns"),
+        "hs_nmfcluster.io.storage": ("load",),
+        "hs_nmfcluster.results.factorization": ("Factorization",),
+        "hs_nmfcluster.results.groups": ("Groups",),
+        "hs_nmfcluster.results.rank_study": ("RankStudy",),
+        "hs_nmfcluster.results.tree": ("ClusterTree",),
+        "hs_nmfcluster.signals": ("LazyNMFDiffraction2D", "NMFDiffraction2D"),
+    },
+)

@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import psutil
+from rsciio.utils.path import overwrite as ask
 
 # Followed by who writes: machine, process, and a random number.
 _WRITING = ".writing-"
@@ -84,6 +85,4 @@ def may_overwrite(path: Path, overwrite: bool | None) -> bool:
     """Whether an existing file may be replaced; None asks, as HyperSpy does."""
     if overwrite is not None:
         return overwrite
-    from rsciio.utils.path import overwrite as ask
-
     return bool(ask(os.fspath(path)))

@@ -8,32 +8,31 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 from hyperspy.signals import LazySignal2D, Signal2D
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes, learning_results
 from hs_nmfcluster.bridge.checks import check_patterns, check_scan
 from hs_nmfcluster.bridge.masks import Mask, select
 from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.bridge.running import Conduct, running
+from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.engine.chunks import map_patterns
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import decomposition
+from hs_nmfcluster.factorization.constraints import Constraint
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.rank_study import RankStudy
+from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan import masks
 from hs_nmfcluster.scan.detector import estimate_beam_center
 from hs_nmfcluster.scan.survey import sum_rows, survey_matrix
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
-
-    from hs_nmfcluster.factorization.constraints import Constraint
-    from hs_nmfcluster.results.tree import ClusterTree
 
 _logger = logging.getLogger(__name__)
 
@@ -54,7 +53,7 @@ class NMFDiffraction2D(Signal2D):
     """
 
     _signal_type = "nmf_diffraction"
-    _factorization: "Factorization | None" = None
+    _factorization: Factorization | None = None
 
     def get_mean_pattern(self, *, show_progressbar: bool | None = None) -> "NMFDiffraction2D":
         """Mean over all positions (the paper's Fig. 3b), in one pass over the data.
@@ -115,7 +114,7 @@ class NMFDiffraction2D(Signal2D):
 
     def get_detector_mask(
         self, inner: float, outer: float, center: Sequence[float] | None = None
-    ) -> "BaseSignal":
+    ) -> BaseSignal:
         """Detector mask that keeps a ring, for use as ``signal_mask``.
 
         Parameters
@@ -158,7 +157,7 @@ class NMFDiffraction2D(Signal2D):
         center: Sequence[float] | None = None,
         *,
         show_progressbar: bool | None = None,
-    ) -> "BaseSignal":
+    ) -> BaseSignal:
         """Intensity in a ring at every position: a virtual bright or dark field (Fig. 3a).
 
         Parameters
@@ -203,7 +202,7 @@ class NMFDiffraction2D(Signal2D):
         center: Sequence[float] | None = None,
         lazy_output: bool | None = None,
         show_progressbar: bool | None = None,
-    ) -> "BaseSignal":
+    ) -> BaseSignal:
         """Patterns s′(r, φ) in polar coordinates around the beam, in which rotation is a shift.
 
         Parameters
@@ -241,8 +240,6 @@ class NMFDiffraction2D(Signal2D):
         >>> s.polar_transform(n_azimuthal=90, center=(4, 4))
         <Signal2D, title: , dimensions: (3|90, 4)>
         """
-        from hs_nmfcluster.clustering.polar import PolarGrid
-
         check_patterns(self)
         position, _ = axes.find_center(self, center)
         grid = PolarGrid.covering(
@@ -272,14 +269,14 @@ class NMFDiffraction2D(Signal2D):
         navigation_mask: Mask | None = None,
         signal_mask: Mask | Literal["auto"] | None = "auto",
         center: Sequence[float] | None = None,
-        constraints: "Constraint | Sequence[Constraint] | None" = None,
+        constraints: Constraint | Sequence[Constraint] | None = None,
         random_state: int | np.random.Generator | None = None,
         max_memory: int | str | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         on_interrupt: Literal["raise", "return"] = "raise",
         print_info: bool = True,
         show_progressbar: bool | None = None,
-    ) -> "Factorization":
+    ) -> Factorization:
         """Find the non-negative patterns and maps that a scan is made of.
 
         The factorization of Kimoto et al. (2024), all restarts together. By default the scan is
@@ -417,7 +414,7 @@ class NMFDiffraction2D(Signal2D):
         navigation_mask: Mask | None = None,
         signal_mask: Mask | Literal["auto"] | None = "auto",
         center: Sequence[float] | None = None,
-        constraints: "Constraint | Sequence[Constraint] | None" = None,
+        constraints: Constraint | Sequence[Constraint] | None = None,
         random_state: int | np.random.Generator | None = None,
         max_memory: int | str | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -493,7 +490,7 @@ class NMFDiffraction2D(Signal2D):
 
     def hierarchical_cluster(
         self,
-        factorization: "Factorization | None" = None,
+        factorization: Factorization | None = None,
         *,
         by: Literal["patterns", "maps"] = "patterns",
         metric: Metric = "cross_correlation",
@@ -502,7 +499,7 @@ class NMFDiffraction2D(Signal2D):
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
         show_progressbar: bool | None = None,
-    ) -> "ClusterTree":
+    ) -> ClusterTree:
         """Order components by likeness of their patterns, whatever their in-plane rotation.
 
         The paper's steps a to d: the two most similar are rotated onto each other and
@@ -543,8 +540,6 @@ class NMFDiffraction2D(Signal2D):
         >>> s.decompose_als_nmf(20)  # doctest: +SKIP
         >>> groups = s.hierarchical_cluster().cut()  # doctest: +SKIP
         """
-        from hs_nmfcluster.results.tree import ClusterTree
-
         factorization = self._last_factorization() if factorization is None else factorization
         patterns, maps, center = self._components(factorization, by, center)
         tree = ClusterTree.from_patterns(
@@ -591,15 +586,13 @@ class NMFDiffraction2D(Signal2D):
         >>> s, truth = linear_mixture((8, 8), (32, 32), pixel_size=0.6, n_particles=1)
         >>> figure = s.plot_scan(inner=3.5, outer=4.8)
         """
-        from hs_nmfcluster.plotting import plot_scan
-
         check_scan(self)
         mean = self.get_mean_pattern(show_progressbar=show_progressbar)
         position, _ = axes.find_center(self, center, mean.data)
         if outer is None:
             outer = masks.bright_field_radius(mean.data, axes.detector_of(self, position))
         image = self.get_virtual_image(inner, outer, position, show_progressbar=show_progressbar)
-        return plot_scan(
+        return plotting.plot_scan(
             image.data,
             mean.data,
             map_pixel=axes.pixel_size(image.axes_manager.signal_axes),
@@ -622,13 +615,13 @@ class NMFDiffraction2D(Signal2D):
 
     def _ring(
         self, inner: float, outer: float, center: Sequence[float] | None
-    ) -> "np.ndarray[Any, np.dtype[np.bool_]]":
+    ) -> np.ndarray[Any, np.dtype[np.bool_]]:
         checks.check_ring(inner, outer)
         check_patterns(self)
         position, _ = axes.find_center(self, center)
         return axes.detector_of(self, position).ring(inner, outer)
 
-    def _last_factorization(self) -> "Factorization | None":
+    def _last_factorization(self) -> Factorization | None:
         """Return what `decompose_als_nmf` gave, unless ``learning_results`` have changed since."""
         last = self._factorization
         if last is None or not learning_results.match(self, last.patterns.data, last.maps.data):
@@ -637,10 +630,10 @@ class NMFDiffraction2D(Signal2D):
 
     def _components(
         self,
-        factorization: "Factorization | None",
+        factorization: Factorization | None,
         by: str,
         center: Sequence[float] | None,
-    ) -> tuple["BaseSignal", "BaseSignal | None", Sequence[float]]:
+    ) -> tuple[BaseSignal, BaseSignal | None, Sequence[float]]:
         """Patterns and maps to cluster, and the beam centre."""
         if factorization is not None:
             _check_factorization(factorization)

@@ -20,7 +20,8 @@ import hs_nmfcluster
 from hs_nmfcluster import MapResolution, SmoothPatterns
 from hs_nmfcluster.cli import main
 from hs_nmfcluster.cli.analysis import analyse
-from hs_nmfcluster.cli.commands import _chosen, _parser
+from hs_nmfcluster.cli.commands import _chosen
+from hs_nmfcluster.cli.parser import make_parser
 from hs_nmfcluster.io.reading import NotAScanError, load_scan
 
 COMMAND = str(Path(sys.executable).with_name("hs-nmfcluster" + ".exe" * (os.name == "nt")))
@@ -149,7 +150,7 @@ class TestRun:
 
 def options_of(*arguments):
     """Options as the command line makes them."""
-    return _chosen(_parser().parse_args(["run", "file", "-q", "--restarts", "2", *arguments]))
+    return _chosen(make_parser().parse_args(["run", "file", "-q", "--restarts", "2", *arguments]))
 
 
 def analysed(path, *arguments):
@@ -213,9 +214,9 @@ class TestOptions:
 
     def test_constraints(self):
         arguments = ["run", "x.hspy", "--map-resolution", "2.5", "--smooth-patterns"]
-        chosen = _chosen(_parser().parse_args(arguments)).constraints
+        chosen = _chosen(make_parser().parse_args(arguments)).constraints
         assert chosen == (MapResolution(2.5), SmoothPatterns())
-        assert _chosen(_parser().parse_args(["demo"])).constraints == ()
+        assert _chosen(make_parser().parse_args(["demo"])).constraints == ()
 
     def test_constraints_reach_the_factorization(self, file, tmp_path, capsys):
         folder = str(tmp_path / "out")

@@ -14,6 +14,7 @@ from scans import counts
 import hs_nmfcluster
 from hs_nmfcluster.cli import main
 from hs_nmfcluster.cli.outputs import as_json, summarise
+from hs_nmfcluster.cli.parser import make_parser
 from hs_nmfcluster.report import Findings
 
 QUICK = ("-q", "-k", "3", "--restarts", "2")
@@ -211,12 +212,10 @@ class TestHelp:
 
     @pytest.mark.parametrize("command", ["run", "demo"])
     def test_examples_are_understood(self, command, capsys):
-        from hs_nmfcluster.cli.commands import _parser
-
         with pytest.raises(SystemExit):
             main([command, "--help"])
         text = capsys.readouterr().out
         examples = re.findall(rf"hs-nmfcluster ({command}\b[^>\n]*)", text.split("examples:")[1])
         assert len(examples) >= 3
         for example in examples:
-            _parser().parse_args(example.split())
+            make_parser().parse_args(example.split())

@@ -1,20 +1,18 @@
 """From HyperSpy's axes to plain geometry, and from plain arrays back to calibrated signals."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dask.array as da
 import numpy as np
+from hyperspy.signal import BaseSignal
+from hyperspy.signals import LazySignal1D, LazySignal2D, Signal1D, Signal2D
 from numpy.typing import NDArray
 
+from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.scan.axes import Axis, DetectorAxes, Scan, ScanAxes
 from hs_nmfcluster.scan.detector import Detector
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
-
-    from hs_nmfcluster.clustering.polar import PolarGrid
-    from hs_nmfcluster.scan.units import PixelSize
+from hs_nmfcluster.scan.units import PixelSize
 
 AxisDict = dict[str, Any]
 
@@ -29,13 +27,13 @@ def _axis(axis: Any) -> Axis:
     return Axis(int(axis.size), float(axis.scale), float(axis.offset), axis_units(axis))
 
 
-def detector_axes(signal: "BaseSignal") -> DetectorAxes:
+def detector_axes(signal: BaseSignal) -> DetectorAxes:
     """Calibration of a signal's two signal axes."""
     x, y = signal.axes_manager.signal_axes[:2]
     return DetectorAxes(_axis(x), _axis(y))
 
 
-def scan_of(signal: "BaseSignal") -> Scan:
+def scan_of(signal: BaseSignal) -> Scan:
     """Take the data and the geometry out of a signal."""
     metadata = signal.metadata
     return Scan(
@@ -48,7 +46,7 @@ def scan_of(signal: "BaseSignal") -> Scan:
 
 
 def find_center(
-    signal: "BaseSignal", center: Sequence[float] | None, mean_pattern: NDArray | None = None
+    signal: BaseSignal, center: Sequence[float] | None, mean_pattern: NDArray | None = None
 ) -> tuple[tuple[float, float], str]:
     """Beam centre in pixels and how it was found.
 
@@ -66,15 +64,13 @@ def find_center(
     return detector.find_center(center, np.empty(0) if mean_pattern is None else mean_pattern)
 
 
-def detector_of(signal: "BaseSignal", center: tuple[float, float]) -> Detector:
+def detector_of(signal: BaseSignal, center: tuple[float, float]) -> Detector:
     """Geometry of a signal's detector around a centre in pixels."""
     return detector_axes(signal).around(center)
 
 
-def pixel_size(plane: Sequence[Any]) -> "PixelSize":
+def pixel_size(plane: Sequence[Any]) -> PixelSize:
     """Pixel size for a figure, from the one or two signal axes of an image or profile."""
-    from hs_nmfcluster.scan.units import PixelSize
-
     x, y = plane[0], plane[-1]
     usable = all(np.isfinite(a.scale) and a.scale != 0 for a in (x, y))
     if not usable or axis_units(x) != axis_units(y):
@@ -82,17 +78,17 @@ def pixel_size(plane: Sequence[Any]) -> "PixelSize":
     return PixelSize(x.scale, y.scale, axis_units(x))
 
 
-def scan_shape(signal: "BaseSignal") -> tuple[int, ...]:
+def scan_shape(signal: BaseSignal) -> tuple[int, ...]:
     """Shape of the scan in array order."""
     return tuple(int(n) for n in signal.axes_manager.navigation_shape[::-1])
 
 
-def scan_axes(signal: "BaseSignal") -> ScanAxes:
+def scan_axes(signal: BaseSignal) -> ScanAxes:
     """Calibration of the last two scan axes, or the only one: those that a map is drawn along."""
     return _scan_axes(_array_order(signal.axes_manager.navigation_axes))
 
 
-def map_axes(maps: "BaseSignal") -> ScanAxes:
+def map_axes(maps: BaseSignal) -> ScanAxes:
     """Do the same for the maps of components, whose first axis is no scan axis."""
     return _scan_axes(maps.axes_manager._axes[1:])
 
@@ -124,7 +120,7 @@ def _array_order(axes: Sequence[Any]) -> list[Any]:
     return list(axes)[::-1]
 
 
-def signal_axes(signal: "BaseSignal", center: tuple[float, float] | None = None) -> list[AxisDict]:
+def signal_axes(signal: BaseSignal, center: tuple[float, float] | None = None) -> list[AxisDict]:
     """Detector axes in array order; their zero moved to `center` if one is given."""
     axes = [axis_dict(a, navigate=False) for a in _array_order(signal.axes_manager.signal_axes)]
     if center is not None:
@@ -135,10 +131,8 @@ def signal_axes(signal: "BaseSignal", center: tuple[float, float] | None = None)
 
 def diffraction_signal(
     data: NDArray | da.Array, axes: Sequence[AxisDict], title: str
-) -> "BaseSignal":
+) -> BaseSignal:
     """Signal of patterns, of the class that HyperSpy hands out for ``nmf_diffraction``."""
-    from hyperspy.signals import LazySignal2D, Signal2D
-
     plain = LazySignal2D if isinstance(data, da.Array) else Signal2D
     signal = plain(data, axes=list(axes), metadata={"General": {"title": title}})
     signal.set_signal_type("nmf_diffraction")
@@ -146,17 +140,15 @@ def diffraction_signal(
 
 
 def pattern_stack(
-    source: "BaseSignal", patterns: NDArray, center: tuple[float, float], title: str
-) -> "BaseSignal":
+    source: BaseSignal, patterns: NDArray, center: tuple[float, float], title: str
+) -> BaseSignal:
     """Signal of the patterns ``(k, n_v, n_u)`` of components, centred on the beam."""
     axes = [_component_axis(len(patterns)), *signal_axes(source, center)]
     return diffraction_signal(patterns, axes, title)
 
 
-def map_stack(source: "BaseSignal", maps: NDArray | da.Array, title: str) -> "BaseSignal":
+def map_stack(source: BaseSignal, maps: NDArray | da.Array, title: str) -> BaseSignal:
     """Signal of the maps ``(k, *scan_shape)``: Signal2D, or Signal1D of a one-dimensional scan."""
-    from hyperspy.signals import LazySignal1D, LazySignal2D, Signal1D, Signal2D
-
     scan = _array_order(source.axes_manager.navigation_axes)
     n_signal = min(len(scan), 2)
     axes = [_component_axis(len(maps))]
@@ -167,16 +159,14 @@ def map_stack(source: "BaseSignal", maps: NDArray | da.Array, title: str) -> "Ba
     return signal_class(maps, axes=axes, metadata={"General": {"title": title}})
 
 
-def scan_image(source: "BaseSignal", image: NDArray, title: str) -> "BaseSignal":
+def scan_image(source: BaseSignal, image: NDArray, title: str) -> BaseSignal:
     """Signal of one number a position, ``scan_shape``."""
     single = map_stack(source, image[None], title)
     return single.inav[0] if image.ndim < 3 else single.inav[..., 0]
 
 
-def polar_stack(source: "BaseSignal", data: Any, grid: "PolarGrid") -> "BaseSignal":
+def polar_stack(source: BaseSignal, data: Any, grid: PolarGrid) -> BaseSignal:
     """Signal of polar patterns ``(…, r, phi)``, with the navigation axes of `source`."""
-    from hyperspy.signals import LazySignal2D, Signal2D
-
     plane = [
         _regular_axis("r", grid.radii, grid.detector.units),
         _regular_axis("phi", grid.angles, "°"),

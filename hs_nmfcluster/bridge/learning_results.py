@@ -4,20 +4,16 @@ HyperSpy's own methods (``get_decomposition_model``, ``plot_decomposition_result
 these arrays; objects do not survive its ``save``, so a :class:`Factorization` is mirrored here.
 """
 
-from typing import TYPE_CHECKING
-
 import dask.array as da
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
 
 ALGORITHM = "ALS-NMF"
 
 
 def store(
-    signal: "BaseSignal",
+    signal: BaseSignal,
     patterns: NDArray[np.float64],
     maps: NDArray[np.float64] | da.Array,
     mean_square: float,
@@ -47,7 +43,7 @@ def store(
 
 
 def _mirror(
-    signal: "BaseSignal",
+    signal: BaseSignal,
     patterns: NDArray[np.float64],
     maps: NDArray[np.float64],
     mean_square: float,
@@ -68,7 +64,7 @@ def _mirror(
     results.original_shape = tuple(signal.data.shape)
 
 
-def has_nmf(signal: "BaseSignal") -> bool:
+def has_nmf(signal: BaseSignal) -> bool:
     """Whether ``learning_results`` hold a decomposition of this signal's shape."""
     factors, loadings = signal.learning_results.factors, signal.learning_results.loadings
     manager = signal.axes_manager
@@ -80,7 +76,7 @@ def has_nmf(signal: "BaseSignal") -> bool:
     )
 
 
-def recall(signal: "BaseSignal") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def recall(signal: BaseSignal) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Patterns ``(k, n_v, n_u)`` and maps ``(k, *scan_shape)`` from ``learning_results``."""
     manager, results = signal.axes_manager, signal.learning_results
     patterns = np.asarray(results.factors).T.reshape(-1, *manager.signal_shape[::-1])
@@ -88,7 +84,7 @@ def recall(signal: "BaseSignal") -> tuple[NDArray[np.float64], NDArray[np.float6
     return patterns, maps
 
 
-def match(signal: "BaseSignal", patterns: NDArray[np.float64], maps: NDArray[np.float64]) -> bool:
+def match(signal: BaseSignal, patterns: NDArray[np.float64], maps: NDArray[np.float64]) -> bool:
     """Whether ``learning_results`` are just these patterns and maps."""
     if not has_nmf(signal):
         return False

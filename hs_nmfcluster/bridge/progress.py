@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from hyperspy.defaults_parser import preferences
+from hyperspy.external.progressbar import progressbar
+
 _FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 
 
@@ -74,13 +77,9 @@ def pass_progress(show: bool | None, description: str) -> Iterator[PassBar | Non
     PassBar or None
         To be told of what is done.
     """
-    from hyperspy.defaults_parser import preferences
-
     if not (preferences.General.show_progressbar if show is None else show):
         yield None
         return
-    from hyperspy.external.progressbar import progressbar
-
     with progressbar(desc=description, total=1.0, bar_format=_FORMAT) as bar:
         watched = PassBar(bar)
         yield watched

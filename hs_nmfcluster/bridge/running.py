@@ -7,10 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import dask
 import numpy as np
+from hyperspy.signal import BaseSignal
 
 from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.engine import memory
@@ -18,9 +19,6 @@ from hs_nmfcluster.engine.checkpoint import Checkpoint, stored_identity
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.random_numbers import draw_seed
 from hs_nmfcluster.scan import arguments as checks
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
 
 # Patterns by which a scan is recognised, beside its shape and dtype.
 _PATTERNS_COMPARED = 5
@@ -83,7 +81,7 @@ class Conduct:
 
 @contextmanager
 def running(
-    signal: "BaseSignal",
+    signal: BaseSignal,
     name: str,
     arguments: dict[str, Any],
     selection: dict[str, Any],
@@ -129,7 +127,7 @@ def running(
         )
 
 
-def fingerprint(signal: "BaseSignal") -> dict[str, Any]:
+def fingerprint(signal: BaseSignal) -> dict[str, Any]:
     """Recognise a scan: by shape, dtype and a few of its patterns."""
     data = signal.data
     n_positions = int(np.prod(data.shape[:-2], dtype=np.int64))
@@ -143,7 +141,7 @@ def fingerprint(signal: "BaseSignal") -> dict[str, Any]:
     }
 
 
-def _source_of(signal: "BaseSignal") -> str:
+def _source_of(signal: BaseSignal) -> str:
     """Name of the file that a signal was loaded from, if it was."""
     known = signal.tmp_parameters
     name = known.get_item("filename", "")

@@ -1,5 +1,5 @@
 """The command line ``hs-nmfcluster``."""
 
-from hs_nmfcluster.cli.commands import main
+from hs_nmfcluster.cli.entry import main
 
 __all__ = ["main"]

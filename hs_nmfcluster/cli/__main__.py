@@ -2,7 +2,7 @@
 
 import sys
 
-from hs_nmfcluster.cli.commands import main
+from hs_nmfcluster.cli.entry import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -3,20 +3,18 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from hs_nmfcluster.bridge import axes
+from hs_nmfcluster.factorization.constraints import Constraint
 from hs_nmfcluster.report.findings import Findings
+from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.phases import match_phases
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan.units import inverse_nm_per
-
-if TYPE_CHECKING:
-    from hs_nmfcluster.factorization.constraints import Constraint
-    from hs_nmfcluster.results.factorization import Factorization
-    from hs_nmfcluster.signals import NMFDiffraction2D
+from hs_nmfcluster.signals import NMFDiffraction2D
 
 DEFAULT_COMPONENTS = 20
 
@@ -42,7 +40,7 @@ class Options:
     outer: float | None = None
     distance: float | None = None
     n_groups: int | None = None
-    constraints: tuple["Constraint", ...] = ()
+    constraints: tuple[Constraint, ...] = ()
     random_state: int = 0
     phases: tuple[str | os.PathLike[str], ...] = ()
     beam_energy: float | None = None
@@ -65,7 +63,7 @@ class Options:
             )
 
 
-def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], None]) -> Findings:
+def analyse(signal: NMFDiffraction2D, options: Options, say: Callable[[str], None]) -> Findings:
     """Decompose a scan, order its components, cut the tree, and measure the groups.
 
     Parameters
@@ -115,7 +113,7 @@ def analyse(signal: "NMFDiffraction2D", options: Options, say: Callable[[str], N
     return findings
 
 
-def _beam_energy(signal: "NMFDiffraction2D", options: Options) -> float | None:
+def _beam_energy(signal: NMFDiffraction2D, options: Options) -> float | None:
     """Energy in kV as chosen, or as the file says."""
     if options.beam_energy is not None:
         return options.beam_energy
@@ -123,7 +121,7 @@ def _beam_energy(signal: "NMFDiffraction2D", options: Options) -> float | None:
     return float(energy) if isinstance(energy, int | float) and energy > 0 else None
 
 
-def _check_phases(signal: "NMFDiffraction2D", options: Options) -> None:
+def _check_phases(signal: NMFDiffraction2D, options: Options) -> None:
     """Refuse what `Groups.match_phases` would refuse after the long work."""
     if not options.phases:
         return
@@ -137,7 +135,7 @@ def _check_phases(signal: "NMFDiffraction2D", options: Options) -> None:
         )
 
 
-def _ring_mask(signal: "NMFDiffraction2D", options: Options) -> Any:
+def _ring_mask(signal: NMFDiffraction2D, options: Options) -> Any:
     if options.inner is None and options.outer is None:
         return "auto"
     inner = 0.0 if options.inner is None else options.inner
@@ -146,9 +144,9 @@ def _ring_mask(signal: "NMFDiffraction2D", options: Options) -> Any:
 
 
 def _decompose(
-    signal: "NMFDiffraction2D", options: Options, say: Callable[[str], None]
-) -> "Factorization":
-    def decompose(n_components: int) -> "Factorization":
+    signal: NMFDiffraction2D, options: Options, say: Callable[[str], None]
+) -> Factorization:
+    def decompose(n_components: int) -> Factorization:
         return signal.decompose_als_nmf(
             n_components,
             restarts=options.restarts,

@@ -6,19 +6,17 @@ import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.files import written_whole
 from hs_nmfcluster.io import storage
-from hs_nmfcluster.plotting.figures import off_screen
 from hs_nmfcluster.report import Findings, write_report
 from hs_nmfcluster.report.cautions import cautions
 from hs_nmfcluster.report.figures import Illustration, illustrations
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
 _DPI = 200
@@ -102,7 +100,7 @@ def _further_figures(findings: Findings) -> list[Illustration]:
 
 
 def _write_figure(figure: Illustration, folder: Path, formats: Sequence[str]) -> list[str]:
-    with off_screen():
+    with plotting.off_screen():
         drawn = figure.draw()
     names = [f"{figure.name}.{suffix}" for suffix in dict.fromkeys(formats)]
     for name in names:

@@ -7,16 +7,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from hyperspy.io import load
+from hyperspy.signals import LazySignal2D
 
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.bridge.checks import check_scan
 from hs_nmfcluster.scan import arguments as checks
-
-if TYPE_CHECKING:
-    from hyperspy.signals import LazySignal2D
 
 
 class NotAScanError(ValueError):
@@ -28,7 +27,7 @@ def load_scan(
     *,
     dataset: int | None = None,
     scan_shape: tuple[int, int] | None = None,
-) -> tuple["LazySignal2D", str]:
+) -> tuple[LazySignal2D, str]:
     """Open a file lazily and take the scan of diffraction patterns in it.
 
     Parameters
@@ -66,8 +65,6 @@ def load_scan(
 
 
 def _read(path: Path) -> list[Any]:
-    from hyperspy.io import load
-
     if not path.exists():
         raise NotAScanError(f"{path}: there is no such file.")
     try:

@@ -7,12 +7,13 @@ file without this package, :func:`load` gives the result back.
 import os
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from hyperspy.io import load as load_signal
+from hyperspy.misc.utils import DictionaryTreeBrowser
+from hyperspy.signal import BaseSignal
 
 from hs_nmfcluster.files import may_overwrite, written_whole
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
 
 _NODE = "HSNMFCluster"
 _SUFFIXES = (".hspy", ".zspy")
@@ -56,10 +57,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     return getattr(import_module(_CLASSES[kind]), kind)._from_state(signal, state)
 
 
-def read(path: str | os.PathLike[str]) -> tuple["BaseSignal", str, dict[str, Any]]:
+def read(path: str | os.PathLike[str]) -> tuple[BaseSignal, str, dict[str, Any]]:
     """Read what :func:`save` wrote: the signal, the kind of result, the rest of it."""
-    from hyperspy.io import load as load_signal
-
     if not Path(path).exists():
         raise FileNotFoundError(f"There is no file {os.fspath(path)!r}.")
     not_ours = f"{os.fspath(path)!r} holds no result of hs_nmfcluster"
@@ -80,9 +79,6 @@ def read(path: str | os.PathLike[str]) -> tuple["BaseSignal", str, dict[str, Any
 
 def _as_dict(tree: Any) -> dict[str, Any]:
     """Nested dictionaries, signals kept as such (``as_dictionary`` would dissolve them)."""
-    from hyperspy.misc.utils import DictionaryTreeBrowser
-    from hyperspy.signal import BaseSignal
-
     state: dict[str, Any] = {}
     for key in tree.keys():  # noqa: SIM118  (a DictionaryTreeBrowser iterates over pairs)
         value = tree.get_item(key)
@@ -97,7 +93,7 @@ def _as_dict(tree: Any) -> dict[str, Any]:
 
 def save(
     path: str | os.PathLike[str],
-    signal: "BaseSignal",
+    signal: BaseSignal,
     kind: str,
     state: dict[str, Any],
     overwrite: bool | None = None,
@@ -136,7 +132,7 @@ def save(
     save_whole(stored, path)
 
 
-def save_whole(signal: "BaseSignal", path: Path) -> None:
+def save_whole(signal: BaseSignal, path: Path) -> None:
     """Save a signal so that the file is complete whenever it exists."""
     with written_whole(path) as temporary:
         signal.save(temporary, overwrite=True)

@@ -4,8 +4,9 @@ from dataclasses import dataclass, replace
 from math import hypot
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage, optimize, signal
+from scipy import ndimage, optimize
 
 from hs_nmfcluster.materials.spots import Spots
 
@@ -153,12 +154,13 @@ def find_halo(radii: NDArray[np.floating], profile: NDArray[np.floating]) -> Hal
     if values.size < 8 or np.ptp(values) == 0:
         return None
     smooth = ndimage.gaussian_filter1d(values, _HALO_SMOOTHING)
-    peaks, found = signal.find_peaks(smooth, prominence=_HALO_PROMINENCE * np.ptp(smooth))
+    # `scipy.signal` takes long to load, which SciPy does when it is first used.
+    peaks, found = scipy.signal.find_peaks(smooth, prominence=_HALO_PROMINENCE * np.ptp(smooth))
     if peaks.size == 0:
         return None
     best = found["prominences"].argmax()
     peak = peaks[best]
-    widths = signal.peak_widths(smooth, peaks, rel_height=0.5)[0]
+    widths = scipy.signal.peak_widths(smooth, peaks, rel_height=0.5)[0]
     reach = max(float(widths[best]), 2.0)
     near = np.abs(np.arange(r.size) - peak) <= reach
     return _fit_halo(r[near], values[near], float(r[peak]), reach * float(r[1] - r[0]))

@@ -9,6 +9,7 @@ from matplotlib.gridspec import GridSpec
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from hs_nmfcluster.plotting.choices import Scaling
 from hs_nmfcluster.plotting.figures import new_figure
 from hs_nmfcluster.plotting.panels import (
     add_intensity_scales,
@@ -24,7 +25,6 @@ from hs_nmfcluster.plotting.style import (
     PAGE_WIDTH,
     PATTERN_CMAP,
     SMALL_FONT_SIZE,
-    Scaling,
     checked_groups,
     component_labels,
     escape,

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
+from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.plotting.figures import new_figure
 from hs_nmfcluster.plotting.group_images import GroupImages
 from hs_nmfcluster.plotting.panels import scale_width
@@ -18,7 +19,6 @@ from hs_nmfcluster.plotting.style import (
     FONT_SIZE,
     PAGE_WIDTH,
     SMALL_FONT_SIZE,
-    Scaling,
     checked_groups,
     component_labels,
     escape,
@@ -26,7 +26,7 @@ from hs_nmfcluster.plotting.style import (
     group_color,
     tidy,
 )
-from hs_nmfcluster.plotting.tree_layout import Kind, TreeLayout, tree_layout
+from hs_nmfcluster.plotting.tree_layout import TreeLayout, tree_layout
 from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
 from hs_nmfcluster.words import group_name
 

@@ -13,12 +13,13 @@ from matplotlib.gridspec import SubplotSpec
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import ArrayLike, NDArray
 
+from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.plotting.dendrogram import plot_dendrogram
 from hs_nmfcluster.plotting.figures import new_figure
 from hs_nmfcluster.plotting.group_images import GroupImages
 from hs_nmfcluster.plotting.panels import scale_width
-from hs_nmfcluster.plotting.style import FONT_SIZE, Scaling
-from hs_nmfcluster.plotting.tree_layout import Kind, tree_layout
+from hs_nmfcluster.plotting.style import FONT_SIZE
+from hs_nmfcluster.plotting.tree_layout import tree_layout
 from hs_nmfcluster.scan.units import UNCALIBRATED
 
 # Inches.

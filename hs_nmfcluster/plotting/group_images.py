@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from numpy.typing import ArrayLike, NDArray
 
+from hs_nmfcluster.plotting.choices import Scaling
 from hs_nmfcluster.plotting.panels import (
     DrawableMaps,
     add_intensity_scales,
@@ -18,7 +19,7 @@ from hs_nmfcluster.plotting.panels import (
     drawable_maps,
     intensity_norm,
 )
-from hs_nmfcluster.plotting.style import PATTERN_CMAP, SMALL_FONT_SIZE, Scaling, frame, group_color
+from hs_nmfcluster.plotting.style import PATTERN_CMAP, SMALL_FONT_SIZE, frame, group_color
 from hs_nmfcluster.scan.units import PixelSize
 from hs_nmfcluster.words import group_name
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import ArrayLike, NDArray
 
+from hs_nmfcluster.plotting.choices import Scaling
 from hs_nmfcluster.plotting.figures import new_figure
 from hs_nmfcluster.plotting.group_images import GroupImages
 from hs_nmfcluster.plotting.panels import (
@@ -25,7 +26,6 @@ from hs_nmfcluster.plotting.style import (
     FONT_SIZE,
     PAGE_WIDTH,
     SMALL_FONT_SIZE,
-    Scaling,
     figure_of,
     frame,
     group_color,

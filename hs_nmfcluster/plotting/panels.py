@@ -13,6 +13,7 @@ from matplotlib.image import AxesImage
 from matplotlib.transforms import blended_transform_factory
 from numpy.typing import ArrayLike, NDArray
 
+from hs_nmfcluster.plotting.choices import Scaling
 from hs_nmfcluster.plotting.style import (
     FONT_SIZE,
     LINE_WIDTH,
@@ -20,7 +21,6 @@ from hs_nmfcluster.plotting.style import (
     MASKED_COLOR,
     PATTERN_CMAP,
     SMALL_FONT_SIZE,
-    Scaling,
     escape,
     figure_of,
     outline,

@@ -5,9 +5,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
+from hs_nmfcluster.plotting.choices import Scaling
 from hs_nmfcluster.plotting.figures import new_figure
 from hs_nmfcluster.plotting.panels import add_color_bar, colormap, draw_image, intensity_norm
-from hs_nmfcluster.plotting.style import PAGE_WIDTH, PATTERN_CMAP, Scaling, tidy
+from hs_nmfcluster.plotting.style import PAGE_WIDTH, PATTERN_CMAP, tidy
 from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize, format_units
 
 

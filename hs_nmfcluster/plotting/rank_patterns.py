@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from numpy.typing import ArrayLike, NDArray
 
+from hs_nmfcluster.plotting.choices import Scaling
 from hs_nmfcluster.plotting.figures import new_figure
 from hs_nmfcluster.plotting.panels import (
     add_intensity_scales,
@@ -15,7 +16,7 @@ from hs_nmfcluster.plotting.panels import (
     intensity_norm,
     scale_width,
 )
-from hs_nmfcluster.plotting.style import FONT_SIZE, PAGE_WIDTH, PATTERN_CMAP, Scaling
+from hs_nmfcluster.plotting.style import FONT_SIZE, PAGE_WIDTH, PATTERN_CMAP
 from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize
 
 # Numbers of components side by side, beyond which they go on below.

@@ -1,7 +1,6 @@
 """What all figures share: colours, units, fonts."""
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -9,8 +8,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
-
-Scaling = Literal["weak", "linear"]
 
 PATTERN_CMAP = "inferno"
 MAP_CMAP = "viridis"

@@ -1,12 +1,11 @@
 """Where the leaves and merges of a tree lie in a dendrogram."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Kind = Literal["sequence", "distance"]
+from hs_nmfcluster.plotting.choices import Kind
 
 
 @dataclass(frozen=True)

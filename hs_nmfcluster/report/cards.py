@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.report.markup import Picture, card, figure_uri, map_uri, pattern_uri
 from hs_nmfcluster.report.subject import Factorization, Groups, RankStudy, Tree
-from hs_nmfcluster.words import counted, times
+from hs_nmfcluster.words import counted, group_name, times
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,9 +79,6 @@ def tree_card(tree: Tree) -> str:
 
 def groups_card(groups: Groups) -> str:
     """HTML of groups: members, patterns and maps, each in the colour of its group."""
-    from hs_nmfcluster.plotting import group_color
-    from hs_nmfcluster.words import group_name
-
     shown = range(min(len(groups), _MOST_PICTURES))
     facts = [(f"Group {group_name(g)}", listed(groups[g])) for g in shown]
     if len(groups) > _MOST_PICTURES:
@@ -92,7 +90,7 @@ def groups_card(groups: Groups) -> str:
         if groups.maps is not None:
             sources.append(map_uri(groups.maps.data[group]))
         name = group_name(group)
-        pictures.append(Picture(tuple(sources), name, f"group {name}", group_color(group)))
+        pictures.append(Picture(tuple(sources), name, f"group {name}", plotting.group_color(group)))
     where = "" if groups.distance is None else f", cut at {groups.distance:.3f}"
     summary = f"{counted(len(groups), 'group')} of {counted(len(groups.tree), 'component')}{where}"
     return card("Groups", summary, facts, pictures)
@@ -150,7 +148,5 @@ def _stable(nmf: Factorization, component: int) -> str:
 
 
 def _drawn(draw: "Callable[[], Figure]") -> str:
-    from hs_nmfcluster.plotting.figures import off_screen
-
-    with off_screen():
+    with plotting.off_screen():
         return figure_uri(draw())

@@ -1,7 +1,6 @@
 """What to distrust in an analysis, and why."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,11 +10,9 @@ from hs_nmfcluster.factorization.residual import position_excess, standing_out
 from hs_nmfcluster.report.answer_cautions import of_phases, of_sizes, of_spacings
 from hs_nmfcluster.report.cards import STABLE
 from hs_nmfcluster.report.caution import Caution
+from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.subject import Factorization, Groups
 from hs_nmfcluster.words import counted, named_components, named_groups
-
-if TYPE_CHECKING:
-    from hs_nmfcluster.report.findings import Findings
 
 # Positions for each component, fewer of which cannot tell a pattern from noise.
 _FEW_POSITIONS = 10
@@ -27,7 +24,7 @@ _CUT_MOVED = 0.1
 _INVERSION = 0.01
 
 
-def cautions(findings: "Findings") -> list[Caution]:
+def cautions(findings: Findings) -> list[Caution]:
     """Collect what to distrust, the serious first.
 
     Parameters

@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from hs_nmfcluster.plotting.figures import off_screen
+from hs_nmfcluster import plotting
+from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.markup import figure_uri
 from hs_nmfcluster.report.subject import Groups
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.report.findings import Findings
 
 # Sharp in print at the width of a page.
 _DPI = 200
@@ -40,7 +40,7 @@ class Illustration:
 
     def embedded(self) -> "Embedded":
         """Draw it."""
-        with off_screen():
+        with plotting.off_screen():
             figure = self.draw()
             width = round(_SCREEN_DPI * figure.get_size_inches()[0])
             return Embedded(self.name, self.title, self.caption, figure_uri(figure, _DPI), width)
@@ -67,7 +67,7 @@ class Embedded:
     width: int
 
 
-def illustrations(findings: "Findings") -> Iterator[Illustration]:
+def illustrations(findings: Findings) -> Iterator[Illustration]:
     """Name all figures that can be drawn of an analysis, in the order of a report."""
     groups = findings.groups
     if groups is not None:
@@ -110,7 +110,7 @@ def _of_groups(groups: Groups) -> Iterator[Illustration]:
     )
 
 
-def _of_answers(findings: "Findings") -> Iterator[Illustration]:
+def _of_answers(findings: Findings) -> Iterator[Illustration]:
     if findings.spacings is not None:
         yield Illustration(
             "spacings",
@@ -137,7 +137,7 @@ def _of_answers(findings: "Findings") -> Iterator[Illustration]:
         )
 
 
-def _of_components(findings: "Findings") -> Iterator[Illustration]:
+def _of_components(findings: Findings) -> Iterator[Illustration]:
     groups, nmf, signal = findings.groups, findings.factorization, findings.signal
     if signal is not None:
         center = None if nmf is None else nmf.center

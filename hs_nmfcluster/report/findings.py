@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
+
+from hyperspy.signal import BaseSignal
 
 from hs_nmfcluster.report.subject import (
     Factorization,
@@ -15,10 +17,6 @@ from hs_nmfcluster.report.subject import (
     Spacings,
     Tree,
 )
-
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
-
 
 T = TypeVar("T")
 
@@ -45,7 +43,7 @@ class Findings:
         Why an answer could not be had, by the name of its field.
     """
 
-    signal: "BaseSignal | None" = None
+    signal: BaseSignal | None = None
     factorization: Factorization | None = None
     groups: Groups | None = None
     residual: Residual | None = None
@@ -66,7 +64,7 @@ class Findings:
         cls,
         groups: Groups,
         *,
-        signal: "BaseSignal | None" = None,
+        signal: BaseSignal | None = None,
         factorization: Factorization | None = None,
         study: RankStudy | None = None,
         spacings: Spacings | None = None,

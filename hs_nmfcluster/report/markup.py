@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from numpy.typing import ArrayLike
+
+from hs_nmfcluster import plotting
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
     from matplotlib.figure import Figure
-
-# Pixels of a thumbnail along its longer side.
-_THUMBNAIL = 64
 
 
 @dataclass(frozen=True)
@@ -44,9 +42,7 @@ class Picture:
 
 
 @cache
-def _environment() -> "Environment":
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("hs_nmfcluster.report", "templates"),
         autoescape=True,
@@ -103,45 +99,12 @@ def figure_uri(figure: "Figure", dpi: float = 100.0) -> str:
 
 def pattern_uri(image: ArrayLike) -> str:
     """Thumbnail of a pattern ``(n_v, n_u)`` as a data URI; NaN is grey."""
-    from hs_nmfcluster.plotting.style import PATTERN_CMAP
-
-    return _thumbnail(np.asarray(image, dtype=float), PATTERN_CMAP)
+    return _uri(plotting.pattern_thumbnail(image))
 
 
 def map_uri(scan: ArrayLike) -> str:
     """Thumbnail of a map ``scan_shape`` as a data URI; leading axes are summed."""
-    from hs_nmfcluster.plotting.style import MAP_CMAP
-
-    values = np.atleast_2d(np.asarray(scan, dtype=float))
-    while values.ndim > 2:
-        values = np.nansum(values, axis=0)
-    if min(values.shape) == 1:
-        # A line is shown as a band.
-        values = np.repeat(values, max(1, max(values.shape) // 3), axis=int(values.shape[1] == 1))
-    return _thumbnail(values, MAP_CMAP)
-
-
-def _thumbnail(image: NDArray[np.float64], cmap: str) -> str:
-    from matplotlib.image import imsave
-
-    from hs_nmfcluster.plotting.panels import colormap, intensity_norm
-
-    small = _binned(image, max(1, max(image.shape) // _THUMBNAIL))
-    norm = intensity_norm(small)
-    stream = io.BytesIO()
-    imsave(stream, colormap(cmap)(norm(np.ma.masked_invalid(small)), bytes=True), format="png")
-    return _uri(stream.getvalue())
-
-
-def _binned(image: NDArray[np.float64], step: int) -> NDArray[np.float64]:
-    """Mean of blocks of pixels, those not measured left out."""
-    rows, columns = (max(n // step, 1) for n in image.shape)
-    blocks = image[: rows * step, : columns * step]
-    blocks = blocks.reshape(rows, len(blocks) // rows, columns, -1)
-    measured = np.isfinite(blocks)
-    number = measured.sum(axis=(1, 3))
-    total = np.where(measured, blocks, 0.0).sum(axis=(1, 3))
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+    return _uri(plotting.map_thumbnail(scan))
 
 
 def _uri(png: bytes) -> str:

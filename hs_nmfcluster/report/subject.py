@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.clustering.cuts import SuggestedCut
+from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.plotting.choices import Kind, Scaling
+from hs_nmfcluster.scan.units import PixelSize
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.clustering.cuts import SuggestedCut
-    from hs_nmfcluster.clustering.polar import PolarGrid
-    from hs_nmfcluster.plotting.style import Scaling
-    from hs_nmfcluster.plotting.tree_layout import Kind
-    from hs_nmfcluster.scan.units import PixelSize
 
 # HyperSpy's signals, which has no types.
 Signal = Any
@@ -51,7 +51,7 @@ class Factorization(Drawn, Protocol):
     def n_components(self) -> int:
         """Number of components."""
 
-    def plot(self, scaling: "Scaling" = "weak") -> "Figure":
+    def plot(self, scaling: Scaling = "weak") -> "Figure":
         """Draw all pairs of pattern and map."""
 
     def plot_convergence(self) -> "Figure":
@@ -111,12 +111,12 @@ class Tree(Protocol):
         """How."""
 
     @property
-    def grid(self) -> "PolarGrid":
+    def grid(self) -> PolarGrid:
         """Bins in which patterns were compared."""
 
     def __len__(self) -> int: ...
 
-    def suggest_cut(self) -> "SuggestedCut":
+    def suggest_cut(self) -> SuggestedCut:
         """Say where the tree falls apart."""
 
     def plot_dendrogram(self, *, insets: bool = True) -> "Figure":
@@ -171,7 +171,7 @@ class Groups(Drawn, Protocol):
     def plot_components(self) -> "Figure":
         """Draw the components in the colours of the groups."""
 
-    def plot_dendrogram(self, kind: "Kind" = "distance") -> "Figure":
+    def plot_dendrogram(self, kind: Kind = "distance") -> "Figure":
         """Draw the tree and the cut."""
 
     def lattice_spacings(self, *, beam_energy: float | None = None) -> "Spacings":
@@ -262,7 +262,7 @@ class Sizes(Drawn, Protocol):
         """What was removed."""
 
     @property
-    def pixel(self) -> "PixelSize":
+    def pixel(self) -> PixelSize:
         """Step of the scan."""
 
     def __iter__(self) -> Iterator[GroupSizes]: ...

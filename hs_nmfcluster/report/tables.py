@@ -3,18 +3,16 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from hs_nmfcluster.plotting import group_color
+from hs_nmfcluster import plotting
 from hs_nmfcluster.report.cards import listed, restarts_in_words, stability_in_words
+from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.markup import map_uri, pattern_uri
 from hs_nmfcluster.scan.units import format_units
 from hs_nmfcluster.words import counted, group_name, times
-
-if TYPE_CHECKING:
-    from hs_nmfcluster.report.findings import Findings
 
 Row = tuple[str, str]
 
@@ -39,7 +37,7 @@ class GroupRow:
     facts: tuple[tuple[str, tuple[str, ...]], ...]
 
 
-def group_rows(findings: "Findings") -> list[GroupRow]:
+def group_rows(findings: Findings) -> list[GroupRow]:
     """Write one row for each group."""
     groups = findings.groups
     if groups is None:
@@ -50,11 +48,13 @@ def group_rows(findings: "Findings") -> list[GroupRow]:
         if groups.maps is not None:
             images.append(map_uri(groups.maps.data[group]))
         facts = [("Components", (listed(groups[group]),)), *_facts(findings, group)]
-        rows.append(GroupRow(group_name(group), group_color(group), tuple(images), tuple(facts)))
+        rows.append(
+            GroupRow(group_name(group), plotting.group_color(group), tuple(images), tuple(facts))
+        )
     return rows
 
 
-def _facts(findings: "Findings", group: int) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _facts(findings: Findings, group: int) -> Iterator[tuple[str, tuple[str, ...]]]:
     spacings, sizes = findings.spacings, findings.sizes
     if spacings is not None:
         name = "Spacings (nm)" if spacings.calibrated else f"Radii ({format_units(spacings.units)})"
@@ -67,7 +67,7 @@ def _facts(findings: "Findings", group: int) -> Iterator[tuple[str, tuple[str, .
         yield "Phase", (findings.phases.verdict(group),)
 
 
-def key_facts(findings: "Findings") -> list[Row]:
+def key_facts(findings: Findings) -> list[Row]:
     """Choose the numbers that stand at the top."""
     nmf, groups = findings.factorization, findings.groups
     rows: list[Row] = []
@@ -92,7 +92,7 @@ def key_facts(findings: "Findings") -> list[Row]:
     return rows
 
 
-def settings_rows(findings: "Findings") -> list[Row]:
+def settings_rows(findings: Findings) -> list[Row]:
     """Every argument, and what was derived from it."""
     nmf, tree = findings.factorization, findings.tree
     rows: list[Row] = []
@@ -126,7 +126,7 @@ def settings_rows(findings: "Findings") -> list[Row]:
     return rows
 
 
-def provenance_rows(findings: "Findings") -> list[Row]:
+def provenance_rows(findings: Findings) -> list[Row]:
     """Where the data and the numbers come from."""
     rows: list[Row] = []
     settings: Mapping[str, Any] = (

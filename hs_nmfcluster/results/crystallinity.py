@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
 from hs_nmfcluster.results.tables import data_frame
 
 if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
@@ -54,7 +55,7 @@ class Crystallinity:
     mean_shares: NDArray[np.float64]
     mean_crystalline: float
     crystalline_members: NDArray[np.intp]
-    _like: "BaseSignal"
+    _like: BaseSignal
 
     def __repr__(self) -> str:
         lines = ["<Shares of the scattered intensity (no volume fractions)"]
@@ -66,7 +67,7 @@ class Crystallinity:
         lines.append(f"  in spots: {100 * self.mean_crystalline:.2f} %")
         return "\n".join(lines) + ">"
 
-    def to_signal(self, what: Literal["groups", "crystalline"] = "groups") -> "BaseSignal":
+    def to_signal(self, what: Literal["groups", "crystalline"] = "groups") -> BaseSignal:
         """Shares of the groups ``(group | x, y)``, or that of all spots ``(| x, y)``.
 
         Parameters
@@ -137,7 +138,5 @@ class Crystallinity:
         --------
         >>> figure = shares.plot()
         """
-        from hs_nmfcluster.plotting.crystallinity import plot_crystallinity
-
         pixel = pixel_size(self._like.axes_manager.signal_axes)
-        return plot_crystallinity(self.crystalline, map_pixel=pixel)
+        return plotting.plot_crystallinity(self.crystalline, map_pixel=pixel)

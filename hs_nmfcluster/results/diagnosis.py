@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.factorization.constraints import (
     MapResolution,
@@ -18,7 +20,6 @@ from hs_nmfcluster.results.tables import data_frame
 from hs_nmfcluster.scan.arguments import check_positive
 
 if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
@@ -58,8 +59,8 @@ class Diagnosis:
     unresolved: NDArray[np.float64]
     spot_radius: float | None
     limit: float | None
-    _patterns: "BaseSignal"
-    _maps: "BaseSignal"
+    _patterns: BaseSignal
+    _maps: BaseSignal
     _filled: NDArray[np.float64] | None
 
     def __repr__(self) -> str:
@@ -114,9 +115,7 @@ class Diagnosis:
         --------
         >>> figure = diagnosis.plot()
         """
-        from hs_nmfcluster.plotting import plot_diagnosis
-
-        return plot_diagnosis(
+        return plotting.plot_diagnosis(
             self._patterns.data[:_SHOWN],
             self._maps.data[:_SHOWN],
             filled=None if self._filled is None else self._filled[:_SHOWN],
@@ -127,8 +126,8 @@ class Diagnosis:
 
 
 def diagnose(
-    patterns: "BaseSignal",
-    maps: "BaseSignal",
+    patterns: BaseSignal,
+    maps: BaseSignal,
     detector_mask: NDArray[np.bool_],
     center: tuple[float, float],
     *,
@@ -160,8 +159,8 @@ def diagnose(
 
 
 def _drops(
-    signal: "BaseSignal",
-    maps: "BaseSignal",
+    signal: BaseSignal,
+    maps: BaseSignal,
     left_out: NDArray[np.bool_],
     center: tuple[float, float],
     spot_radius: float,
@@ -177,7 +176,7 @@ def _drops(
     return drops.share, drops.depth, filled
 
 
-def _unresolved(signal: "BaseSignal", limit: float) -> NDArray[np.float64]:
+def _unresolved(signal: BaseSignal, limit: float) -> NDArray[np.float64]:
     maps = signal.data.reshape(len(signal.data), -1)
     positions = np.flatnonzero(np.isfinite(maps).all(axis=0))
     band = limit_maps(MapResolution(limit), axes.map_axes(signal), positions)

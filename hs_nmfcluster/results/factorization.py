@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import dask.array as da
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.factorization.decomposition import Decomposition
 from hs_nmfcluster.factorization.fit import Fit
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.io import storage
+from hs_nmfcluster.report.cards import factorization_card
 from hs_nmfcluster.results.diagnosis import Diagnosis, diagnose
 from hs_nmfcluster.results.residual import Residual, measure_residual
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
 
 _ARRAYS = ("restart_mse", "stability", "detector_mask", "position_mse")
@@ -81,8 +83,8 @@ class Factorization:
     True
     """
 
-    patterns: "BaseSignal"
-    maps: "BaseSignal"
+    patterns: BaseSignal
+    maps: BaseSignal
     mse: float
     pca_mse: float
     restart_mse: NDArray[np.float64]
@@ -96,7 +98,7 @@ class Factorization:
     settings: dict[str, Any]
 
     @classmethod
-    def _of(cls, scan: "BaseSignal", found: Decomposition) -> "Factorization":
+    def _of(cls, scan: BaseSignal, found: Decomposition) -> "Factorization":
         """Put the rows and columns that masks left out back in place."""
         result, prepared = found.fit, found.prepared
         detector_mask, center = prepared.mask.array, prepared.center
@@ -141,11 +143,9 @@ class Factorization:
         )
 
     def _repr_html_(self) -> str:
-        from hs_nmfcluster.report.cards import factorization_card
-
         return factorization_card(self)
 
-    def model(self, components: int | Sequence[int] | None = None) -> "BaseSignal":
+    def model(self, components: int | Sequence[int] | None = None) -> BaseSignal:
         """Lazy reconstruction of the scan, C S.
 
         Parameters
@@ -198,9 +198,7 @@ class Factorization:
         --------
         >>> figure = nmf.plot(scaling="linear")
         """
-        from hs_nmfcluster.plotting import plot_components
-
-        return plot_components(
+        return plotting.plot_components(
             self.patterns.data,
             self.maps.data,
             pattern_pixel=axes.pixel_size(self.patterns.axes_manager.signal_axes),
@@ -219,11 +217,9 @@ class Factorization:
         --------
         >>> figure = nmf.plot_convergence()
         """
-        from hs_nmfcluster.plotting import plot_convergence
+        return plotting.plot_convergence(self.history, best=self.best_restart)
 
-        return plot_convergence(self.history, best=self.best_restart)
-
-    def residual(self, signal: "BaseSignal", *, show_progressbar: bool | None = None) -> Residual:
+    def residual(self, signal: BaseSignal, *, show_progressbar: bool | None = None) -> Residual:
         """See what the components leave of the scan, so that a missed phase shows.
 
         One pass over the data. Without the data, `position_mse` tells where, but not which
@@ -334,7 +330,7 @@ class Factorization:
         storage.save(path, self.patterns, "Factorization", state, overwrite)
 
     @classmethod
-    def _from_state(cls, patterns: "BaseSignal", state: dict[str, Any]) -> "Factorization":
+    def _from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> "Factorization":
         state = dict(state)
         history = state.pop("history")
         state["history"] = [np.asarray(history[f"restart_{i}"]) for i in range(len(history))]

@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
@@ -18,9 +20,14 @@ from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.orientation import measure_angles
 from hs_nmfcluster.materials.sizes import check_size_arguments, measure_particles
 from hs_nmfcluster.materials.spacings import measure_rings
+from hs_nmfcluster.plotting.choices import Kind, Scaling
+from hs_nmfcluster.report import Findings, check_path, subject, write_report
+from hs_nmfcluster.report.cards import groups_card
 from hs_nmfcluster.results.crystallinity import Crystallinity
+from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.orientation import OrientationMap
 from hs_nmfcluster.results.phases import PhaseMatch, match_phases
+from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.results.sizes import ParticleSizes, scan_scale
 from hs_nmfcluster.results.spacings import LatticeSpacings
 from hs_nmfcluster.scan.arguments import check_relative_error
@@ -28,17 +35,29 @@ from hs_nmfcluster.scan.units import PixelSize, inverse_nm_per
 from hs_nmfcluster.words import counted, distance_label
 
 if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.plotting.style import Scaling
-    from hs_nmfcluster.plotting.tree_layout import Kind
-    from hs_nmfcluster.results.factorization import Factorization
-    from hs_nmfcluster.results.rank_study import RankStudy
-    from hs_nmfcluster.results.tree import ClusterTree
 
 _NO_MAPS = "{} maps, which these groups have not: cluster the components of a factorization."
+
+
+class CutTree(subject.Tree, Protocol):
+    """What groups read of the tree that was cut, beside what a report does.
+
+    A protocol, since `ClusterTree` itself knows of the groups that it makes.
+    """
+
+    patterns: BaseSignal
+    maps: BaseSignal | None
+
+    @property
+    def merge_rotations(self) -> NDArray[np.float64] | None:
+        """Rotation of each merge."""
+
+    @property
+    def merge_shifts(self) -> NDArray[np.float64] | None:
+        """Shift of each merge."""
 
 
 class Groups:
@@ -72,7 +91,7 @@ class Groups:
     """
 
     def __init__(
-        self, tree: "ClusterTree", kept: NDArray[np.bool_], distance: float | None = None
+        self, tree: CutTree, kept: NDArray[np.bool_], distance: float | None = None
     ) -> None:
         self.tree = tree
         self.kept = kept
@@ -101,8 +120,6 @@ class Groups:
         return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:
-        from hs_nmfcluster.report.cards import groups_card
-
         return groups_card(self)
 
     @property
@@ -161,7 +178,7 @@ class Groups:
         return self.shifts * scales
 
     @cached_property
-    def patterns(self) -> "BaseSignal":
+    def patterns(self) -> BaseSignal:
         """Average pattern of each group, the rotations corrected (the paper's Fig. 7b).
 
         Each group is seen as its first component lies. A pixel that no component has measured is
@@ -175,7 +192,7 @@ class Groups:
         return _stack(self.tree.patterns, np.stack(averages), "Rotation-corrected patterns")
 
     @cached_property
-    def maps(self) -> "BaseSignal | None":
+    def maps(self) -> BaseSignal | None:
         """Sum of the maps of each group, as they lie in the scan. None without maps."""
         if self.tree.maps is None:
             return None
@@ -183,7 +200,7 @@ class Groups:
         return _stack(self.tree.maps, np.stack(sums), "Maps of groups")
 
     @cached_property
-    def aligned_maps(self) -> "BaseSignal | None":
+    def aligned_maps(self) -> BaseSignal | None:
         """Average map of each group, the shifts corrected (maps ii′ and iii′ of Fig. 7b).
 
         What the maps have in common lies at the mean of its places in them, so that a particle at
@@ -198,7 +215,7 @@ class Groups:
         ]
         return _stack(self.tree.maps, np.stack(averages), "Shift-corrected maps of groups")
 
-    def plot(self, scaling: "Scaling" = "weak") -> "Figure":
+    def plot(self, scaling: Scaling = "weak") -> "Figure":
         """Draw each group in a row: pattern, summed map, shift-corrected map, members.
 
         Parameters
@@ -214,10 +231,8 @@ class Groups:
         --------
         >>> figure = groups.plot(scaling="linear")
         """
-        from hs_nmfcluster.plotting import plot_groups
-
         members = [group.tolist() for group in self]
-        return plot_groups(**self.images(), members=members, scaling=scaling)
+        return plotting.plot_groups(**self.images(), members=members, scaling=scaling)
 
     def plot_map(self) -> "Figure":
         """Draw where the groups are, all in one map, each in its colour.
@@ -235,14 +250,14 @@ class Groups:
         --------
         >>> figure = groups.plot_map()
         """
-        from hs_nmfcluster.plotting import plot_group_map
-
         maps = self.maps
         if maps is None:
             raise ValueError("A map of the groups needs maps, which these groups have not.")
-        return plot_group_map(maps.data, map_pixel=pixel_size(maps.axes_manager.signal_axes))
+        return plotting.plot_group_map(
+            maps.data, map_pixel=pixel_size(maps.axes_manager.signal_axes)
+        )
 
-    def plot_components(self, scaling: "Scaling" = "weak") -> "Figure":
+    def plot_components(self, scaling: Scaling = "weak") -> "Figure":
         """Draw all components, framed in the colours of their groups (the paper's Fig. 5).
 
         Parameters
@@ -258,14 +273,12 @@ class Groups:
         --------
         >>> figure = groups.plot_components()
         """
-        from hs_nmfcluster.plotting import plot_components
-
         tree = self.tree
         maps: dict[str, Any] = {}
         if tree.maps is not None:
             maps["maps"] = tree.maps.data
             maps["map_pixel"] = pixel_size(tree.maps.axes_manager.signal_axes)
-        return plot_components(
+        return plotting.plot_components(
             tree.patterns.data,
             **maps,
             pattern_pixel=pixel_size(tree.patterns.axes_manager.signal_axes),
@@ -275,10 +288,10 @@ class Groups:
 
     def plot_dendrogram(
         self,
-        kind: "Kind" = "distance",
+        kind: Kind = "distance",
         *,
         insets: bool = True,
-        scaling: "Scaling" = "weak",
+        scaling: Scaling = "weak",
         ax: "Axes | None" = None,
     ) -> "Figure":
         """Draw the tree and this cut through it, inversions as they are (the paper's Fig. 7).
@@ -302,10 +315,8 @@ class Groups:
         --------
         >>> figure = groups.plot_dendrogram(kind="sequence")
         """
-        from hs_nmfcluster.plotting import plot_dendrogram
-
         images = self.images() if insets and ax is None else {}
-        return plot_dendrogram(
+        return plotting.plot_dendrogram(
             self.tree.linkage,
             kind=kind,
             groups=self.labels.tolist(),
@@ -344,11 +355,11 @@ class Groups:
         self,
         path: str | os.PathLike[str],
         *,
-        signal: "BaseSignal | None" = None,
-        factorization: "Factorization | None" = None,
-        study: "RankStudy | None" = None,
-        spacings: "LatticeSpacings | None" = None,
-        sizes: "ParticleSizes | None" = None,
+        signal: BaseSignal | None = None,
+        factorization: Factorization | None = None,
+        study: RankStudy | None = None,
+        spacings: LatticeSpacings | None = None,
+        sizes: ParticleSizes | None = None,
         candidates: object = None,
         overwrite: bool | None = None,
         show_progressbar: bool | None = None,
@@ -396,8 +407,6 @@ class Groups:
         >>> groups = ClusterTree.from_patterns(s, center=(4, 4)).cut(n_groups=2)
         >>> groups.report(tempfile.mkdtemp() + "/report.html")
         """
-        from hs_nmfcluster.report import Findings, check_path, write_report
-
         if not check_path(path, overwrite):
             return
         findings = Findings.of_groups(
@@ -507,7 +516,7 @@ class Groups:
         self,
         candidates: object,
         *,
-        spacings: "LatticeSpacings | None" = None,
+        spacings: LatticeSpacings | None = None,
         tolerance: float = 0.015,
     ) -> PhaseMatch:
         """Compare the lattice spacings with known phases (the paper's discussion of Fig. 7).
@@ -733,7 +742,7 @@ class Groups:
         return Crystallinity(*measure_shares(self._arrays, self.tree.maps.data), self.maps)
 
 
-def _stack(components: "BaseSignal", data: NDArray, title: str) -> "BaseSignal":
+def _stack(components: BaseSignal, data: NDArray, title: str) -> BaseSignal:
     """Signal like that of the components, with groups in their place."""
     axes = [{"name": "group", "size": len(data), "navigate": True}]
     axes += [axis.get_axis_dictionary() for axis in components.axes_manager._axes[1:]]

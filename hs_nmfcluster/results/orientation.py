@@ -5,14 +5,15 @@ from math import nan
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
 from hs_nmfcluster.results.tables import data_frame
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
@@ -63,7 +64,7 @@ class OrientationMap:
     labels: NDArray[np.intp]
     angle_maps: NDArray[np.float64]
     confidence_maps: NDArray[np.float64]
-    _like: "BaseSignal"
+    _like: BaseSignal
 
     @property
     def periods(self) -> tuple[float, ...]:
@@ -104,7 +105,7 @@ class OrientationMap:
             f"{order}-fold pattern, modulo {360 / order:g}° – {angles} (confidence ≥ {lowest:.2f})"
         )
 
-    def to_signal(self, quantity: Literal["angle", "confidence"] = "angle") -> "BaseSignal":
+    def to_signal(self, quantity: Literal["angle", "confidence"] = "angle") -> BaseSignal:
         """Angles in degrees, or their confidence, as an image ``(group | x, y)``.
 
         Parameters
@@ -180,7 +181,5 @@ class OrientationMap:
         --------
         >>> figure = angles.plot()
         """
-        from hs_nmfcluster.plotting.orientation import plot_orientation
-
         pixel = pixel_size(self._like.axes_manager.signal_axes)
-        return plot_orientation(self.angle_maps, self.symmetry, map_pixel=pixel)
+        return plotting.plot_orientation(self.angle_maps, self.symmetry, map_pixel=pixel)

@@ -4,15 +4,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.factorization.decomposition import Study
 from hs_nmfcluster.factorization.suggestion import Suggestion
+from hs_nmfcluster.report.cards import rank_card
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
 
 
@@ -62,7 +64,7 @@ class RankStudy:
     noise_mse: float
     stability: NDArray[np.float64]
     rotated_stability: NDArray[np.float64]
-    patterns: list["BaseSignal"]
+    patterns: list[BaseSignal]
     suggestion: Suggestion
     passes: int
     settings: dict[str, Any]
@@ -101,8 +103,6 @@ class RankStudy:
         )
 
     def _repr_html_(self) -> str:
-        from hs_nmfcluster.report.cards import rank_card
-
         return rank_card(self)
 
     def plot(self) -> "Figure":
@@ -116,9 +116,7 @@ class RankStudy:
         --------
         >>> figure = study.plot()
         """
-        from hs_nmfcluster.plotting import plot_rank_curves
-
-        return plot_rank_curves(
+        return plotting.plot_rank_curves(
             self.ranks,
             self.nmf_mse,
             self.pca_mse,
@@ -144,9 +142,7 @@ class RankStudy:
         --------
         >>> figure = study.plot_patterns(number=3)
         """
-        from hs_nmfcluster.plotting import plot_rank_patterns
-
-        return plot_rank_patterns(
+        return plotting.plot_rank_patterns(
             self.ranks,
             [stack.data[:number] for stack in self.patterns],
             pattern_pixel=axes.pixel_size(self.patterns[0].axes_manager.signal_axes),

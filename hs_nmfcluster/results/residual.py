@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.engine.job import Job
@@ -18,7 +20,6 @@ from hs_nmfcluster.factorization.residual import (
 )
 
 if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
     from matplotlib.figure import Figure
 
 # Of the positions, the share that the factorization describes worst and at least this many.
@@ -59,11 +60,11 @@ class Residual:
     True
     """
 
-    mean: "BaseSignal"
-    worst: "BaseSignal"
+    mean: BaseSignal
+    worst: BaseSignal
     worst_positions: NDArray[np.bool_]
-    pattern_excess: "BaseSignal"
-    position_excess: "BaseSignal"
+    pattern_excess: BaseSignal
+    position_excess: BaseSignal
     mse: float
 
     @property
@@ -90,9 +91,7 @@ class Residual:
         --------
         >>> figure = residual.plot()
         """
-        from hs_nmfcluster.plotting import plot_residual
-
-        return plot_residual(
+        return plotting.plot_residual(
             self.position_excess.data,
             self.pattern_excess.data,
             self.mean.data,
@@ -104,9 +103,9 @@ class Residual:
 
 
 def measure_residual(
-    signal: "BaseSignal",
-    patterns: "BaseSignal",
-    maps: "BaseSignal",
+    signal: BaseSignal,
+    patterns: BaseSignal,
+    maps: BaseSignal,
     position_mse: NDArray[np.float64],
     detector_mask: NDArray[np.bool_],
     mse: float,
@@ -154,15 +153,13 @@ def _worst(by_position: NDArray[np.float64]) -> NDArray[np.bool_]:
     return worst.reshape(by_position.shape)
 
 
-def _pattern(
-    like: "BaseSignal", kept: NDArray[np.bool_], values: NDArray, title: str
-) -> "BaseSignal":
+def _pattern(like: BaseSignal, kept: NDArray[np.bool_], values: NDArray, title: str) -> BaseSignal:
     image = np.full(kept.shape, np.nan)
     image[kept] = values
     return axes.diffraction_signal(image, axes.signal_axes(like), title)
 
 
-def _check_same_shape(signal: "BaseSignal", needed: tuple[int, ...]) -> None:
+def _check_same_shape(signal: BaseSignal, needed: tuple[int, ...]) -> None:
     if signal.data.shape != needed:
         raise ValueError(
             f"`signal` must be the scan that was factorized, of shape {needed} (array order), got "

@@ -1,27 +1,25 @@
 """Sizes and numbers of the particles of each group (maps ii′ and iii′ of the paper's Fig. 7b)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from hyperspy.signal import BaseSignal
+from hyperspy.signals import Signal2D
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import axis_units
 from hs_nmfcluster.materials.sizes import GroupSizes
 from hs_nmfcluster.results.tables import data_frame
-from hs_nmfcluster.scan.units import nm_per
+from hs_nmfcluster.scan.units import PixelSize, nm_per
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from hyperspy.signal import BaseSignal
-    from hyperspy.signals import Signal2D
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-    from hs_nmfcluster.scan.units import PixelSize
 
 _COLUMNS = ("group", "component", "x", "y", "diameter", "sigma", "at_edge", "height", "units")
 
@@ -61,7 +59,7 @@ class ParticleSizes:
     units: str
     area: float
     probe_size: float | None
-    _maps: tuple[NDArray[np.float64], "PixelSize"]
+    _maps: tuple[NDArray[np.float64], PixelSize]
 
     def __len__(self) -> int:
         """Return the number of groups."""
@@ -117,7 +115,7 @@ class ParticleSizes:
         )
 
     @property
-    def pixel(self) -> "PixelSize":
+    def pixel(self) -> PixelSize:
         """Step of the scan."""
         return self._maps[1]
 
@@ -147,7 +145,7 @@ class ParticleSizes:
         return number / self.area, np.sqrt(number) / self.area
 
     def histogram(
-        self, bins: "int | Sequence[float]" = 10, group: int | None = None
+        self, bins: int | Sequence[float] = 10, group: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Histogram of the diameters of whole particles.
 
@@ -197,7 +195,7 @@ class ParticleSizes:
             ]
         return data_frame(rows, _COLUMNS)
 
-    def to_signal(self) -> "Signal2D":
+    def to_signal(self) -> Signal2D:
         """Particles as an image ``(group | x, y)``: the number of each, from 1, in its disc.
 
         The discs have the equivalent diameter; the number is the row of `to_dataframe` plus 1.
@@ -212,8 +210,6 @@ class ParticleSizes:
         >>> int(sizes.to_signal().data.max())
         4
         """
-        from hyperspy.signals import Signal2D
-
         maps, pixel = self._maps
         y, x = np.indices(maps.shape[1:])
         numbers = np.zeros(maps.shape, dtype=np.int64)
@@ -230,7 +226,7 @@ class ParticleSizes:
         ]
         return Signal2D(numbers, axes=axes, metadata={"General": {"title": "Particles"}})
 
-    def plot(self, bins: "int | Sequence[float]" = 10) -> "Figure":
+    def plot(self, bins: int | Sequence[float] = 10) -> "Figure":
         """Draw the maps with the outlined particles, and the histogram of their diameters.
 
         Parameters
@@ -246,17 +242,15 @@ class ParticleSizes:
         --------
         >>> figure = sizes.plot(bins=5)
         """
-        from hs_nmfcluster.plotting.particles import plot_particles
-
         maps, pixel = self._maps
         circles = [
             [(p.x, p.y, p.diameter, p.at_edge) for p in group.particles] for group in self.groups
         ]
-        return plot_particles(maps, circles, map_pixel=pixel, bins=bins, units=self.units)
+        return plotting.plot_particles(maps, circles, map_pixel=pixel, bins=bins, units=self.units)
 
 
 def scan_scale(
-    maps: "BaseSignal | None", units: str | None, probe_size: float | None
+    maps: BaseSignal | None, units: str | None, probe_size: float | None
 ) -> tuple[tuple[float, float], str]:
     """Step of the scan along x and y, and its unit: nm if the axes allow."""
     if maps is None:

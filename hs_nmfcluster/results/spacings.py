@@ -7,15 +7,17 @@ from math import hypot, nan
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from hyperspy.signals import Signal1D
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.materials.rings import Ring
 from hs_nmfcluster.materials.spacings import GroupRings, Profiles
 from hs_nmfcluster.results.tables import data_frame
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
+from hs_nmfcluster.scan.units import format_units
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
-    from hyperspy.signals import Signal1D
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
@@ -148,8 +150,6 @@ class LatticeSpacings:
         >>> len(spacings.describe(2))
         2
         """
-        from hs_nmfcluster.scan.units import format_units
-
         found = self.groups[group]
         if found.rings:
             return tuple(_written(spacing, self.calibrated) for spacing in self[group])
@@ -236,7 +236,7 @@ class LatticeSpacings:
                     rows[-1].update(halo)
         return data_frame(rows, _COLUMNS)
 
-    def to_signal(self) -> "Signal1D":
+    def to_signal(self) -> Signal1D:
         """Radial profiles as a signal ``(profile, group | r)``: mean, maximum, background.
 
         Returns
@@ -248,8 +248,6 @@ class LatticeSpacings:
         >>> spacings.to_signal().axes_manager.navigation_shape
         (3, 4)
         """
-        from hyperspy.signals import Signal1D
-
         profiles = self.profiles
         r = profiles.radii
         axes = [
@@ -279,9 +277,6 @@ class LatticeSpacings:
         --------
         >>> figure = spacings.plot()
         """
-        from hs_nmfcluster.plotting.spacings import plot_spacings
-        from hs_nmfcluster.scan.units import format_units
-
         units = format_units(self.units)
         marks = [
             [
@@ -291,7 +286,7 @@ class LatticeSpacings:
             for spacings in self
         ]
         profiles = self.profiles
-        return plot_spacings(
+        return plotting.plot_spacings(
             profiles.radii,
             profiles.mean,
             profiles.maximum,

@@ -16,7 +16,7 @@ def data_frame(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> "Da
         If pandas is not installed.
     """
     try:
-        from pandas import DataFrame
+        from pandas import DataFrame  # noqa: PLC0415
     except ImportError:
         raise ImportError(
             "`to_dataframe` needs pandas, which is not installed: `pip install pandas` or "

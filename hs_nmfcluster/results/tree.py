@@ -5,8 +5,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
+from hyperspy.defaults_parser import preferences
+from hyperspy.external.progressbar import progressbar
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
+from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import detector_of, pixel_size, polar_stack
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
@@ -14,20 +18,18 @@ from hs_nmfcluster.clustering.alignable import Metric
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.similarity import By, items_to_cluster, pairwise
 from hs_nmfcluster.io import storage
+from hs_nmfcluster.plotting.choices import Kind, Scaling
+from hs_nmfcluster.report.cards import tree_card
+from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.tree_inputs import center_of, checked_maps, checked_patterns
 from hs_nmfcluster.scan.arguments import check_choice, check_positive, check_whole_number
 from hs_nmfcluster.words import counted, distance_label
 
 if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from hs_nmfcluster.plotting.explorer import CutExplorer
-    from hs_nmfcluster.plotting.style import Scaling
-    from hs_nmfcluster.plotting.tree_layout import Kind
-    from hs_nmfcluster.results.factorization import Factorization
 
 _METRICS: tuple[Metric, ...] = get_args(Metric)
 _NAMES: dict[str, str] = {
@@ -92,8 +94,8 @@ class ClusterTree:
 
     def __init__(
         self,
-        patterns: "BaseSignal",
-        maps: "BaseSignal | None",
+        patterns: BaseSignal,
+        maps: BaseSignal | None,
         *,
         by: By,
         metric: Metric,
@@ -116,8 +118,8 @@ class ClusterTree:
     @classmethod
     def from_patterns(
         cls,
-        patterns: "BaseSignal",
-        maps: "BaseSignal | None" = None,
+        patterns: BaseSignal,
+        maps: BaseSignal | None = None,
         *,
         by: By = "patterns",
         metric: Metric = "cross_correlation",
@@ -204,12 +206,10 @@ class ClusterTree:
         )
 
     def _repr_html_(self) -> str:
-        from hs_nmfcluster.report.cards import tree_card
-
         return tree_card(self)
 
     @property
-    def polar_patterns(self) -> "BaseSignal":
+    def polar_patterns(self) -> BaseSignal:
         """The patterns in the bins of r and phi, ``(component | phi, r)`` (Fig. 6c)."""
         data = self.grid.transform(self.patterns.data)
         return polar_stack(self.patterns, data, self.grid)
@@ -315,12 +315,12 @@ class ClusterTree:
 
     def plot_dendrogram(
         self,
-        kind: "Kind" = "distance",
+        kind: Kind = "distance",
         *,
         distance: float | None = None,
         n_groups: int | None = None,
         insets: bool = True,
-        scaling: "Scaling" = "weak",
+        scaling: Scaling = "weak",
         ax: "Axes | None" = None,
     ) -> "Figure":
         """Draw the tree and a cut through it, inversions as they are (the paper's Fig. 7).
@@ -350,8 +350,8 @@ class ClusterTree:
         return groups.plot_dendrogram(kind, insets=insets, scaling=scaling, ax=ax)
 
     def explore(
-        self, kind: "Kind" = "distance", *, scaling: "Scaling" = "weak"
-    ) -> "CutExplorer[Groups]":
+        self, kind: Kind = "distance", *, scaling: Scaling = "weak"
+    ) -> "plotting.CutExplorer[Groups]":
         """Choose the cut by hand: drag it in the dendrogram and see the groups change.
 
         A click or drag in the dendrogram moves the cut, the left and right keys take it to the
@@ -382,8 +382,6 @@ class ClusterTree:
         >>> len(explorer.groups) == tree.suggest_cut().n_groups
         True
         """
-        from hs_nmfcluster.plotting.explorer import CutExplorer
-
         n, suggested = len(self.linkage) + 1, cuts.suggest(self.linkage)
         along: dict[str, Any] = {
             "thresholds": cuts.effective_distances(self.linkage),
@@ -396,7 +394,7 @@ class ClusterTree:
                 "cut_at": lambda place: self.cut(n_groups=max(n - int(place), 1)),
                 "start": n - suggested.n_groups + 0.5,
             }
-        return CutExplorer(
+        return plotting.CutExplorer(
             self.linkage,
             kind=kind,
             distance_label=distance_label(self.metric),
@@ -463,14 +461,12 @@ class ClusterTree:
         --------
         >>> figure = tree.plot_similarity(["cosine", "cross_correlation"])
         """
-        from hs_nmfcluster.plotting import plot_similarity
-
         chosen = [metric] if isinstance(metric, str) else list(metric)
         matrices = {_NAMES[name]: self.compare(name, by) for name in chosen}
         distances = [_NAMES["euclidean"]] if "euclidean" in chosen else []
         for name in distances:
             matrices[name] = 1.0 - matrices[name]
-        return plot_similarity(matrices, distances=distances)
+        return plotting.plot_similarity(matrices, distances=distances)
 
     def plot_polar(self, component: int = 0) -> "Figure":
         """Draw one pattern beside what is compared of it, its polar form (Fig. 6c).
@@ -493,10 +489,8 @@ class ClusterTree:
         --------
         >>> figure = tree.plot_polar(2)
         """
-        from hs_nmfcluster.plotting import plot_polar
-
         pattern = self.patterns.data[component]
-        return plot_polar(
+        return plotting.plot_polar(
             self.grid.transform(pattern),
             self.grid.radii,
             self.grid.angles,
@@ -521,11 +515,9 @@ class ClusterTree:
         --------
         >>> figure = tree.plot_scatter_tableau(by="maps")
         """
-        from hs_nmfcluster.plotting import plot_scatter_tableau
-
         by = self.by if by is None else by
         check_choice("by", by, get_args(By))
-        return plot_scatter_tableau(self._compared(by), quantity=_QUANTITIES[by])
+        return plotting.plot_scatter_tableau(self._compared(by), quantity=_QUANTITIES[by])
 
     def save(self, path: str | os.PathLike[str], overwrite: bool | None = None) -> None:
         """Save to a ``.hspy`` or ``.zspy`` file that HyperSpy opens as the patterns.
@@ -563,7 +555,7 @@ class ClusterTree:
         storage.save(path, self.patterns, "ClusterTree", state, overwrite)
 
     @classmethod
-    def _from_state(cls, patterns: "BaseSignal", state: dict[str, Any]) -> Self:
+    def _from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> Self:
         detector = detector_of(patterns, tuple(state["center"]))
         n = len(state["similarity"])
         return cls(
@@ -581,11 +573,8 @@ class ClusterTree:
 
 def _progress(show: bool | None, n: int) -> Progress:
     """Bar over the merges; a tree of a few components is made before one could be seen."""
-    from hyperspy.defaults_parser import preferences
-
     if n < _MANY or not (preferences.General.show_progressbar if show is None else show):
         return iter
-    from hyperspy.external.progressbar import progressbar
 
     def wrap(merges: Iterable[int]) -> Iterable[int]:
         return progressbar(merges, desc="Clustering", unit="merge")

@@ -1,19 +1,16 @@
 """What patterns and maps must be before they are clustered."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge.axes import detector_axes
 from hs_nmfcluster.bridge.checks import check_patterns
 
-if TYPE_CHECKING:
-    from hyperspy.signal import BaseSignal
 
-
-def checked_patterns(signal: "BaseSignal") -> "BaseSignal":
+def checked_patterns(signal: BaseSignal) -> BaseSignal:
     """Return patterns in memory along one navigation axis, named ``component`` if it has no name.
 
     Raises
@@ -35,7 +32,7 @@ def checked_patterns(signal: "BaseSignal") -> "BaseSignal":
     return signal
 
 
-def checked_maps(signal: "BaseSignal", n: int) -> "BaseSignal":
+def checked_maps(signal: BaseSignal, n: int) -> BaseSignal:
     """Return maps in memory.
 
     Raises
@@ -53,7 +50,7 @@ def checked_maps(signal: "BaseSignal", n: int) -> "BaseSignal":
     return signal
 
 
-def center_of(patterns: "BaseSignal", center: Sequence[float] | None) -> tuple[float, float]:
+def center_of(patterns: BaseSignal, center: Sequence[float] | None) -> tuple[float, float]:
     """Direct beam ``(x, y)`` in pixels, as given or where both axes are zero.
 
     Raises
@@ -72,7 +69,7 @@ def center_of(patterns: "BaseSignal", center: Sequence[float] | None) -> tuple[f
     return detector.zero
 
 
-def _in_memory(signal: "BaseSignal") -> "BaseSignal":
+def _in_memory(signal: BaseSignal) -> BaseSignal:
     if not signal._lazy:
         return signal
     signal = signal.deepcopy()

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.simulation.camera import Camera
 from hs_nmfcluster.simulation.grating import PhaseGrating
 from hs_nmfcluster.simulation.optics import Microscope
 from hs_nmfcluster.simulation.particles import (
@@ -21,12 +21,9 @@ from hs_nmfcluster.simulation.particles import (
 from hs_nmfcluster.simulation.specimen import Crystallite
 from hs_nmfcluster.simulation.truth import Truth
 
-if TYPE_CHECKING:
-    from hs_nmfcluster.simulation.physical import Camera
-
 
 def ideal_components(
-    camera: "Camera",
+    camera: Camera,
     detector: Detector,
     particles: Sequence[Particle],
     families: Sequence[Family],
@@ -112,7 +109,7 @@ def chord_map(
 
 
 def _matrix_pattern(
-    camera: "Camera", thickness: NDArray[np.float64], detector: Detector, inner: float
+    camera: Camera, thickness: NDArray[np.float64], detector: Detector, inner: float
 ) -> NDArray[np.float64]:
     # Positions of one corner only: those of a large scan would need the whole specimen.
     corner = np.zeros(camera.scan_shape, dtype=bool)

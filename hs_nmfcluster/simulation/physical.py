@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.simulation.camera import Camera
 from hs_nmfcluster.simulation.checks import check_arguments
 from hs_nmfcluster.simulation.chunks import (
     count_dtype,
     data_by_position,
-    poisson_counts,
     position_generator,
 )
 from hs_nmfcluster.simulation.crystal import ZRCU_B19, UnitCell
@@ -55,54 +55,6 @@ class Zone:
         """Spacings in nm of its visible reflections up to a spatial frequency in 1/nm."""
         lengths = np.linalg.norm(self.cell.zone(self.axis, largest)[0], axis=1)
         return tuple(round(float(1 / length), 8) for length in np.unique(lengths.round(9)))
-
-
-@dataclass(frozen=True)
-class Camera:
-    """Counts at any positions of the scan.
-
-    Attributes
-    ----------
-    specimen, microscope
-        What is seen, and with what.
-    scan_shape
-        Shape of the scan.
-    scan_step
-        In nm.
-    dose
-        Electrons per pattern.
-    seed
-        Of the noise.
-    noise
-        Whether counts are drawn.
-    """
-
-    specimen: Specimen
-    microscope: Microscope
-    scan_shape: tuple[int, ...]
-    scan_step: float
-    dose: float
-    seed: int
-    noise: bool
-
-    def expected(self, positions: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the expected electrons at flat scan indices ``(n,)``, shape ``(n, n_v, n_u)``."""
-        microscope = self.microscope
-        patterns = np.empty((len(positions), *microscope.detector_shape))
-        for pattern, position in zip(patterns, positions, strict=True):
-            index = np.unravel_index(int(position), self.scan_shape)
-            y = index[-2] if len(index) > 1 else 0
-            # The probe is put on the nearest pixel of the grid, a hundredth of its width away.
-            x, y = (round(n * self.scan_step / microscope.grid_pixel) for n in (index[-1], y))
-            half = microscope.window // 2
-            area = self.specimen.transmission(x - half, y - half, microscope.window)
-            pattern[:] = microscope.pattern(area)
-        return self.dose * patterns
-
-    def __call__(self, positions: NDArray[np.int64]) -> NDArray[Any]:
-        """Draw the counts, or give the expectation where there is no noise."""
-        expected = self.expected(positions)
-        return poisson_counts(expected, positions, self.seed) if self.noise else expected
 
 
 def nanocrystals_in_glass(

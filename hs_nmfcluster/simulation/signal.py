@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from hs_nmfcluster.signals import LazyNMFDiffraction2D, NMFDiffraction2D
 from hs_nmfcluster.simulation.truth import Truth
 
 
@@ -36,8 +37,6 @@ def calibrated_signal(
     signal
         `NMFDiffraction2D`, or its lazy twin for a dask array.
     """
-    from hs_nmfcluster.signals import LazyNMFDiffraction2D, NMFDiffraction2D
-
     signal = NMFDiffraction2D(data) if isinstance(data, np.ndarray) else LazyNMFDiffraction2D(data)
     for axis, name in zip(signal.axes_manager.navigation_axes, "xyz", strict=False):
         axis.name, axis.scale, axis.units = name, scan_step, "nm"
