@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hs_nmfcluster.materials.candidates import candidates, reflections_of
+from hs_nmfcluster.materials.crystals import candidates, reflections_of
 from hs_nmfcluster.materials.phases import Explanation, explain
 from hs_nmfcluster.results.tables import data_frame
 from hs_nmfcluster.scan.arguments import check_positive

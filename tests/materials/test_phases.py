@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.materials import Cell
-from hs_nmfcluster.materials.candidates import candidates, from_cif, from_table
+from hs_nmfcluster.materials.crystals import candidates, from_cif, from_table
 from hs_nmfcluster.materials.phases import explain
 from hs_nmfcluster.results.phases import match_phases
 
