@@ -382,6 +382,8 @@ def from_cif(path: str | PathLike[str], smallest: float) -> Reflections:
             f"The CIF file {str(path)!r} holds no space group that is known "
             f"({structure.spacegroup_hm!r})."
         )
+    # An atom on a special position is its own image: it must not count once for each operation.
+    structure.change_occupancies_to_crystallographic()
     cell = structure.cell
     plain = Cell(cell.a / 10, cell.b / 10, cell.c / 10, cell.alpha, cell.beta, cell.gamma)
     return with_symmetry(structure, structure.spacegroup, *plain.indices(smallest))
