@@ -154,9 +154,7 @@ def _sharpness(folded: NDArray[np.float64], peak: int) -> float:
     fall = np.flatnonzero(np.diff(rolled[::-1]) > 0)
     first, last = (int(flank[0]) if flank.size else 0 for flank in (rise, fall))
     beyond = rolled[max(first, 1) : rolled.size - max(last, 0)]
-    if beyond.size == 0:
-        return 0.0
-    return float(np.clip((height - max(beyond.max(), 0.0)) / height, 0.0, 1.0))
+    return float(np.clip((height - beyond.max(initial=0.0)) / height, 0.0, 1.0))
 
 
 def _without_halo(polar: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -78,6 +78,12 @@ class TestAngles:
         noisy = [compare(polar(2, noise=s), polar(2), 2, 0).confidence for s in (0, 0.5, 3)]
         assert noisy[0] > noisy[1] > noisy[2]
 
+    @pytest.mark.parametrize("n", range(5, 60, 2))
+    def test_a_single_peak_is_unmistakable(self, n):
+        """With two samples at the bottom, nothing may lie between the flanks."""
+        pattern = np.cos(np.arange(n) * 2 * np.pi / n)[None]
+        assert compare(np.roll(pattern, 2, axis=1), pattern, 1, near=0).confidence == 1
+
     def test_nothing_to_compare(self):
         assert compare(np.ones((3, 360)), polar(2), 2, 0).confidence == 0
 
