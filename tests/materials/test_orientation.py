@@ -7,7 +7,7 @@ import pytest
 from hs_nmfcluster import ClusterTree
 from hs_nmfcluster.materials.orientation import (
     compare,
-    correlation_over_rotations,
+    rotation_curve,
     rotational_symmetry,
     strongest_component,
 )
@@ -28,7 +28,7 @@ class TestCorrelation:
     def test_naive(self):
         rng = np.random.default_rng(0)
         one, other = rng.random((2, 3, 24))
-        curve = correlation_over_rotations(one, other)
+        curve = rotation_curve(one, other)
         for shift in range(24):
             moved = np.roll(other, shift, axis=1)
             a, b = (p - p.mean(axis=1, keepdims=True) for p in (one, moved))
@@ -37,12 +37,12 @@ class TestCorrelation:
             )
 
     def test_halo_says_nothing(self):
-        assert (correlation_over_rotations(np.ones((3, 8)), np.ones((3, 8))) == 0).all()
+        assert (rotation_curve(np.ones((3, 8)), np.ones((3, 8))) == 0).all()
 
     def test_unmeasured_bins(self):
         pattern = polar(2)
         pattern[:, 100:120] = np.nan
-        assert np.isfinite(correlation_over_rotations(pattern, polar(2))).all()
+        assert np.isfinite(rotation_curve(pattern, polar(2))).all()
 
 
 class TestSymmetry:
