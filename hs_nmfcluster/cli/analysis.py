@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hs_nmfcluster.bridge import axes
+from hs_nmfcluster.materials.phases import match_phases
 from hs_nmfcluster.report.findings import Findings
-from hs_nmfcluster.results.phases import match_phases
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan.units import inverse_nm_per
 

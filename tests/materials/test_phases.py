@@ -6,8 +6,8 @@ import pytest
 
 from hs_nmfcluster.materials import Cell
 from hs_nmfcluster.materials.crystals import candidates, from_cif, from_table
-from hs_nmfcluster.materials.phases import explain
-from hs_nmfcluster.results.phases import match_phases
+from hs_nmfcluster.materials.phases import explain, match_phases
+from hs_nmfcluster.results.phases import PhaseMatch
 
 B2_CIF = """data_B2
 _cell_length_a 3.262
@@ -195,7 +195,7 @@ class TestPaper:
     @pytest.fixture
     def match(self):
         groups = [[], [(0.259, 0.001)], [(0.228, 0.001)], [(0.191, 0.001)]]
-        return match_phases(groups, PAPER)
+        return PhaseMatch(match_phases(groups, PAPER), len(groups))
 
     def test_b19_explains_all_and_no_other_does(self, match):
         assert match.best() == ("ZrCu B19'",)
