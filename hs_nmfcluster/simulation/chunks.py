@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
@@ -144,8 +145,6 @@ def _lazy_data(
     dtype: np.dtype[Any],
     chunks: Sequence[int] | int | None,
 ) -> Any:
-    import dask.array as da
-
     if chunks is None:
         scan_chunks = da.core.normalize_chunks(
             ("auto",) * len(scan_shape) + (-1, -1),

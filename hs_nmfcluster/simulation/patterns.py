@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from scipy.special import erfc
 
 
@@ -300,8 +301,6 @@ class PatternPainter:
         return self._detected(self.spot((0.0, 0.0)))
 
     def _detected(self, pattern: NDArray[np.float64]) -> NDArray[np.float64]:
-        from scipy.ndimage import gaussian_filter
-
         if self.point_spread > 0:
             pattern = gaussian_filter(pattern, self.point_spread, mode="constant")
         total = pattern.sum()
