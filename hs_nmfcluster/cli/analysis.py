@@ -9,9 +9,9 @@ import numpy as np
 
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.factorization.constraints import Constraint
+from hs_nmfcluster.materials.phases import match_phases
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.results.factorization import Factorization
-from hs_nmfcluster.results.phases import match_phases
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan.units import inverse_nm_per
 from hs_nmfcluster.signals import NMFDiffraction2D

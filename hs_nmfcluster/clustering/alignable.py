@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from hs_nmfcluster.clustering.correlation import (
+    azimuthal_spectra,
     centered_maps,
     centered_patterns,
+    correlation_over_rotations,
     correlation_peaks,
     normalised,
     translated,
@@ -23,9 +25,6 @@ Metric = Literal["cross_correlation", "correlation", "cosine", "euclidean"]
 
 # Single precision halves time and memory and changes similarities by some 1e-6, from here on.
 _MANY = 256
-# Up to here reading the coefficients takes longer than the arithmetic, and the threads of BLAS
-# would mostly wait for each other.
-_FEW_PAIRS = 2**14
 
 
 class Alignable(Protocol):
@@ -71,9 +70,7 @@ class RotatablePatterns:
 
     def __init__(self, polar_patterns: NDArray) -> None:
         n, _, self._n_phi = polar_patterns.shape
-        centered = centered_patterns(polar_patterns)
-        # Frequency first: one frequency of all patterns is then one matrix for BLAS.
-        spectra = np.moveaxis(fft.rfft(centered, axis=-1), -1, 0)
+        spectra = azimuthal_spectra(centered_patterns(polar_patterns))
         precision = np.complex64 if n > _MANY else np.complex128
         self._spectra: NDArray[np.complexfloating] = np.ascontiguousarray(spectra, precision)
         self._frequencies = np.arange(self._spectra.shape[0])
@@ -95,14 +92,9 @@ class RotatablePatterns:
         self, rows: slice, columns: slice
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Similarities and the rotations in degrees that bring the columns onto the rows."""
-        turned = self._spectra[:, rows].conj()
-        others = self._spectra[:, columns]
-        # Summed over r after the product: the scattering angles are kept apart.
-        if turned.shape[1] * others.shape[1] <= _FEW_PAIRS:
-            products = np.einsum("fcr,fbr->fcb", others, turned)
-        else:
-            products = np.matmul(others, turned.swapaxes(1, 2))
-        correlation = fft.irfft(np.moveaxis(products, 0, -1), n=self._n_phi, overwrite_x=True)
+        correlation = correlation_over_rotations(
+            self._spectra[:, rows], self._spectra[:, columns], self._n_phi
+        )
         values, places = correlation_peaks(correlation, 1)
         norms = self._norms[columns, None] * self._norms[rows]
         return normalised(values, norms).T, (places * (-360.0 / self._n_phi)).swapaxes(0, 1)

@@ -2,7 +2,11 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+from scipy import fft, ndimage
+
+# Up to here reading the coefficients takes longer than the arithmetic, and the threads of BLAS
+# would mostly wait for each other.
+_FEW_PAIRS = 2**14
 
 
 def centered_patterns(polar_patterns: NDArray) -> NDArray[np.floating]:
@@ -39,6 +43,46 @@ def translated(scan: NDArray[np.float64], shift: NDArray[np.floating]) -> NDArra
     """Map shifted by fractions of pixels, 0 where it has left the scan."""
     # Cubic: linear interpolation would widen a particle of a few pixels.
     return ndimage.shift(scan, shift, order=3, mode="grid-constant", cval=0.0)
+
+
+def azimuthal_spectra(polar_patterns: NDArray[np.floating]) -> NDArray[np.complexfloating]:
+    """Fourier coefficients along phi, ``(n_frequencies, n, n_radial)``.
+
+    Frequency first: one frequency of all patterns is then one matrix for BLAS.
+    """
+    return np.moveaxis(fft.rfft(polar_patterns, axis=-1), -1, 0)
+
+
+def correlation_over_rotations(
+    rows: NDArray[np.complexfloating], columns: NDArray[np.complexfloating], n_azimuthal: int
+) -> NDArray[np.floating]:
+    """Correlations of patterns over all rotations, ``(n_columns, n_rows, n_azimuthal)``.
+
+    How the patterns are centred is the caller's affair: means are not taken off, and nothing is
+    divided by norms (see `normalised`).
+
+    Parameters
+    ----------
+    rows, columns
+        What `azimuthal_spectra` gave.
+    n_azimuthal
+        Number of bins along phi. Of a pattern in the columns that is one in the rows rotated by k
+        bins, the correlation with that one is highest at k.
+
+    Examples
+    --------
+    >>> square = np.array([[[1.0, 0, 0, 0, 0]], [[0, 0, 0, 1.0, 0]]])
+    >>> spectra = azimuthal_spectra(square)
+    >>> correlation_over_rotations(spectra[:, :1], spectra[:, 1:], 5).argmax()
+    np.int64(3)
+    """
+    turned = rows.conj()
+    # Summed over r after the product: the scattering angles are kept apart.
+    if turned.shape[1] * columns.shape[1] <= _FEW_PAIRS:
+        products = np.einsum("fcr,fbr->fcb", columns, turned)
+    else:
+        products = np.matmul(columns, turned.swapaxes(1, 2))
+    return fft.irfft(np.moveaxis(products, 0, -1), n=n_azimuthal, overwrite_x=True)
 
 
 def normalised(values: NDArray[np.floating], norms: NDArray[np.floating]) -> NDArray[np.floating]:

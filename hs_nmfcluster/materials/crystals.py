@@ -7,8 +7,10 @@ of atoms for electrons (International Tables C, 4.3.2.2). These are used here, n
 X-rays: light and heavy atoms, and the lowest reflections, weigh differently.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
+from pathlib import Path
 from typing import Any
 
 import gemmi
@@ -87,22 +89,66 @@ class Cell:
             value = getattr(self, name)
             if value is not None:
                 check_positive(name, value)
-        if not np.linalg.det(self._metric) > 0:
+        if not self._lattice.volume > 0:
             raise ValueError(
                 f"The angles {self.alpha:g}, {self.beta:g}, {self.gamma:g}° make no unit cell."
             )
 
     @property
-    def _edges(self) -> NDArray[np.float64]:
-        b = self.a if self.b is None else self.b
-        return np.array([self.a, b, self.a if self.c is None else self.c])
+    def lengths(self) -> tuple[float, float, float]:
+        """Edges ``(a, b, c)`` in nm."""
+        return self.a, self.a if self.b is None else self.b, self.a if self.c is None else self.c
 
     @property
-    def _metric(self) -> NDArray[np.float64]:
-        """Metric tensor of the direct lattice."""
-        cos = np.cos(np.deg2rad([self.alpha, self.beta, self.gamma]))
-        cosines = np.array([[1, cos[2], cos[1]], [cos[2], 1, cos[0]], [cos[1], cos[0], 1]])
-        return np.outer(self._edges, self._edges) * cosines
+    def angles(self) -> tuple[float, float, float]:
+        """``(alpha, beta, gamma)`` in degrees."""
+        return self.alpha, self.beta, self.gamma
+
+    @property
+    def basis(self) -> NDArray[np.float64]:
+        """Lattice vectors as rows, nm, shape ``(3, 3)``: a along x, b in the plane of x and y."""
+        a, b, c = self.lengths
+        alpha, beta, gamma = np.deg2rad(self.angles)
+        x = np.cos(beta)
+        y = (np.cos(alpha) - np.cos(beta) * np.cos(gamma)) / np.sin(gamma)
+        return np.array(
+            [
+                [a, 0.0, 0.0],
+                [b * np.cos(gamma), b * np.sin(gamma), 0.0],
+                [c * x, c * y, c * np.sqrt(1 - x**2 - y**2)],
+            ]
+        )
+
+    @property
+    def reciprocal(self) -> NDArray[np.float64]:
+        """Reciprocal lattice vectors as rows, 1/nm, shape ``(3, 3)``."""
+        return np.asarray(np.linalg.inv(self.basis).T, dtype=np.float64)
+
+    @property
+    def _lattice(self) -> Any:
+        """Gemmi's unit cell, in Å."""
+        a, b, c = (10 * edge for edge in self.lengths)
+        return gemmi.UnitCell(a, b, c, *self.angles)
+
+    def spacing(self, indices: tuple[int, int, int]) -> float:
+        """Lattice spacing of a set of planes.
+
+        Parameters
+        ----------
+        indices
+            Miller indices ``(h, k, l)``.
+
+        Returns
+        -------
+        spacing
+            In nm.
+
+        Examples
+        --------
+        >>> round(Cell(0.3615).spacing((2, 2, 0)), 4)
+        0.1278
+        """
+        return float(1 / np.linalg.norm(np.asarray(indices) @ self.reciprocal))
 
     def reflections(self, smallest: float) -> Reflections:
         """Reflections down to a smallest spacing in nm.
@@ -159,18 +205,38 @@ class Cell:
         >>> hkl.tolist()
         [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
         """
-        reach = np.floor(self._edges / smallest + 1e-9).astype(int)
-        grid = np.stack(np.meshgrid(*(np.arange(-n, n + 1) for n in reach), indexing="ij"), -1)
-        hkl = grid.reshape(-1, 3)
+        # Of spacings that are the bound itself rounding must not leave out some.
+        bound = smallest * (1 - _SAME)
+        hkl = integer_triples(np.array(self.lengths) / bound)
         # Ascending order puts each hkl after its opposite.
         hkl = hkl[len(hkl) // 2 + 1 :]
-        inverse = np.linalg.inv(self._metric)
-        d = 1 / np.sqrt(np.einsum("ni,ij,nj->n", hkl, inverse, hkl))
-        kept = d >= smallest
+        d = 1 / np.linalg.norm(hkl @ self.reciprocal, axis=1)
+        kept = d >= bound
         hkl, d = hkl[kept], d[kept]
         # Of equal spacings, the simplest indices first: (110), not (1-10) or (2-10).
         order = np.lexsort((*-hkl.T[::-1], np.abs(hkl).sum(axis=1), -np.round(d, 9)))
         return hkl[order], d[order]
+
+    def structure_factors(self, indices: NDArray[np.integer]) -> NDArray[np.complex128]:
+        """Structure factors for electrons, of the atoms at rest.
+
+        Parameters
+        ----------
+        indices
+            Miller indices, ``(n, 3)``.
+
+        Returns
+        -------
+        factors
+            In nm, ``(n,)``.
+
+        Examples
+        --------
+        >>> iron = Cell(0.2866, atoms=[("Fe", 0, 0, 0), ("Fe", 0.5, 0.5, 0.5)])
+        >>> abs(iron.structure_factors(np.array([[1, 0, 0], [1, 1, 0]]))).round(3)
+        array([0.   , 0.593])
+        """
+        return 0.1 * _structure_factors(self._structure(self._space_group()), indices)
 
     def _space_group(self) -> Any:
         """Gemmi's space group."""
@@ -186,8 +252,7 @@ class Cell:
     def _structure(self, group: Any) -> Any:
         """Gemmi's structure with all atoms of this cell, as of space group P1."""
         structure = gemmi.SmallStructure()
-        a, b, c = (float(10 * edge) for edge in self._edges)
-        structure.cell = gemmi.UnitCell(a, b, c, self.alpha, self.beta, self.gamma)
+        structure.cell = self._lattice
         for element, *position in self.atoms:
             images = [op.apply_to_xyz(position) for op in group.operations()]
             for image in _different(np.array(images) % 1.0):
@@ -219,20 +284,14 @@ def with_symmetry(
 ) -> Reflections:
     """Reflections that the centring allows, one of each set of equivalent ones."""
     operations = group.operations()
-    centring = np.array(operations.cen_ops) / 24.0
-    allowed = (np.abs((indices @ centring.T + 0.5) % 1 - 0.5) < 1e-6).all(axis=1)
+    allowed = ~operations.derive_symmorphic().systematic_absences(indices)
     indices, d = indices[allowed], d[allowed]
-    kept, seen = [], set()
-    for k, hkl in enumerate(indices.tolist()):
-        if tuple(hkl) not in seen:
-            kept.append(k)
-            for op in operations.sym_ops:
-                image = op.apply_to_hkl(hkl)
-                seen |= {tuple(image), tuple(-i for i in image)}
+    asu = gemmi.ReciprocalAsu(group)
+    equivalent = [asu.to_asu(hkl, operations)[0] for hkl in indices.tolist()]
+    kept = np.sort(np.unique(np.reshape(equivalent, (-1, 3)), axis=0, return_index=True)[1])
     indices, d = indices[kept], d[kept]
-    forbidden = np.array([operations.is_systematically_absent(h) for h in indices.tolist()], bool)
     intensity = _intensities(structure, indices)
-    forbidden |= intensity < _INVISIBLE
+    forbidden = operations.systematic_absences(indices) | (intensity < _INVISIBLE)
     return Reflections(d, tuple(_label(h) for h in indices), forbidden, intensity)
 
 
@@ -240,10 +299,29 @@ def _intensities(structure: Any, indices: NDArray[np.int64]) -> NDArray[np.float
     """Squared structure factors over the largest; NaN without atoms."""
     if not len(structure.sites) or not len(indices):
         return np.full(len(indices), np.nan)
-    calculator = gemmi.StructureFactorCalculatorE(structure.cell)
-    factors = [calculator.calculate_sf_from_small_structure(structure, h) for h in indices.tolist()]
-    squared = np.abs(factors) ** 2
+    squared = np.abs(_structure_factors(structure, indices)) ** 2
     return np.asarray(squared / (squared.max() or 1.0))
+
+
+def _structure_factors(structure: Any, indices: NDArray[np.integer]) -> NDArray[np.complex128]:
+    """Structure factors for electrons in Å."""
+    calculator = gemmi.StructureFactorCalculatorE(structure.cell)
+    return np.array(
+        [calculator.calculate_sf_from_small_structure(structure, hkl) for hkl in indices.tolist()],
+        dtype=np.complex128,
+    )
+
+
+def integer_triples(reach: NDArray[np.floating]) -> NDArray[np.int64]:
+    """All triples of integers from minus to plus a reach along each axis, in ascending order.
+
+    Examples
+    --------
+    >>> integer_triples(np.array([0.0, 1.2, 0.7])).tolist()
+    [[0, -1, 0], [0, 0, 0], [0, 1, 0]]
+    """
+    ranges = [np.arange(-n, n + 1) for n in np.floor(reach).astype(np.int64)]
+    return np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3)
 
 
 def _label(hkl: Iterable[int]) -> str:
@@ -251,3 +329,112 @@ def _label(hkl: Iterable[int]) -> str:
     parts = [str(int(index)) for index in hkl]
     apart = " " if any(len(part.lstrip("-")) > 1 for part in parts) else ""
     return f"({apart.join(parts)})"
+
+
+Candidate = Cell | str | PathLike[str] | Iterable[float]
+
+
+def from_table(name: str, spacings: object) -> Reflections:
+    """Reflections of a plain table of spacings in nm.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the table is empty or holds what is not a positive number.
+
+    Examples
+    --------
+    >>> from_table("gold", [0.2039, 0.2355]).d
+    array([0.2355, 0.2039])
+    """
+    if isinstance(spacings, str) or not isinstance(spacings, Iterable):
+        raise TypeError(f"The candidate {name!r} must be a list of spacings, got {spacings!r}.")
+    d = np.array([check_positive(f"spacings of {name}", value) for value in spacings])
+    if d.size == 0:
+        raise ValueError(f"The candidate {name!r} has no spacings.")
+    d = np.sort(d)[::-1]
+    return Reflections(d, ("",) * d.size, np.zeros(d.size, dtype=bool), np.full(d.size, np.nan))
+
+
+def from_cif(path: str | PathLike[str], smallest: float) -> Reflections:
+    """Reflections of the first structure in a CIF file.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it does not parse, or holds no unit cell.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"There is no CIF file {str(path)!r}.")
+    try:
+        blocks = list(gemmi.cif.read(str(path)))
+        structures = [gemmi.make_small_structure_from_block(block) for block in blocks]
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(f"The CIF file {str(path)!r} does not parse: {error}.") from None
+    found = [structure for structure in structures if structure.cell.is_crystal()]
+    if not found:
+        raise ValueError(f"The CIF file {str(path)!r} holds no unit cell (_cell_length_a …).")
+    structure = found[0]
+    if structure.spacegroup is None:
+        raise ValueError(
+            f"The CIF file {str(path)!r} holds no space group that is known "
+            f"({structure.spacegroup_hm!r})."
+        )
+    # An atom on a special position is its own image: it must not count once for each operation.
+    structure.change_occupancies_to_crystallographic()
+    cell = structure.cell
+    plain = Cell(cell.a / 10, cell.b / 10, cell.c / 10, cell.alpha, cell.beta, cell.gamma)
+    return with_symmetry(structure, structure.spacegroup, *plain.indices(smallest))
+
+
+def candidates(given: object) -> dict[str, Candidate]:
+    """Named candidates from a mapping, or a list of CIF files and mappings.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is none, two have one name, or one is nothing that is understood.
+
+    Examples
+    --------
+    >>> list(candidates([{"gold": [0.2355]}, "cells/B2.cif"]))
+    ['gold', 'B2']
+    """
+    if isinstance(given, str | PathLike | Mapping):
+        given = [given]
+    if not isinstance(given, Iterable):
+        raise TypeError(f"`candidates` must be a list or a mapping, got {given!r}.")
+    named: list[tuple[str, Candidate]] = []
+    for one in given:
+        if isinstance(one, Mapping):
+            named += [(str(name), value) for name, value in one.items()]
+        elif isinstance(one, str | PathLike):
+            named.append((Path(one).stem, Path(one)))
+        else:
+            raise TypeError(
+                "Each of `candidates` must be the path of a CIF file or a mapping {name: spacings "
+                f"or Cell or CIF file}}, got {one!r}."
+            )
+    if not named:
+        raise ValueError("`candidates` is empty: name at least one phase.")
+    names = [name for name, _ in named]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Two of `candidates` have the same name: {', '.join(names)}.")
+    return dict(named)
+
+
+def reflections_of(name: str, candidate: Candidate, smallest: float) -> Reflections:
+    """Reflections of a candidate down to a smallest spacing in nm.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the candidate, if it is nothing of which reflections can be made.
+    """
+    if isinstance(candidate, Cell):
+        return candidate.reflections(smallest)
+    if isinstance(candidate, str | PathLike):
+        return from_cif(candidate, smallest)
+    return from_table(name, candidate)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.polar import PolarGrid
-from hs_nmfcluster.materials.members import own_spot_shares
+from hs_nmfcluster.materials.spots import own_spot_shares
 from hs_nmfcluster.scan.detector import Detector, estimate_beam_radius
 
 

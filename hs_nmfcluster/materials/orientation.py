@@ -5,9 +5,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
-from hs_nmfcluster.clustering.correlation import parabola_offset
+from hs_nmfcluster.clustering.correlation import (
+    azimuthal_spectra,
+    correlation_over_rotations,
+    normalised,
+    parabola_offset,
+)
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.particles import background_and_noise
 from hs_nmfcluster.scan.noise import robust_sigma
@@ -45,30 +49,31 @@ class Rotation:
     confidence: float
 
 
-def correlation_over_rotations(
+def rotation_curve(
     polar: NDArray[np.floating], reference: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """Correlation of a pattern with a reference that is rotated bin by bin, ``(n_azimuthal,)``.
 
+    The mean of each radius is left out, where a comparison of patterns leaves out that of the
+    whole: a halo says something about likeness and nothing about rotation.
+
     Parameters
     ----------
     polar, reference
-        ``(n_radial, n_azimuthal)``; NaN counts as the mean of its radius. The mean of each radius
-        is left out: a halo says nothing about rotation.
+        ``(n_radial, n_azimuthal)``; NaN counts as the mean of its radius.
 
     Examples
     --------
     >>> import numpy as np
     >>> square = np.tile([1.0, 0, 0, 0, 0, 0], 4)[None]
-    >>> correlation_over_rotations(np.roll(square, 2), square).argmax()
+    >>> rotation_curve(np.roll(square, 2), square).argmax()
     np.int64(2)
     """
-    one, other = (_without_halo(p) for p in (polar, reference))
-    norm = np.linalg.norm(one) * np.linalg.norm(other)
-    if norm == 0:
-        return np.zeros(polar.shape[1])
-    spectrum = (fft.rfft(one, axis=1) * fft.rfft(other, axis=1).conj()).sum(axis=0)
-    return np.asarray(fft.irfft(spectrum, n=polar.shape[1]) / norm, dtype=np.float64)
+    pair = np.stack([_without_halo(reference), _without_halo(polar)])
+    spectra = azimuthal_spectra(pair)
+    curve = correlation_over_rotations(spectra[:, :1], spectra[:, 1:], polar.shape[1])[0, 0]
+    norms = np.linalg.norm(pair, axis=(1, 2))
+    return np.asarray(normalised(curve, norms.prod()), dtype=np.float64)
 
 
 def rotational_symmetry(polar: NDArray[np.floating]) -> int:
@@ -93,7 +98,7 @@ def rotational_symmetry(polar: NDArray[np.floating]) -> int:
     >>> [rotational_symmetry(sum(np.roll(spot, k) for k in ks)) for ks in shifts]
     [6, 4, 3, 2, 1]
     """
-    autocorrelation = correlation_over_rotations(polar, polar)
+    autocorrelation = rotation_curve(polar, polar)
     heights = {order: _lowest_of_axis(autocorrelation, order) for order in ORDERS}
     best = max(heights.values())
     chance = robust_sigma(autocorrelation, float(np.median(autocorrelation)))
@@ -117,7 +122,7 @@ def compare(
         Angle in degrees that was recorded before; of the equivalent ones the nearest to it is
         returned.
     """
-    curve = correlation_over_rotations(polar, reference)
+    curve = rotation_curve(polar, reference)
     period = 360.0 / order
     step = 360.0 / curve.size
     # Equivalent rotations are averaged, which halves the noise of a fourfold pattern.
@@ -154,9 +159,7 @@ def _sharpness(folded: NDArray[np.float64], peak: int) -> float:
     fall = np.flatnonzero(np.diff(rolled[::-1]) > 0)
     first, last = (int(flank[0]) if flank.size else 0 for flank in (rise, fall))
     beyond = rolled[max(first, 1) : rolled.size - max(last, 0)]
-    if beyond.size == 0:
-        return 0.0
-    return float(np.clip((height - max(beyond.max(), 0.0)) / height, 0.0, 1.0))
+    return float(np.clip((height - beyond.max(initial=0.0)) / height, 0.0, 1.0))
 
 
 def _without_halo(polar: NDArray[np.floating]) -> NDArray[np.float64]:

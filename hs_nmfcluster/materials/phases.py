@@ -1,11 +1,13 @@
-"""Which reflection of a phase explains a lattice spacing, and how much that says."""
+"""Which reflections of known phases explain lattice spacings, and how much that says."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import hypot, log, log10
 
 import numpy as np
 
-from hs_nmfcluster.materials.crystals import Reflections
+from hs_nmfcluster.materials.crystals import Reflections, candidates, reflections_of
+from hs_nmfcluster.scan.arguments import check_positive
 
 #: Spacings count as explained within so many standard deviations.
 WITHIN = 2.0
@@ -56,6 +58,57 @@ class Explanation:
     def deviation(self) -> float:
         """Measured over calculated spacing, less 1, in per cent."""
         return 100.0 * (self.d / self.calculated - 1.0)
+
+
+def match_phases(
+    spacings: Sequence[Sequence[tuple[float, float]]],
+    given: object,
+    *,
+    tolerance: float = 0.015,
+) -> dict[str, tuple[Explanation, ...]]:
+    """Explain measured spacings by each of the candidate phases.
+
+    Parameters
+    ----------
+    spacings
+        For each group its spacings in nm, each with its standard uncertainty.
+    given
+        Candidates, see `Groups.match_phases`.
+    tolerance
+        Relative uncertainty of the candidates' spacings and of the camera constant.
+
+    Returns
+    -------
+    dict
+        For each phase one `Explanation` for each measured spacing.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no candidate, or one is not understood.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster.materials.crystals import Cell
+    >>> found = match_phases([[(0.230, 0.001), (0.163, 0.001)]], {"B2": Cell(0.3262)})
+    >>> [one.reflection for one in found["B2"]]
+    ['(110)', '(200)']
+    """
+    tolerance = check_positive("tolerance", tolerance)
+    named = candidates(given)
+    measured = [
+        (number, check_positive("spacing", d), float(sigma))
+        for number, group in enumerate(spacings)
+        for d, sigma in group
+    ]
+    smallest = 0.85 * min((d for _, d, _ in measured), default=0.1)
+    explanations = {}
+    for name, candidate in named.items():
+        reflections = reflections_of(name, candidate, smallest)
+        explanations[name] = tuple(
+            explain(d, sigma, reflections, tolerance, group) for group, d, sigma in measured
+        )
+    return explanations
 
 
 def explain(

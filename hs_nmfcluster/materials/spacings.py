@@ -7,9 +7,15 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.materials.group_arrays import GroupArrays
-from hs_nmfcluster.materials.members import SMALLEST_SHARE, carried_by_most, shares_in_spots
 from hs_nmfcluster.materials.rings import Halo, Ring, centered, find_halo, find_rings
-from hs_nmfcluster.materials.spots import Spots, find_spots, radial_median
+from hs_nmfcluster.materials.spots import (
+    SMALLEST_SHARE,
+    Spots,
+    carried_by_most,
+    find_spots,
+    radial_median,
+    shares_in_spots,
+)
 from hs_nmfcluster.scan.arguments import (
     check_positive,
     check_relative_error,

@@ -1,4 +1,4 @@
-"""Diffraction spots on the halo of a pattern: what is brighter than its azimuthal surroundings."""
+"""Diffraction spots, brighter than their azimuthal surroundings, and which patterns carry them."""
 
 from dataclasses import dataclass
 
@@ -20,6 +20,9 @@ _BEST_POSITION = 0.03
 # What rises above its ring by less than this share of the brightest spot is the grain of a
 # factorization, in which hardly a pixel is noise-free.
 _WEAKEST = 0.01
+# A pattern with less than this share of its intensity in spots is called amorphous: so much leaks
+# from one component of a factorization into another.
+SMALLEST_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ def find_spots(
     if not usable.any():
         return _as_spots([], detector)
     excess = np.where(usable, pattern - background, np.nan)
-    smooth = smoothed(excess)
+    smooth = _smoothed(excess)
     brightest = float(np.nanmax(smooth))
     if brightest <= 0:
         return _as_spots([], detector)
@@ -217,7 +220,7 @@ def _counting_noise(
     return unit, np.maximum(mean, 0.0)[bins]
 
 
-def smoothed(excess: NDArray[np.floating]) -> NDArray[np.float64]:
+def _smoothed(excess: NDArray[np.floating]) -> NDArray[np.float64]:
     """Image averaged over about two pixels, NaN where it was NaN."""
     measured = np.isfinite(excess)
     values = ndimage.gaussian_filter(np.where(measured, excess, 0.0), _SMOOTHING)
@@ -278,3 +281,80 @@ def _as_spots(fits: list[NDArray[np.float64]], detector: Detector) -> Spots:
         area,
     )
     return spots[np.argsort(spots.radius)]
+
+
+def shares_in_spots(
+    patterns: NDArray[np.floating],
+    rotations: NDArray[np.floating],
+    spots: Spots,
+    detector: Detector,
+) -> NDArray[np.float64]:
+    """Share of each pattern's intensity that lies where its group's average has spots.
+
+    No spot is looked for in the single patterns, so that noise does not hide them.
+
+    Parameters
+    ----------
+    patterns
+        ``(n, n_v, n_u)``, NaN where not measured.
+    rotations
+        ``(n,)`` degrees: pattern k is the average rotated by so much.
+    spots
+        Spots of the average.
+    detector
+        Geometry.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n,)``; may be below zero.
+    """
+    # A spot's sum over its height in the smoothed average, not known for any one pattern.
+    shares = np.zeros(len(patterns))
+    for k, (pattern, rotation) in enumerate(zip(patterns, rotations, strict=True)):
+        azimuth = np.deg2rad(spots.azimuth + rotation)
+        x = detector.center[0] + spots.radius * np.cos(azimuth) / detector.scale[0]
+        y = detector.center[1] + spots.radius * np.sin(azimuth) / detector.scale[1]
+        excess = _smoothed(pattern - radial_median(pattern, detector))
+        heights = ndimage.map_coordinates(np.nan_to_num(excess), [y, x], order=1)
+        total = np.nansum(pattern)
+        shares[k] = (heights * spots.area).sum() / total if total > 0 else 0.0
+    return shares
+
+
+def carried_by_most(shares: NDArray[np.floating]) -> bool:
+    """Whether more than half of the patterns have a share of at least `SMALLEST_SHARE`.
+
+    Examples
+    --------
+    >>> carried_by_most(np.array([0.0, 0.5, 0.0, 0.4])), carried_by_most(np.array([0.5]))
+    (False, True)
+    """
+    return bool((shares >= SMALLEST_SHARE).sum() > shares.size / 2)
+
+
+def own_spot_shares(
+    patterns: NDArray[np.floating], detector: Detector, radial_range: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Share of each pattern's intensity that lies in spots of its own, ``(n,)``.
+
+    0 for a pattern with a single spot, or with less than 5 % of its intensity in spots: so much
+    noise and what leaks from other components may make up.
+
+    Parameters
+    ----------
+    patterns
+        ``(n, n_v, n_u)``, NaN where not measured.
+    detector
+        Geometry.
+    radial_range
+        ``(inner, outer)`` in the detector's units.
+    """
+    shares = np.zeros(len(patterns))
+    ring = detector.ring(*radial_range)
+    for k, pattern in enumerate(patterns):
+        spots = find_spots(pattern, detector, radial_range=radial_range)
+        total = np.nansum(pattern[ring])
+        if len(spots) > 1 and total > 0:
+            shares[k] = spots.intensity.sum() / total
+    return np.where(shares >= 5 * SMALLEST_SHARE, shares, 0.0)

@@ -18,6 +18,7 @@ from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
 from hs_nmfcluster.materials.crystallinity import measure_shares
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.orientation import measure_angles
+from hs_nmfcluster.materials.phases import match_phases
 from hs_nmfcluster.materials.sizes import check_size_arguments, measure_particles
 from hs_nmfcluster.materials.spacings import measure_rings
 from hs_nmfcluster.plotting.choices import Kind, Scaling
@@ -26,7 +27,7 @@ from hs_nmfcluster.report.cards import groups_card
 from hs_nmfcluster.results.crystallinity import Crystallinity
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.orientation import OrientationMap
-from hs_nmfcluster.results.phases import PhaseMatch, match_phases
+from hs_nmfcluster.results.phases import PhaseMatch
 from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.results.sizes import ParticleSizes, scan_scale
 from hs_nmfcluster.results.spacings import LatticeSpacings
@@ -571,7 +572,8 @@ class Groups:
                 "has calibrated by a known ring."
             )
         measured = [[(spacing.d, spacing.sigma) for spacing in group] for group in spacings]
-        return match_phases(measured, candidates, tolerance=tolerance)
+        found = match_phases(measured, candidates, tolerance=tolerance)
+        return PhaseMatch(found, len(measured))
 
     def particle_sizes(
         self,

@@ -1,13 +1,11 @@
 """Which known phases explain the lattice spacings of groups (the paper's discussion of Fig. 7)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hs_nmfcluster.materials.candidates import candidates, reflections_of
-from hs_nmfcluster.materials.phases import Explanation, explain
+from hs_nmfcluster.materials.phases import Explanation
 from hs_nmfcluster.results.tables import data_frame
-from hs_nmfcluster.scan.arguments import check_positive
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
@@ -44,9 +42,11 @@ class PhaseMatch:
     Examples
     --------
     >>> from hs_nmfcluster.materials.crystals import Cell
-    >>> from hs_nmfcluster.results.phases import match_phases
+    >>> from hs_nmfcluster.materials.phases import match_phases
+    >>> from hs_nmfcluster.results.phases import PhaseMatch
     >>> measured = [[], [(0.230, 0.001), (0.163, 0.001)]]
-    >>> match = match_phases(measured, {"B2": Cell(0.3262), "other": [0.230]})
+    >>> found = match_phases(measured, {"B2": Cell(0.3262), "other": [0.230]})
+    >>> match = PhaseMatch(found, n_groups=2)
     >>> match.ranking()
     ['B2', 'other']
     """
@@ -255,57 +255,6 @@ class PhaseMatch:
             for one in self.explanations[phase]
         ]
         return data_frame(rows, _COLUMNS)
-
-
-def match_phases(
-    spacings: Sequence[Sequence[tuple[float, float]]],
-    given: object,
-    *,
-    tolerance: float = 0.015,
-) -> PhaseMatch:
-    """Match measured spacings with candidate phases.
-
-    Parameters
-    ----------
-    spacings
-        For each group its spacings in nm, each with its standard uncertainty.
-    given
-        Candidates, see `Groups.match_phases`.
-    tolerance
-        Relative uncertainty of the candidates' spacings and of the camera constant.
-
-    Returns
-    -------
-    PhaseMatch
-
-    Raises
-    ------
-    TypeError, ValueError
-        If there is no candidate, or one is not understood.
-
-    Examples
-    --------
-    >>> from hs_nmfcluster.materials.crystals import Cell
-    >>> from hs_nmfcluster.results.phases import match_phases
-    >>> match = match_phases([[(0.230, 0.001), (0.163, 0.001)]], {"B2": Cell(0.3262)})
-    >>> match.verdict(), [found.reflection for found in match.of("B2")]
-    ('B2 (2 of 2 spacings)', ['(110)', '(200)'])
-    """
-    tolerance = check_positive("tolerance", tolerance)
-    named = candidates(given)
-    measured = [
-        (number, check_positive("spacing", d), float(sigma))
-        for number, group in enumerate(spacings)
-        for d, sigma in group
-    ]
-    smallest = 0.85 * min((d for _, d, _ in measured), default=0.1)
-    explanations = {}
-    for name, candidate in named.items():
-        reflections = reflections_of(name, candidate, smallest)
-        explanations[name] = tuple(
-            explain(d, sigma, reflections, tolerance, group) for group, d, sigma in measured
-        )
-    return PhaseMatch(explanations, len(spacings))
 
 
 def _written(one: Explanation) -> str:

@@ -1,19 +1,19 @@
-"""Crystal structures: reflections, orientations, and crystallites cut from them."""
-
-from dataclasses import dataclass
+"""Crystals as a simulation needs them: zones, orientations, and crystallites cut from them."""
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from hs_nmfcluster.simulation.scattering import scattering_factor
+from hs_nmfcluster.materials.crystals import Cell, integer_triples
 
 
-@dataclass(frozen=True)
-class UnitCell:
-    """A crystal structure.
+class UnitCell(Cell):
+    """A crystal structure of which all atoms are given.
 
-    Attributes
+    Everything that a `hs_nmfcluster.materials.Cell` can do, it can too: it may be a candidate
+    phase, for instance.
+
+    Parameters
     ----------
     lengths
         ``(a, b, c)`` in nm.
@@ -34,57 +34,30 @@ class UnitCell:
     0.2087
     """
 
-    lengths: tuple[float, float, float]
-    angles: tuple[float, float, float]
-    elements: tuple[str, ...]
-    positions: tuple[tuple[float, float, float], ...]
-
-    def __post_init__(self) -> None:
-        if len(self.elements) != len(self.positions) or not self.elements:
+    def __init__(
+        self,
+        lengths: tuple[float, float, float],
+        angles: tuple[float, float, float],
+        elements: tuple[str, ...],
+        positions: tuple[tuple[float, float, float], ...],
+    ) -> None:
+        if len(elements) != len(positions) or not elements:
             raise ValueError(
                 "elements and positions must be equally many and at least one, got "
-                f"{len(self.elements)} and {len(self.positions)}"
+                f"{len(elements)} and {len(positions)}"
             )
+        atoms = tuple((name, *place) for name, place in zip(elements, positions, strict=True))
+        super().__init__(*lengths, *angles, atoms=atoms)
 
     @property
-    def basis(self) -> NDArray[np.float64]:
-        """Lattice vectors as rows, nm, shape ``(3, 3)``."""
-        a, b, c = self.lengths
-        alpha, beta, gamma = np.deg2rad(self.angles)
-        x = np.cos(beta)
-        y = (np.cos(alpha) - np.cos(beta) * np.cos(gamma)) / np.sin(gamma)
-        return np.array(
-            [
-                [a, 0.0, 0.0],
-                [b * np.cos(gamma), b * np.sin(gamma), 0.0],
-                [c * x, c * y, c * np.sqrt(1 - x**2 - y**2)],
-            ]
-        )
+    def elements(self) -> tuple[str, ...]:
+        """Symbol of each atom in the cell."""
+        return tuple(element for element, *_ in self.atoms)
 
     @property
-    def reciprocal(self) -> NDArray[np.float64]:
-        """Reciprocal lattice vectors as rows, 1/nm, shape ``(3, 3)``."""
-        return np.asarray(np.linalg.inv(self.basis).T, dtype=np.float64)
-
-    def spacing(self, indices: tuple[int, int, int]) -> float:
-        """Lattice spacing of a set of planes.
-
-        Parameters
-        ----------
-        indices
-            Miller indices ``(h, k, l)``.
-
-        Returns
-        -------
-        spacing
-            In nm.
-
-        Examples
-        --------
-        >>> round(copper.spacing((2, 2, 0)), 4)
-        0.1278
-        """
-        return float(1 / np.linalg.norm(np.asarray(indices) @ self.reciprocal))
+    def positions(self) -> tuple[tuple[float, float, float], ...]:
+        """Fractional coordinates of each atom."""
+        return tuple((x, y, z) for _, x, y, z in self.atoms)
 
     def zone(
         self, axis: tuple[int, int, int], largest: float, *, weakest: float = 0.02
@@ -118,22 +91,15 @@ class UnitCell:
         >>> len(vectors)
         8
         """
-        reach = np.ceil(largest * np.asarray(self.lengths)).astype(int)
-        ranges = [np.arange(-n, n + 1) for n in reach]
-        indices = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 3)
+        indices = integer_triples(np.ceil(largest * np.array(self.lengths)))
         indices = indices[(indices @ np.asarray(axis) == 0) & indices.any(axis=1)]
         vectors = indices @ self.reciprocal
         lengths = np.linalg.norm(vectors, axis=1)
-        order = np.argsort(lengths[lengths <= largest], kind="stable")
-        indices, vectors = (values[lengths <= largest][order] for values in (indices, vectors))
+        order = np.argsort(lengths, kind="stable")[: np.count_nonzero(lengths <= largest)]
+        indices, vectors = indices[order], vectors[order]
         if not len(vectors):
             raise ValueError(f"zone axis {axis} has no reflection up to {largest} / nm")
-        lengths = np.linalg.norm(vectors, axis=1)
-        amplitude = np.zeros(len(vectors), dtype=complex)
-        for element, position in zip(self.elements, self.positions, strict=True):
-            phase = np.exp(2j * np.pi * (indices @ np.asarray(position)))
-            amplitude += scattering_factor(element, lengths) * phase
-        intensities = np.abs(amplitude) ** 2
+        intensities = np.abs(self.structure_factors(indices)) ** 2
         strong = intensities >= weakest * intensities.max()
         return vectors[strong], intensities[strong]
 
@@ -226,9 +192,8 @@ class UnitCell:
         >>> bool((np.linalg.norm(positions, axis=1) <= 0.5).all())
         True
         """
-        reach = np.ceil(diameter / 2 * np.linalg.norm(self.reciprocal, axis=1)).astype(int) + 1
-        ranges = [np.arange(-n, n + 1) for n in reach]
-        cells = np.stack(np.meshgrid(*ranges, indexing="ij"), axis=-1).reshape(-1, 1, 3)
+        reach = np.ceil(diameter / 2 * np.linalg.norm(self.reciprocal, axis=1)) + 1
+        cells = integer_triples(reach)[:, np.newaxis]
         fractional = cells + np.asarray(self.positions) - offset
         positions = fractional.reshape(-1, 3) @ self.basis @ rotation.T
         inside = (positions**2).sum(axis=1) <= (diameter / 2) ** 2

@@ -6,7 +6,6 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.simulation.camera import Camera
 from hs_nmfcluster.simulation.grating import PhaseGrating
 from hs_nmfcluster.simulation.optics import Microscope
@@ -23,10 +22,7 @@ from hs_nmfcluster.simulation.truth import Truth
 
 
 def ideal_components(
-    camera: Camera,
-    detector: Detector,
-    particles: Sequence[Particle],
-    families: Sequence[Family],
+    camera: Camera, particles: Sequence[Particle], families: Sequence[Family]
 ) -> Truth:
     """Patterns and maps of the matrix and of the bare crystallites.
 
@@ -34,8 +30,6 @@ def ideal_components(
     ----------
     camera
         Specimen, microscope and scan.
-    detector
-        Geometry of the microscope's detector.
     particles, families
         As the specimen's crystallites, in the same order.
 
@@ -44,21 +38,24 @@ def ideal_components(
     truth
         As `nanocrystals_in_glass` describes it.
     """
-    microscope, specimen = camera.microscope, camera.specimen
+    specimen, experiment = camera.specimen, camera.experiment
+    microscope, detector = experiment.microscope, experiment.microscope.detector
     inner = microscope.disc_radius + (1.5 + 3 * microscope.point_spread) * microscope.pixel_size
     kinds, owner = distinct_components(particles, families)
-    crystals = np.zeros((len(kinds), *camera.scan_shape))
-    replaced = np.zeros(camera.scan_shape)
+    crystals = np.zeros((len(kinds), *experiment.scan_shape))
+    replaced = np.zeros(experiment.scan_shape)
     example: dict[int, Crystallite] = {}
     for component, particle, crystallite in zip(
         owner, particles, specimen.crystallites, strict=True
     ):
-        chord = chord_map(particle, camera.scan_shape, camera.scan_step, microscope.probe_width)
+        chord = chord_map(
+            particle, experiment.scan_shape, experiment.scan_step, microscope.probe_width
+        )
         crystals[component] += chord / particle.diameter
         replaced += chord
         example.setdefault(int(component), crystallite)
 
-    patterns = [_matrix_pattern(camera, replaced, detector, inner)]
+    patterns = [_matrix_pattern(camera, replaced, inner)]
     for component in range(len(kinds)):
         spots = _bare_pattern(example[component], specimen.grating, microscope)
         patterns.append(np.where(detector.radius() < inner, 0.0, spots))
@@ -70,7 +67,7 @@ def ideal_components(
     ]
     maps = np.concatenate([1 - replaced[np.newaxis] / specimen.thickness, crystals])
     return known_specimen(
-        np.stack(patterns), camera.dose * maps, weighed, families, detector, inner
+        np.stack(patterns), experiment.dose * maps, weighed, families, detector, inner
     )
 
 
@@ -109,14 +106,15 @@ def chord_map(
 
 
 def _matrix_pattern(
-    camera: Camera, thickness: NDArray[np.float64], detector: Detector, inner: float
+    camera: Camera, thickness: NDArray[np.float64], inner: float
 ) -> NDArray[np.float64]:
     # Positions of one corner only: those of a large scan would need the whole specimen.
-    corner = np.zeros(camera.scan_shape, dtype=bool)
-    corner[tuple(slice(0, 58) for _ in camera.scan_shape)] = True
+    experiment, detector = camera.experiment, camera.experiment.microscope.detector
+    corner = np.zeros(experiment.scan_shape, dtype=bool)
+    corner[tuple(slice(0, 58) for _ in experiment.scan_shape)] = True
     positions = np.flatnonzero(corner & (thickness <= thickness[corner].min() + 1e-3))
     chosen = positions[np.linspace(0, positions.size - 1, min(positions.size, 64)).astype(int)]
-    mean = camera.expected(chosen).mean(axis=0) / camera.dose
+    mean = camera.expected(chosen).mean(axis=0) / experiment.dose
     radius = detector.radius()
     beyond = radius >= inner
     ring = np.round(radius[beyond] / detector.pixel).astype(int)

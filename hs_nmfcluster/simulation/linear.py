@@ -1,20 +1,14 @@
 """A specimen that is exactly a linear mixture of known patterns."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.scan.detector import Detector
-from hs_nmfcluster.scan.units import electron_wavelength
-from hs_nmfcluster.simulation.checks import check_arguments
-from hs_nmfcluster.simulation.chunks import (
-    count_dtype,
-    data_by_position,
-    poisson_counts,
-)
+from hs_nmfcluster.simulation.experiment import Experiment, require_positive
+from hs_nmfcluster.simulation.optics import Microscope
 from hs_nmfcluster.simulation.particles import (
     Particle,
     distinct_components,
@@ -24,7 +18,6 @@ from hs_nmfcluster.simulation.particles import (
     shares_of_matrix,
 )
 from hs_nmfcluster.simulation.patterns import Halo, PatternPainter, SpotFamily
-from hs_nmfcluster.simulation.signal import calibrated_signal
 from hs_nmfcluster.simulation.truth import Truth
 
 #: Leading spacings are those of the paper's groups ii, iii and iv (Fig. 7b).
@@ -33,20 +26,6 @@ DEFAULT_FAMILIES = (
     SpotFamily("B", (0.228, 0.228), 90.0),
     SpotFamily("C", (0.191, 0.191), 60.0),
 )
-
-
-@dataclass(frozen=True)
-class _Mixer:
-    """Expected counts and their noise, for any positions of the scan."""
-
-    maps: NDArray[np.float64]
-    patterns: NDArray[np.float64]
-    seed: int
-    noise: bool
-
-    def __call__(self, positions: NDArray[np.int64]) -> NDArray[Any]:
-        expected = np.tensordot(self.maps[:, positions].T, self.patterns, axes=1)
-        return poisson_counts(expected, positions, self.seed) if self.noise else expected
 
 
 def linear_mixture(
@@ -156,22 +135,15 @@ def linear_mixture(
     >>> signal.data.shape, truth.families
     ((12, 24, 32, 32), ('amorphous', 'A', 'B'))
     """
-    check_arguments(
-        scan_shape,
-        detector_shape,
-        seed,
-        dose=dose,
-        scan_step=scan_step,
-        pixel_size=pixel_size,
-        diameter=diameter,
-        beam_to_halo=beam_to_halo,
+    microscope = Microscope(
+        detector_shape, center, pixel_size, beam_energy, convergence_angle, point_spread
     )
+    experiment = Experiment(microscope, scan_shape, scan_step, dose, noise, seed)
+    require_positive(diameter=diameter, beam_to_halo=beam_to_halo)
     if not halos:
         raise ValueError("halos must hold at least one Halo, the matrix")
     if not 0 <= signal_fraction <= 1:
         raise ValueError(f"signal_fraction must lie between 0 and 1, got {signal_fraction}")
-    if center is None:
-        center = ((detector_shape[1] - 1) / 2, (detector_shape[0] - 1) / 2)
     if particles is None:
         particles = scatter_particles(
             scan_shape,
@@ -183,41 +155,32 @@ def linear_mixture(
             signal_fraction,
             seed,
         )
+    detector = microscope.detector
     painter = PatternPainter(
         detector_shape,
-        center,
+        detector.center,
         pixel_size,
-        1e-3 * convergence_angle / electron_wavelength(beam_energy),
+        microscope.disc_radius,
         point_spread=point_spread,
     )
     patterns = _patterns(painter, halos, particles, families, beam_to_halo)
     shares = _shares(particles, families, len(halos), scan_shape, scan_step, probe_width, seed)
     maps = dose * shares
     blur = 3 * (painter.edge + point_spread) * pixel_size
-    detector = Detector(detector_shape, center, (pixel_size, pixel_size), "1/nm")
     truth = known_specimen(
         patterns, maps, particles, families, detector, painter.spot_radius + blur
     )
-    make = _Mixer(maps.reshape(len(maps), -1), patterns, seed, noise)
-    dtype = count_dtype(dose * float(patterns.max())) if noise else np.dtype(np.float32)
-    data = data_by_position(make, scan_shape, detector_shape, dtype, lazy=lazy, chunks=chunks)
-    signal = calibrated_signal(
-        data,
-        truth,
-        scan_step=scan_step,
-        pixel_size=pixel_size,
-        metadata={
-            "title": "Simulated linear mixture",
-            "beam_energy": beam_energy,
-            "convergence_angle": convergence_angle,
-            "model": "linear_mixture",
-            "seed": seed,
-            "dose": dose,
-            "noise": noise,
-            "point_spread": point_spread,
-        },
-    )
+    expected = partial(_mixed, maps.reshape(len(maps), -1), patterns)
+    data = experiment.record(expected, dose * float(patterns.max()), lazy=lazy, chunks=chunks)
+    signal = experiment.signal(data, truth, "Simulated linear mixture", model="linear_mixture")
     return signal, truth
+
+
+def _mixed(
+    maps: NDArray[np.float64], patterns: NDArray[np.float64], positions: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Mix what is expected at some positions."""
+    return np.tensordot(maps[:, positions].T, patterns, axes=1)
 
 
 def _patterns(

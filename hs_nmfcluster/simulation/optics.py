@@ -9,6 +9,7 @@ import scipy.fft
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.scan.units import electron_wavelength
 
 #: Full width at half maximum of a diffraction-limited probe, in units of lambda / alpha.
@@ -28,7 +29,7 @@ class Microscope:
     detector_shape
         ``(n_v, n_u)``.
     center
-        Direct beam ``(x, y)`` in pixels.
+        Direct beam ``(x, y)`` in pixels; by default the middle of the detector.
     pixel_size
         1/nm.
     beam_energy
@@ -40,11 +41,19 @@ class Microscope:
     """
 
     detector_shape: tuple[int, int]
-    center: tuple[float, float]
+    center: tuple[float, float] | None
     pixel_size: float
     beam_energy: float = 300.0
     convergence_angle: float = 0.5
     point_spread: float = 0.0
+
+    @property
+    def detector(self) -> Detector:
+        """Geometry of the detector."""
+        center = self.center
+        if center is None:
+            center = ((self.detector_shape[1] - 1) / 2, (self.detector_shape[0] - 1) / 2)
+        return Detector(self.detector_shape, center, (self.pixel_size, self.pixel_size), "1/nm")
 
     @property
     def disc_radius(self) -> float:
@@ -66,7 +75,7 @@ class Microscope:
         """Edge in pixels of the square that the probe stands in."""
         reach = max(
             max(c + 0.5, n - 0.5 - c)
-            for c, n in zip(self.center, self.detector_shape[::-1], strict=True)
+            for c, n in zip(self.detector.center, self.detector_shape[::-1], strict=True)
         )
         samples = 3 * reach * self.oversampling
         return 2 * int(scipy.fft.next_fast_len(int(np.ceil(samples / 2)), real=False))
@@ -80,7 +89,7 @@ class Microscope:
     def _first_sample(self) -> NDArray[np.int64]:
         middle = (self.oversampling - 1) / 2
         return np.array(
-            [round(self.window / 2 - self.oversampling * c - middle) for c in self.center]
+            [round(self.window / 2 - self.oversampling * c - middle) for c in self.detector.center]
         )
 
     @cached_property
@@ -88,7 +97,7 @@ class Microscope:
         """Wave of the probe in the middle of its window, of unit total intensity."""
         n, b = self.window, self.oversampling
         # The beam is tilted by less than a sample, to stand exactly at the centre asked for.
-        beam = self._first_sample + b * np.array(self.center) + (b - 1) / 2 - n / 2
+        beam = self._first_sample + b * np.array(self.detector.center) + (b - 1) / 2 - n / 2
         samples = n * scipy.fft.fftfreq(n)
         distance = np.hypot(samples - beam[0], (samples - beam[1])[:, np.newaxis])
         radius = self.disc_radius / self.pixel_size * b

@@ -8,20 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.simulation.camera import Camera
-from hs_nmfcluster.simulation.checks import check_arguments
-from hs_nmfcluster.simulation.chunks import (
-    count_dtype,
-    data_by_position,
-    position_generator,
-)
+from hs_nmfcluster.simulation.chunks import position_generator
 from hs_nmfcluster.simulation.crystal import ZRCU_B19, UnitCell
+from hs_nmfcluster.simulation.experiment import Experiment, require_positive
 from hs_nmfcluster.simulation.glass import Glass
 from hs_nmfcluster.simulation.ideal import ideal_components
 from hs_nmfcluster.simulation.optics import Microscope
 from hs_nmfcluster.simulation.particles import Particle, scatter_particles
-from hs_nmfcluster.simulation.signal import calibrated_signal
 from hs_nmfcluster.simulation.specimen import Crystallite, PhaseGrating, Specimen
 from hs_nmfcluster.simulation.truth import Truth
 
@@ -94,10 +88,10 @@ def nanocrystals_in_glass(
 
     Parameters
     ----------
-    scan_shape
-        Shape of the scan in array order, ``(n_y, n_x)``; one to three axes.
-    detector_shape
-        ``(n_v, n_u)``.
+    scan_shape, scan_step, noise, seed
+        Of the scan, as for `linear_mixture`.
+    detector_shape, pixel_size, center, beam_energy, convergence_angle, point_spread
+        Of the microscope, as for `linear_mixture`.
     cell
         Structure of the crystallites.
     zone_axes
@@ -115,28 +109,10 @@ def nanocrystals_in_glass(
         Standard deviation in degrees of the crystallites' tilt off their zone axis.
     dose
         Electrons per pattern, those scattered beyond the detector included.
-    noise
-        Draw Poisson counts. Without, the expected electrons are returned as float32.
-    scan_step
-        Distance of the positions in nm.
-    pixel_size
-        Detector pixel in 1/nm.
-    center
-        Direct beam ``(x, y)`` in pixels; by default the middle of the detector.
-    beam_energy
-        In kV.
-    convergence_angle
-        Semi-angle in mrad.
     debye_waller
         Thermal factor B of all atoms in nm^2.
-    point_spread
-        Standard deviation of the detector's point spread in pixels.
-    seed
-        Same seed, same data, whatever the chunks.
-    lazy
-        Return a lazy signal whose chunks are made when they are needed.
-    chunks
-        Positions per chunk along each scan axis of a lazy signal.
+    lazy, chunks
+        As for `linear_mixture`.
 
     Returns
     -------
@@ -174,27 +150,15 @@ def nanocrystals_in_glass(
     >>> signal.data.shape, truth.families
     ((4, 6, 32, 32), ('amorphous', '[001]'))
     """
-    check_arguments(
-        scan_shape,
-        detector_shape,
-        seed,
-        dose=dose,
-        scan_step=scan_step,
-        pixel_size=pixel_size,
-        diameter=diameter,
-        thickness=thickness,
-        convergence_angle=convergence_angle,
+    microscope = Microscope(
+        detector_shape, center, pixel_size, beam_energy, convergence_angle, point_spread
     )
+    experiment = Experiment(microscope, scan_shape, scan_step, dose, noise, seed)
+    require_positive(diameter=diameter, thickness=thickness, convergence_angle=convergence_angle)
     if not zone_axes or not all(any(axis) for axis in zone_axes):
         raise ValueError(f"zone_axes must be one or more axes other than [000], got {zone_axes}")
     if mistilt < 0:
         raise ValueError(f"mistilt must be 0 or larger, got {mistilt}")
-    if center is None:
-        center = ((detector_shape[1] - 1) / 2, (detector_shape[0] - 1) / 2)
-    microscope = Microscope(
-        detector_shape, center, pixel_size, beam_energy, convergence_angle, point_spread
-    )
-    detector = Detector(detector_shape, center, (pixel_size, pixel_size), "1/nm")
     zones = [Zone(cell, axis) for axis in zone_axes]
     if particles is None:
         particles = scatter_particles(
@@ -208,27 +172,17 @@ def nanocrystals_in_glass(
         PhaseGrating(microscope.grid_pixel, beam_energy, debye_waller),
         seed,
     )
-    camera = Camera(specimen, microscope, scan_shape, scan_step, dose, seed, noise)
-    truth = ideal_components(camera, detector, particles, zones)
-    largest = 1.5 * dose * float(microscope.pattern(np.ones((microscope.window,) * 2)).max())
-    dtype = count_dtype(largest) if noise else np.dtype(np.float32)
-    data = data_by_position(camera, scan_shape, detector_shape, dtype, lazy=lazy, chunks=chunks)
-    signal = calibrated_signal(
+    camera = Camera(specimen, experiment)
+    truth = ideal_components(camera, particles, zones)
+    empty = microscope.pattern(np.ones((microscope.window,) * 2))
+    highest = 1.5 * dose * float(empty.max())
+    data = experiment.record(camera.expected, highest, lazy=lazy, chunks=chunks)
+    signal = experiment.signal(
         data,
         truth,
-        scan_step=scan_step,
-        pixel_size=pixel_size,
-        metadata={
-            "title": "Simulated nanocrystals in glass",
-            "beam_energy": beam_energy,
-            "convergence_angle": convergence_angle,
-            "model": "nanocrystals_in_glass",
-            "seed": seed,
-            "dose": dose,
-            "noise": noise,
-            "point_spread": point_spread,
-            "thickness": thickness,
-        },
+        "Simulated nanocrystals in glass",
+        model="nanocrystals_in_glass",
+        thickness=thickness,
     )
     return signal, truth
 

@@ -7,7 +7,7 @@ from materials.spotted import DETECTOR, groups_of, pattern_of
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.materials.crystallinity import measure_shares
 from hs_nmfcluster.materials.group_arrays import GroupArrays
-from hs_nmfcluster.materials.members import carried_by_most, own_spot_shares
+from hs_nmfcluster.materials.spots import carried_by_most, own_spot_shares
 
 PAIR = [(12.0, 0), (12.0, 180)]
 

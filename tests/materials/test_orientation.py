@@ -7,7 +7,7 @@ import pytest
 from hs_nmfcluster import ClusterTree
 from hs_nmfcluster.materials.orientation import (
     compare,
-    correlation_over_rotations,
+    rotation_curve,
     rotational_symmetry,
     strongest_component,
 )
@@ -28,7 +28,7 @@ class TestCorrelation:
     def test_naive(self):
         rng = np.random.default_rng(0)
         one, other = rng.random((2, 3, 24))
-        curve = correlation_over_rotations(one, other)
+        curve = rotation_curve(one, other)
         for shift in range(24):
             moved = np.roll(other, shift, axis=1)
             a, b = (p - p.mean(axis=1, keepdims=True) for p in (one, moved))
@@ -37,12 +37,12 @@ class TestCorrelation:
             )
 
     def test_halo_says_nothing(self):
-        assert (correlation_over_rotations(np.ones((3, 8)), np.ones((3, 8))) == 0).all()
+        assert (rotation_curve(np.ones((3, 8)), np.ones((3, 8))) == 0).all()
 
     def test_unmeasured_bins(self):
         pattern = polar(2)
         pattern[:, 100:120] = np.nan
-        assert np.isfinite(correlation_over_rotations(pattern, polar(2))).all()
+        assert np.isfinite(rotation_curve(pattern, polar(2))).all()
 
 
 class TestSymmetry:
@@ -77,6 +77,12 @@ class TestAngles:
     def test_confidence_falls_with_noise(self):
         noisy = [compare(polar(2, noise=s), polar(2), 2, 0).confidence for s in (0, 0.5, 3)]
         assert noisy[0] > noisy[1] > noisy[2]
+
+    @pytest.mark.parametrize("n", range(5, 60, 2))
+    def test_a_single_peak_is_unmistakable(self, n):
+        """With two samples at the bottom, nothing may lie between the flanks."""
+        pattern = np.cos(np.arange(n) * 2 * np.pi / n)[None]
+        assert compare(np.roll(pattern, 2, axis=1), pattern, 1, near=0).confidence == 1
 
     def test_nothing_to_compare(self):
         assert compare(np.ones((3, 360)), polar(2), 2, 0).confidence == 0

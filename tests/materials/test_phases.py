@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.materials import Cell
-from hs_nmfcluster.materials.candidates import candidates, from_cif, from_table
-from hs_nmfcluster.materials.phases import explain
-from hs_nmfcluster.results.phases import match_phases
+from hs_nmfcluster.materials.crystals import candidates, from_cif, from_table
+from hs_nmfcluster.materials.phases import explain, match_phases
+from hs_nmfcluster.results.phases import PhaseMatch
 
 B2_CIF = """data_B2
 _cell_length_a 3.262
@@ -117,6 +117,18 @@ class TestCandidates:
         np.testing.assert_allclose(r.d, 0.3262 / np.sqrt([1, 2, 3, 4]))
         assert r.intensity[1] == 1
 
+    def test_atoms_of_a_cif_on_special_positions_count_once(self, tmp_path):
+        """As of a cell whose space group makes 4, 4 and 8 atoms of its three."""
+        path = tmp_path / "heusler.cif"
+        text = B2_CIF.replace("3.262", "6.216").replace("P m -3 m", "F m -3 m")
+        text = text.replace("Zr Zr 0 0 0\nCu Cu 0.5 0.5 0.5\n", "")
+        path.write_text(text + "Al Al 0 0 0\nZr Zr 0.5 0.5 0.5\nCu Cu 0.25 0.25 0.25\n")
+        atoms = [("Al", 0, 0, 0), ("Zr", 0.5, 0.5, 0.5), ("Cu", 0.25, 0.25, 0.25)]
+        expected = Cell(0.6216, space_group="Fm-3m", atoms=atoms).reflections(0.1)
+        found = from_cif(path, 0.1)
+        np.testing.assert_allclose(found.intensity, expected.intensity, atol=1e-9)
+        np.testing.assert_array_equal(found.forbidden, expected.forbidden)
+
     @pytest.mark.parametrize("text", ["rubbish", "", "data_x\n_cell_length_a 3\n"])
     def test_cif_that_does_not_parse(self, tmp_path, text):
         path = tmp_path / "bad.cif"
@@ -183,7 +195,7 @@ class TestPaper:
     @pytest.fixture
     def match(self):
         groups = [[], [(0.259, 0.001)], [(0.228, 0.001)], [(0.191, 0.001)]]
-        return match_phases(groups, PAPER)
+        return PhaseMatch(match_phases(groups, PAPER), len(groups))
 
     def test_b19_explains_all_and_no_other_does(self, match):
         assert match.best() == ("ZrCu B19'",)

@@ -7,6 +7,7 @@ import pytest
 
 from hs_nmfcluster import ClusterTree, NMFDiffraction2D
 from hs_nmfcluster.materials.particles import Particle
+from hs_nmfcluster.materials.phases import match_phases
 from hs_nmfcluster.materials.rings import Ring
 from hs_nmfcluster.materials.sizes import GroupSizes
 from hs_nmfcluster.materials.spacings import GroupRings, Profiles
@@ -14,7 +15,7 @@ from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.answer_cautions import of_phases, of_sizes, of_spacings
 from hs_nmfcluster.report.cautions import cautions, inversions, of_factorization, of_groups
 from hs_nmfcluster.results.groups import Groups
-from hs_nmfcluster.results.phases import match_phases
+from hs_nmfcluster.results.phases import PhaseMatch
 from hs_nmfcluster.results.sizes import ParticleSizes
 from hs_nmfcluster.results.spacings import LatticeSpacings
 from hs_nmfcluster.scan.units import PixelSize
@@ -184,16 +185,16 @@ class TestSizes:
 
 class TestPhases:
     def test_not_distinguishable(self):
-        match = match_phases([[(0.200, 0.001)]], {"a": [0.2], "b": [0.2001]})
+        match = PhaseMatch(match_phases([[(0.200, 0.001)]], {"a": [0.2], "b": [0.2001]}), 1)
         assert titles(of_phases(match)) == {"Phases of group i"}
 
     def test_unexplained(self):
-        match = match_phases([[(0.200, 0.001), (0.1, 0.001)]], {"a": [0.2]})
+        match = PhaseMatch(match_phases([[(0.200, 0.001), (0.1, 0.001)]], {"a": [0.2]}), 1)
         (found,) = of_phases(match)
         assert found.text == "a leaves 0.1 nm unexplained."
 
     def test_explained(self):
-        match = match_phases([[(0.200, 0.001)], []], {"a": [0.2], "b": [0.3]})
+        match = PhaseMatch(match_phases([[(0.200, 0.001)], []], {"a": [0.2], "b": [0.3]}), 2)
         assert titles(of_phases(match)) == set()
 
 

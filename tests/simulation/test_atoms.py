@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
+from hs_nmfcluster.materials import Cell
 from hs_nmfcluster.scan.units import electron_wavelength
 from hs_nmfcluster.simulation.crystal import ZRCU_B19, UnitCell
 from hs_nmfcluster.simulation.glass import Glass
@@ -93,6 +94,15 @@ class TestUnitCell:
         assert (elements == "Zr").mean() == pytest.approx(0.5, abs=0.01)
         nearest = cKDTree(positions).query(positions, k=2)[0][:, 1]
         assert nearest.min() > 0.26
+
+    def test_is_the_cell_that_its_space_group_makes(self):
+        """All four atoms, or one of each element and P2_1/m."""
+        atoms = [("Zr", 0.4176, 0.25, 0.2164), ("Cu", 0.0372, 0.25, 0.6752)]
+        short = Cell(0.3278, 0.4161, 0.5245, beta=103.9, space_group="P2_1/m", atoms=atoms)
+        hkl, _ = short.indices(0.1)
+        found = ZRCU_B19.structure_factors(hkl)
+        np.testing.assert_allclose(found, short.structure_factors(hkl), atol=1e-12)
+        assert dict(zip((r := ZRCU_B19.reflections(0.2)).labels, r.forbidden, strict=True))["(010)"]
 
     def test_no_reflections(self):
         with pytest.raises(ValueError, match="no reflection"):
