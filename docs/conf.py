@@ -58,7 +58,10 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|dask|hyperspy|matplotlib|np|numpy|os|pandas|pathlib|scipy)\..*"),
     ("py:obj", r"\w+"),
-    ("py:class", r"\w+|hs_nmfcluster\.plotting\.explorer\.G"),
+    (
+        "py:class",
+        r"\w+|hs_nmfcluster\.plotting\.explorer\.G|hs_nmfcluster\.results\.groups\.CutTree",
+    ),
 ]
 
 sphinx_gallery_conf = {
