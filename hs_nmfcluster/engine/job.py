@@ -21,6 +21,8 @@ T = TypeVar("T")
 
 # Blocks that each worker gets at a time: enough that waiting for the last of them costs little.
 _BLOCKS_AT_A_TIME = 16
+# No rounding changes ‖X‖² by this share from one pass to another.
+_CHANGED = 1e-9
 # Seconds after which a part of a pass is written down.
 _PART_SECONDS = 60.0
 
@@ -358,6 +360,28 @@ class _KeepPositions:
 
     def __call__(self, rows: NDArray, positions: NDArray[np.int64], *shared: Any) -> Gathered:
         return Gathered([(positions, self.task(rows, positions, *shared))])
+
+
+def check_unchanged(square: float, before: float) -> None:
+    """Refuse data that are not those of an earlier pass.
+
+    Parameters
+    ----------
+    square, before
+        ‖X‖² as this pass found it, and as one before did, perhaps of the job that this one goes on
+        with.
+
+    Raises
+    ------
+    ReadingError
+        If they differ by more than rounding.
+    """
+    if abs(square - before) > _CHANGED * before:
+        raise ReadingError(
+            "The data are not what they were when this job began: the sum of their squares was "
+            f"{before:.12g} and is {square:.12g} now. They changed while they were read, or "
+            "`checkpoint` is that of a job on other data."
+        )
 
 
 def _divided(matrix: ScanMatrix) -> NDArray[np.int64]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.job import Job, check_unchanged
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization import tasks
@@ -88,12 +88,13 @@ def iterate(
         job.expect(left * (1 if constraints.maps is None else 2) + 1)
         stack = Stack.of([run.patterns for run in live])
         try:
-            sums = _sums(matrix, stack, solver, constraints, job)
+            found, sums = _sums(matrix, stack, solver, constraints, job)
         except KeyboardInterrupt:
             if job.on_interrupt == "raise":
                 raise
             job.stopped = True
             break
+        check_unchanged(found, square)
         for run, total in zip(live, sums, strict=True):
             mse = total.mse(run.patterns, square, matrix.size)
             run.record(mse, settings.tolerance, rounding, calm=solver.calm, constrained=constrained)
@@ -106,13 +107,15 @@ def iterate(
 
 def _sums(
     matrix: ScanMatrix, stack: Stack, solver: Solver, constraints: Constraints, job: Job
-) -> list[RunSums]:
+) -> tuple[float, list[RunSums]]:
+    """‖X‖², and the sums of every run."""
     if constraints.maps is None:
         return job.visit(matrix, tasks.iteration_sums, stack, solver)
     found = whole_maps(matrix, stack, solver, constraints.maps, job)
     projections = project(matrix, found.maps, job)
     grams = [maps @ maps.T for maps in found.maps]
-    return [RunSums(*of_run) for of_run in zip(projections, grams, found.overlaps, strict=True)]
+    parts = zip(projections, grams, found.overlaps, strict=True)
+    return float(found.squares.sum()), [RunSums(*of_run) for of_run in parts]
 
 
 def _iterations_left(runs: Sequence[Run], tolerance: float, calm: int) -> int:
@@ -148,7 +151,12 @@ def evaluate(
     Needs no sums of the size of the patterns, so hundreds of runs fit. Limited maps are whole
     ones: where those of all runs do not fit into memory, it takes more passes.
     """
-    sums = job.once("evaluation", lambda: _evaluations(matrix, runs, solver, constraints, job))
+
+    def evaluations() -> tuple[float, list[tuple[float, NDArray[np.float64]]]]:
+        return _evaluations(matrix, runs, solver, constraints, job)
+
+    found, sums = job.once("evaluation", evaluations)
+    check_unchanged(found, square)
     for run, (overlap, map_gram) in zip(runs, sums, strict=True):
         nothing = np.empty((0, 0))
         total = RunSums(nothing, map_gram, overlap)
@@ -158,17 +166,20 @@ def evaluate(
 
 def _evaluations(
     matrix: ScanMatrix, runs: Sequence[Run], solver: Solver, constraints: Constraints, job: Job
-) -> list[tuple[float, NDArray[np.float64]]]:
+) -> tuple[float, list[tuple[float, NDArray[np.float64]]]]:
+    """‖X‖², and ⟨X Sᵀ, C⟩ and CᵀC of every run."""
     if constraints.maps is None:
         stack = Stack.of([run.patterns for run in runs])
         return job.visit(matrix, tasks.evaluation_sums, stack, solver)
     sums: list[tuple[float, NDArray[np.float64]]] = []
+    square = 0.0
     for batch in batches(runs, matrix.n_positions):
         stack = Stack.of([run.patterns for run in batch])
         found = whole_maps(matrix, stack, solver, constraints.maps, job)
         grams = [maps @ maps.T for maps in found.maps]
         sums += zip(found.overlaps, grams, strict=True)
-    return sums
+        square = float(found.squares.sum())
+    return square, sums
 
 
 def _advance(run: Run, sums: RunSums, solver: Solver, settings: Settings) -> None:

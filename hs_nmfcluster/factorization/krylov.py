@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.job import Job, check_unchanged
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization import tasks
@@ -25,8 +25,6 @@ _MAX_BLOCKS = 12
 DEPENDENT = 1e-12
 # A unit vector of whose square more than this share is outside does not lie in it.
 _MOSTLY = 0.5
-# No rounding changes ‖X‖² by this share from one pass to another.
-_CHANGED = 1e-9
 # Stream of random numbers, beyond those of the restarts.
 _STREAM = 2**48
 
@@ -80,7 +78,7 @@ def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
     """Apply XᵀX to the newest block and add what this leads to as the next one, in one pass."""
     old = krylov.applied
     square, image = applied(matrix, krylov.basis[old:], job)
-    _check_same(square, krylov.square)
+    check_unchanged(square, krylov.square)
     parts = image @ krylov.basis.T
     gram = np.block([[krylov.gram[:old, :old], parts[:, :old].T], [parts]])
     fresh = _orthonormal(image, krylov.basis, parts)[: limit - len(gram)]
@@ -161,11 +159,3 @@ def _left(change: float, before: float) -> float:
     ratio = change / before if 0 < before < np.inf else _SLOWEST
     ratio = min(max(ratio, _FASTEST), _SLOWEST)
     return change * ratio / (1 - ratio)
-
-
-def _check_same(square: float, before: float) -> None:
-    if abs(square - before) > _CHANGED * before:
-        raise OSError(
-            f"The data have changed while they were read: the sum of their squares was "
-            f"{before:.12g} in the first pass and is {square:.12g} now."
-        )

@@ -36,28 +36,36 @@ def start_sums(
 
     def of_piece(x: NDArray, where: NDArray[np.int64]) -> tuple[float, list[RunSums]]:
         maps = [uniform(seed, stream, where, k).T for stream in range(restarts)]
-        return float(np.einsum("ij,ij->", x, x)), _sums_of(x, maps, [0.0] * restarts)
+        return _square(x), _sums_of(x, maps, [0.0] * restarts)
 
     return fold(of_piece(*piece) for piece in pieces(rows, positions))
 
 
 def iteration_sums(
     rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
-) -> list[RunSums]:
-    """Solve for rows of C, and sum what the next S of each run and its MSE follow from."""
-    found = pieces(rows, positions, larger=SOLVED_TOGETHER)
-    sums = (_sums_of(x, *_solve_maps(stack.times(x), stack, solver)) for x, _ in found)
-    return fold(sums)
+) -> tuple[float, list[RunSums]]:
+    """Solve for rows of C, and sum ‖X‖² and what the next S and the MSE of each run follow from."""
+    return fold(
+        (_square(x), _sums_of(x, *_solve_maps(stack.times(x), stack, solver)))
+        for x, _ in pieces(rows, positions, larger=SOLVED_TOGETHER)
+    )
 
 
 def evaluation_sums(
     rows: NDArray, positions: NDArray[np.int64], stack: Stack, solver: Solver
-) -> list[tuple[float, NDArray[np.float64]]]:
-    """Solve for rows of C, and sum what the MSE of each run follows from: ⟨X Sᵀ, C⟩ and CᵀC."""
+) -> tuple[float, list[tuple[float, NDArray[np.float64]]]]:
+    """Solve for rows of C, and sum ‖X‖² and what the MSE of each run follows from."""
+    square, products = 0.0, []
+    for x, _ in pieces(rows, positions, larger=SOLVED_TOGETHER):
+        square += _square(x)
+        products.append(stack.times(x))
     # The products of all pieces are small: solving for their maps at once takes fewer calls.
-    products = [stack.times(x) for x, _ in pieces(rows, positions, larger=SOLVED_TOGETHER)]
     maps, overlaps = _solve_maps(np.concatenate(products, axis=1), stack, solver)
-    return [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
+    return square, [(overlap, c @ c.T) for overlap, c in zip(overlaps, maps, strict=True)]
+
+
+def _square(x: NDArray[np.float64]) -> float:
+    return float(np.vdot(x, x))
 
 
 def _solve_maps(

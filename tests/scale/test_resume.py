@@ -16,6 +16,7 @@ import pytest
 from scans import assert_same, counts, decompose, signal
 
 from hs_nmfcluster import LazyNMFDiffraction2D
+from hs_nmfcluster.engine.job import Job
 
 SHAPE = (12, 10, 16, 18)
 ARGUMENTS = {"compression": "auto", "restarts": 3, "max_iterations": 6, "tolerance": 1e-9}
@@ -159,6 +160,37 @@ class TestTheSameCall:
         assert first.passes == second.passes
         with pytest.raises(ValueError, match=r"another job.* ranks was"):
             signal(counts()).estimate_number_of_components([1, 2], **arguments)
+
+
+class TestChangedData:
+    """Five patterns of a scan are compared before a job goes on; the others are in its sums."""
+
+    @pytest.mark.parametrize("compression", ["auto", None])
+    @pytest.mark.parametrize("memory", ["read in every pass", "kept"])
+    def test_are_refused(self, tmp_path, compression, memory):
+        data = counts()
+        arguments = {"compression": compression, "max_iterations": 20, "tolerance": 1e-300}
+        if memory != "kept":
+            lazy = signal(data, (1, 6, 7, 9))
+            needed = decompose(lazy, **arguments).settings["memory_estimate"]
+            arguments["max_memory"] = needed
+        arguments["checkpoint"] = tmp_path
+        kept, keep = [], Job.keep
+
+        def interrupt(job, name, state):
+            keep(job, name, state)
+            kept.append(name)
+            if kept.count("iteration") == 2:
+                raise KeyboardInterrupt
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Job, "keep", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                decompose(signal(data, (1, 6, 7, 9)), **arguments)
+        data[2, 3] += 5
+        refused = r"The data are not what they were .* `checkpoint` is that of a job on other data"
+        with pytest.raises(OSError, match=refused):
+            decompose(signal(data, (1, 6, 7, 9)), **arguments)
 
 
 class TestReturnWhatThereIs:
