@@ -39,3 +39,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with files of slow tests: each is one worker's, and the last to end should be short."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture
+def block_numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Leave chunks as they were read, and take down into how many blocks each scan is divided.
+
+    Scans of the tests are small: put together, each would be one block, and nothing would be seen
+    of what is lost between blocks.
+    """
+    from hs_nmfcluster.engine.matrix import ScanMatrix
+
+    numbers: list[int] = []
+    divide = ScanMatrix.from_array.__func__  # type: ignore[attr-defined]
+
+    def from_array(cls: type[ScanMatrix], *args: object, **kwargs: object) -> ScanMatrix:
+        matrix = divide(cls, *args, **kwargs)
+        numbers.append(len(matrix.blocks))
+        return matrix
+
+    monkeypatch.setattr("hs_nmfcluster.engine.chunks._put_together", lambda sizes, _: tuple(sizes))
+    monkeypatch.setattr(ScanMatrix, "from_array", classmethod(from_array))
+    return numbers

@@ -19,6 +19,11 @@ CHUNKS: dict[str, tuple] = {
 }
 
 
+def n_blocks(chunks: tuple) -> int:
+    """Number of blocks of a scan of `SHAPE` in these chunks, none of which is put to another."""
+    return int(np.prod([len(sizes) for sizes in da.core.normalize_chunks(chunks, SHAPE)[:2]]))
+
+
 def counts(
     shape: tuple[int, ...] = SHAPE, *, k: int = 3, level: float = 40.0, seed: int = 0
 ) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from scans import CHUNKS, SHAPE, assert_same, counts, decompose, signal
+from scans import CHUNKS, SHAPE, assert_same, counts, decompose, n_blocks, signal
 
 from hs_nmfcluster import NMFDiffraction2D
 
@@ -21,15 +21,17 @@ def reference():
 
 class TestChunks:
     @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
-    def test_lazy_equals_eager(self, reference, chunks):
+    def test_lazy_equals_eager(self, reference, chunks, block_numbers):
         assert_same(decompose(signal(counts(), chunks)), reference)
+        assert max(block_numbers) == n_blocks(chunks)
 
     @pytest.mark.parametrize("chunks", [(2, 4, 7, 9), (3, 2, 4, 5)])
-    def test_with_default_mask_and_masked_positions(self, chunks):
+    def test_with_default_mask_and_masked_positions(self, chunks, block_numbers):
         left_out = np.random.default_rng(0).random((5, 6)) < 0.3
         arguments = {"signal_mask": "auto", "navigation_mask": left_out.T}
         eager = decompose(signal(counts()), **arguments)
         assert_same(decompose(signal(counts(), chunks), **arguments), eager)
+        assert max(block_numbers) == n_blocks(chunks) == 6
 
     def test_memory_order_and_views(self, reference):
         data = counts()
@@ -63,8 +65,9 @@ class TestCompression:
         return decompose(signal(counts()), **cls.SETTINGS)
 
     @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
-    def test_lazy_equals_eager(self, eager, chunks):
+    def test_lazy_equals_eager(self, eager, chunks, block_numbers):
         found = decompose(signal(counts(), chunks), **self.SETTINGS)
+        assert max(block_numbers) == n_blocks(chunks)
         for x, y in ((found.patterns, eager.patterns), (found.maps, eager.maps)):
             np.testing.assert_allclose(x.data, y.data, rtol=0, atol=1e-5 * y.data.max())
         assert found.mse == pytest.approx(eager.mse, rel=1e-7)

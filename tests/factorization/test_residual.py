@@ -22,7 +22,7 @@ def masks():
 
 class TestResidual:
     @pytest.mark.parametrize("chunks", [None, *CHUNKS.values()], ids=["eager", *CHUNKS])
-    def test_is_data_minus_model(self, scan, masks, chunks):
+    def test_is_data_minus_model(self, scan, masks, chunks, block_numbers):
         s = signal(scan, chunks)
         nmf = decompose(s, navigation_mask=masks[0], signal_mask=masks[1])
         found = nmf.residual(s, show_progressbar=False)

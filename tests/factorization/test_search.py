@@ -6,7 +6,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from scans import CHUNKS, Watcher, counts
+from scans import CHUNKS, Watcher, counts, n_blocks
 from scipy.optimize import nnls
 from sklearn.decomposition import NMF
 
@@ -128,9 +128,10 @@ class TestRepeats:
 
     @pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
     @pytest.mark.parametrize("chunks", CHUNKS.values(), ids=CHUNKS)
-    def test_whatever_the_chunks_and_the_scheduler(self, eager, chunks, scheduler):
+    def test_whatever_the_chunks_and_the_scheduler(self, eager, chunks, scheduler, block_numbers):
         with dask.config.set(scheduler=scheduler):
             lazy = searched(da.from_array(self.data(), chunks=chunks), self.RANKS)
+        assert block_numbers == [n_blocks(chunks)]
         for k in self.RANKS:
             for a, b in zip(lazy.runs[k], eager.runs[k], strict=True):
                 np.testing.assert_allclose(a.best_patterns, b.best_patterns, atol=1e-8)

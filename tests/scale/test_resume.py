@@ -144,7 +144,7 @@ class TestTheSameCall:
         with pytest.raises(ValueError, match=r"another job.* signal_mask was"):
             decompose(signal(counts()), checkpoint=tmp_path, signal_mask=mask)
 
-    def test_however_it_is_run(self, tmp_path):
+    def test_however_it_is_run(self, tmp_path, block_numbers):
         """Chunks, laziness and memory do not make another job."""
         first = decompose(signal(counts()), checkpoint=tmp_path)
         lazy = signal(counts(), (2, 4, 7, 5))
