@@ -402,6 +402,7 @@ class NMFDiffraction2D(Signal2D):
             self._factorization.maps.data,
             found.fit.mean_square,
             found.prepared.center,
+            found.settings["solver"],
         )
         return self._factorization
 

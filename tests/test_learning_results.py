@@ -23,6 +23,9 @@ class TestMirror:
         np.testing.assert_array_equal(results.loadings.T.reshape(3, 5, 6), nmf.maps.data)
         assert results.output_dimension == results.number_significant_components == 3
         assert results.decomposition_algorithm == "ALS-NMF"
+        fast = decompose(s, compression="auto")
+        assert fast.settings["solver"] == "hals"
+        assert results.decomposition_algorithm == "HALS-NMF"
         assert results.mean is None
         assert results.poissonian_noise_normalized is False
 

@@ -9,7 +9,7 @@ import numpy as np
 from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
-ALGORITHM = "ALS-NMF"
+_ALGORITHMS = {"als": "ALS-NMF", "hals": "HALS-NMF"}
 
 
 def store(
@@ -18,6 +18,7 @@ def store(
     maps: NDArray[np.float64] | da.Array,
     mean_square: float,
     center: tuple[float, float],
+    solver: str,
 ) -> None:
     """Write patterns and maps into ``signal.learning_results``.
 
@@ -35,10 +36,12 @@ def store(
     center
         Beam centre ``(x, y)`` in pixels: clustering must not estimate again what may have been
         given here.
+    solver
+        Which update rule found them.
     """
     # What a cluster keeps is not fetched for a mirror.
     if isinstance(maps, np.ndarray):
-        _mirror(signal, patterns, maps, mean_square)
+        _mirror(signal, patterns, maps, mean_square, solver)
     signal.learning_results.beam_center = center
 
 
@@ -47,6 +50,7 @@ def _mirror(
     patterns: NDArray[np.float64],
     maps: NDArray[np.float64],
     mean_square: float,
+    solver: str,
 ) -> None:
     results = signal.learning_results
     results.__dict__.clear()
@@ -57,7 +61,7 @@ def _mirror(
     squares = np.array([np.nansum(one**2) for one in maps])
     results.explained_variance_ratio = squares / (mean_square * size)
     results.number_significant_components = k
-    results.decomposition_algorithm = ALGORITHM
+    results.decomposition_algorithm = _ALGORITHMS[solver]
     results.output_dimension = k
     results.poissonian_noise_normalized = False
     results.unfolded = False

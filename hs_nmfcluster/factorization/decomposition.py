@@ -175,8 +175,10 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
         compressed=compressed,
         job=job,
     )
+    # Of the compressed problem, which one rule solves whatever was asked for.
+    used = {"solver": "hals"} if compressed else {}
     provenance = _provenance(scan, prepared, found.passes)
-    return Decomposition(found, prepared, arguments.described() | resolved | provenance)
+    return Decomposition(found, prepared, arguments.described() | used | resolved | provenance)
 
 
 @dataclass(frozen=True)
