@@ -225,7 +225,7 @@ def study_ranks(scan: Scan, arguments: StudyArguments, selection: Selection, job
     ranks = np.array(arguments.ranks)
     curves = rank_curves(prepared.matrix, ranks, settings, job)
     kept = ~prepared.mask.array
-    counted = not prepared.look.negative[kept].any()
+    counted = prepared.look.whole and not prepared.look.negative[kept].any()
     noise_mse = float(prepared.look.mean[kept].mean()) if counted else np.nan
     best = curves.nmf_mse.min(axis=1)
     detector = scan.detector.around(prepared.center)

@@ -32,7 +32,7 @@ class RankStudy:
         MSE of an uncentred PCA (nothing subtracted, as in NMF), ``(n,)``. No NMF can be below.
     noise_mse
         MSE that a perfect model of counted data would have, which is the mean count (variance =
-        mean); NaN where the data are not counts (negative values).
+        mean); NaN where the data are not counts (negative values, or not whole numbers).
     stability
         How well the best restart's components return in the other restarts, ``(n,)``: mean
         correlation of patterns matched one to one.

@@ -22,6 +22,8 @@ class Survey:
     ----------
     n_positions
         Number of positions looked at.
+    whole
+        Whether all finite values are whole numbers, as counts are.
     total
         Sum of the finite values, float64.
     invalid
@@ -36,6 +38,7 @@ class Survey:
     """
 
     n_positions: int
+    whole: bool
     total: NDArray[np.float64]
     invalid: NDArray[np.int64]
     negative: NDArray[np.int64]
@@ -51,6 +54,7 @@ class Survey:
     def __add__(self, other: "Survey") -> "Survey":
         return Survey(
             self.n_positions + other.n_positions,
+            self.whole and other.whole,
             self.total + other.total,
             self.invalid + other.invalid,
             self.negative + other.negative,
@@ -99,7 +103,7 @@ def survey_matrix(matrix: ScanMatrix, pattern_shape: tuple[int, ...], job: Job) 
     flat = job.once("survey", lambda: job.visit(matrix, _survey_rows))
     arrays = ("total", "invalid", "negative", "minimum", "maximum", "first_invalid")
     grids = {name: getattr(flat, name).reshape(pattern_shape) for name in arrays}
-    return Survey(n_positions=flat.n_positions, **grids)
+    return Survey(flat.n_positions, flat.whole, **grids)
 
 
 def _survey_rows(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
@@ -119,8 +123,10 @@ def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
         rows = np.where(finite, rows, 0)
         minimum, maximum = rows.min(axis=0), rows.max(axis=0)
     none_negative = (minimum >= 0).all()
+    whole = rows.dtype.kind in "iu" or bool((rows == np.rint(rows)).all())
     return Survey(
         n_positions=len(rows),
+        whole=whole,
         total=rows.sum(axis=0, dtype=np.float64),
         invalid=invalid,
         negative=np.zeros(n_pixels, np.int64) if none_negative else (rows < 0).sum(axis=0),

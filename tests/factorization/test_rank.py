@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scans import counts, signal
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.rank_curves import rank_curves
@@ -164,3 +165,29 @@ class TestSuggest:
         zeros = np.zeros(RANKS.size)
         found = suggest(RANKS, zeros, zeros, 0.0, np.ones(RANKS.size))
         assert found.low == 2
+
+
+class TestCountedData:
+    """The mean count is the noise of counts alone."""
+
+    @pytest.mark.parametrize(
+        ("change", "counted"),
+        [
+            (lambda data: data, True),
+            (lambda data: data.astype("f4"), True),
+            (lambda data: 0.01 * data, False),
+            (lambda data: data - 1, False),
+        ],
+        ids=["integers", "counts as floats", "gain", "negative"],
+    )
+    def test_noise_is_known_of_counts_alone(self, change, counted):
+        data = counts((4, 5, 6, 7))
+        study = signal(change(data)).estimate_number_of_components(
+            [1, 2, 3], restarts=2, signal_mask=None, print_info=False, show_progressbar=False
+        )
+        said = any("counting noise" in reason for reason in study.suggestion.reasons)
+        if counted:
+            assert study.noise_mse == pytest.approx(data.mean())
+        else:
+            assert np.isnan(study.noise_mse)
+            assert not said
