@@ -11,6 +11,8 @@ from scipy import sparse
 from hs_nmfcluster.scan.arguments import check_whole_number
 from hs_nmfcluster.scan.detector import Detector
 
+# Patterns that go through the operator together: what they are and become lies in the cache.
+_AT_A_TIME = 8
 # Rounding in a sum of bilinear weights must not decide whether half a bin was measured.
 _HALF = 0.5 - 1e-6
 
@@ -169,16 +171,14 @@ class PolarGrid:
                 f"{self.detector.shape}."
             )
         dtype = np.result_type(patterns.dtype, np.float32)
-        single = dtype == np.float32
-        operator = self._single_precision_operator if single else self.operator
-        rows = patterns.reshape(-1, operator.shape[1]).astype(dtype, copy=False)
-        missing = np.isnan(rows)
-        if missing.any():
-            polar = _measured_average(operator, rows, missing)
-        else:
-            polar = (operator @ rows.T).T
+        operator = self._single_precision_operator if dtype == np.float32 else self.operator
+        rows = patterns.reshape(-1, operator.shape[1])
+        polar = np.empty((len(rows), operator.shape[0]), dtype)
+        for start in range(0, len(rows), _AT_A_TIME):
+            few = slice(start, start + _AT_A_TIME)
+            polar[few] = _averages(operator, rows[few].astype(dtype, copy=False))
         polar[:, ~self.on_detector] = np.nan
-        return np.ascontiguousarray(polar).reshape(patterns.shape[:-2] + self.shape)
+        return polar.reshape(patterns.shape[:-2] + self.shape)
 
     def _ring(self, radius: float) -> sparse.csr_array:
         """Weights of all bins at one radius, not yet normalised for the detector's edge."""
@@ -227,10 +227,11 @@ def _linear_weights(
     return pixels, np.stack([1 - fraction, fraction], axis=-1)
 
 
-def _measured_average(
-    operator: sparse.csr_array, rows: NDArray[np.floating], missing: NDArray[np.bool_]
-) -> NDArray[np.floating]:
-    """Averages over the measured pixels alone, ``(n, n_bins)``."""
+def _averages(operator: sparse.csr_array, rows: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Averages over the measured pixels of each bin, ``(n, n_bins)``."""
+    missing = np.isnan(rows)
+    if not missing.any():
+        return (operator @ np.ascontiguousarray(rows.T)).T
     sums = (operator @ np.where(missing, 0, rows).T).T
     # One mask for all patterns is the rule; then one product gives the weights of all.
     masks = missing[:1] if (missing == missing[0]).all() else missing
