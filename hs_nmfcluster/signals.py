@@ -21,8 +21,8 @@ from hs_nmfcluster.bridge.masks import Mask, select
 from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.bridge.running import Conduct, running
 from hs_nmfcluster.clustering.polar import PolarGrid
-from hs_nmfcluster.engine.chunks import map_patterns
 from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.mapping import map_patterns
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import decomposition
 from hs_nmfcluster.factorization.constraints import Constraint

@@ -1,47 +1,14 @@
 """Chunks of a dask array: of whole patterns, of a sensible size, and functions applied to them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import dask.array as da
 import numpy as np
-from numpy.typing import NDArray
 
 # Large enough for reading and products to run at their peak, small enough for many at a time.
 CHUNK_BYTES = 64 * 2**20
 # Chunks are left as the reader gave them up to this many times the size aimed at.
 _TOO_LARGE = 2
-
-
-def map_patterns(
-    function: Callable[..., NDArray],
-    data: NDArray | da.Array,
-    *shared: object,
-    shape: tuple[int, ...],
-) -> NDArray | da.Array:
-    """Apply a function to all patterns, chunk by chunk; lazy data give a lazy result.
-
-    Parameters
-    ----------
-    function
-        ``function(patterns, *shared)`` from ``(…, n_v, n_u)`` to ``(…, *shape)``.
-    data
-        ``(…, n_v, n_u)``.
-    *shared
-        Further arguments of the function.
-    shape
-        What becomes of each pattern's shape: of length 2, or empty.
-    """
-    if not isinstance(data, da.Array):
-        return function(data, *shared)
-    data = whole_patterns(data)
-    dropped = () if shape else (data.ndim - 2, data.ndim - 1)
-    chunks = data.chunks[:-2] + tuple((n,) for n in shape)
-    sample = function(np.ones((1, *data.shape[-2:]), data.dtype.newbyteorder("=")), *shared)
-    # Without `meta` dask would call the function on an empty array to learn its result's type.
-    meta = np.empty((0,) * (data.ndim - len(dropped)), sample.dtype)
-    return da.map_blocks(
-        lambda block: function(block, *shared), data, chunks=chunks, drop_axis=dropped, meta=meta
-    )
 
 
 def whole_patterns(data: da.Array, chunk_bytes: int = CHUNK_BYTES) -> da.Array:

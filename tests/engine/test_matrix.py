@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 from scans import CHUNKS, counts
 
-from hs_nmfcluster.engine.chunks import map_patterns, whole_patterns
+from hs_nmfcluster.engine.chunks import whole_patterns
 from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.mapping import map_patterns
 from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
 
 

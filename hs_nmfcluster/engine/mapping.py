@@ -1,0 +1,66 @@
+"""Functions of patterns applied to all patterns of a scan."""
+
+from collections.abc import Callable
+
+import dask.array as da
+import numpy as np
+from dask.system import CPU_COUNT
+from numpy.typing import NDArray
+
+from hs_nmfcluster.engine.chunks import whole_patterns
+from hs_nmfcluster.engine.scheduling import side_by_side
+
+# Parts that data in memory are divided into, for each core, so that none waits long for the last.
+_PARTS = 4
+
+
+def map_patterns(
+    function: Callable[..., NDArray],
+    data: NDArray | da.Array,
+    *shared: object,
+    shape: tuple[int, ...],
+) -> NDArray | da.Array:
+    """Apply a function to all patterns, chunk by chunk; lazy data give a lazy result.
+
+    Data in memory are done by threads, as many as there are cores.
+
+    Parameters
+    ----------
+    function
+        ``function(patterns, *shared)`` from ``(…, n_v, n_u)`` to ``(…, *shape)``.
+    data
+        ``(…, n_v, n_u)``.
+    *shared
+        Further arguments of the function.
+    shape
+        What becomes of each pattern's shape: of length 2, or empty.
+    """
+    sample = function(np.ones((1, *data.shape[-2:]), data.dtype.newbyteorder("=")), *shared)
+    if not isinstance(data, da.Array):
+        return _map_array(lambda part: function(part, *shared), data, shape, sample.dtype)
+    data = whole_patterns(data)
+    dropped = () if shape else (data.ndim - 2, data.ndim - 1)
+    chunks = data.chunks[:-2] + tuple((n,) for n in shape)
+    # Without `meta` dask would call the function on an empty array to learn its result's type.
+    meta = np.empty((0,) * (data.ndim - len(dropped)), sample.dtype)
+    return da.map_blocks(
+        lambda block: function(block, *shared), data, chunks=chunks, drop_axis=dropped, meta=meta
+    )
+
+
+def _map_array(
+    function: Callable[[NDArray], NDArray],
+    data: NDArray,
+    shape: tuple[int, ...],
+    dtype: np.dtype,
+) -> NDArray:
+    patterns = data.reshape(-1, *data.shape[-2:])
+    result = np.empty((len(patterns), *shape), dtype)
+    step = max(-(-len(patterns) // (_PARTS * CPU_COUNT)), 1)
+
+    def fill(start: int) -> None:
+        part = slice(start, start + step)
+        result[part] = function(patterns[part])
+
+    side_by_side(fill, range(0, len(patterns), step))
+    return result.reshape(*data.shape[:-2], *shape)
