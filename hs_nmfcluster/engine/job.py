@@ -378,9 +378,8 @@ def check_unchanged(square: float, before: float) -> None:
     """
     if abs(square - before) > _CHANGED * before:
         raise ReadingError(
-            "The data are not what they were when this job began: the sum of their squares was "
-            f"{before:.12g} and is {square:.12g} now. They changed while they were read, or "
-            "`checkpoint` is that of a job on other data."
+            "The data have changed while they were read, or are not those of `checkpoint`: the sum "
+            f"of their squares was {before:.12g} when this job began and is {square:.12g} now."
         )
 
 

@@ -118,10 +118,13 @@ def prepare(scan: Scan, selection: Selection, demand: Demand, job: Job) -> Prepa
     ValueError
         Naming what is wrong with the data, or that the memory does not suffice.
     """
-    workers = scheduling.n_workers()
-    budget = job.budget or memory.default_budget()
+    workers, budget = scheduling.n_workers(), job.budget or memory.default_budget()
     chunk_bytes = memory.chunk_bytes(budget, workers)
-    whole = ScanMatrix.from_array(scan.data, selection.left_out, None, chunk_bytes)
+
+    def without(mask: NDArray[np.bool_] | None) -> ScanMatrix:
+        return ScanMatrix.from_array(scan.data, selection.left_out, mask, chunk_bytes)
+
+    whole = without(None)
     needs = _needs(whole, demand, workers)
     _check_memory(needs, job.budget)
     room = _room(budget, needs)
@@ -130,24 +133,22 @@ def prepare(scan: Scan, selection: Selection, demand: Demand, job: Job) -> Prepa
         whole = job.hold(whole)
     look = survey_matrix(whole, scan.data.shape[-2:], job)
 
-    position, how = scan.detector.find_center(selection.center, look.mean)
-    detector = scan.detector.around(position)
-    mask = selection.given or default_detector_mask(look.mean, detector)
+    center, how = scan.detector.find_center(selection.center, look.mean)
+    mask = selection.given or default_detector_mask(look.mean, scan.detector.around(center))
     check_values(look, mask.array, scan.axes.shape)
-    if lazy and not whole.is_lazy:
-        matrix, reads = whole.without_pixels(mask.array), 1
-    else:
-        matrix = ScanMatrix.from_array(scan.data, selection.left_out, mask.array, chunk_bytes)
-        reads = int(lazy)
+    held_whole = lazy and not whole.is_lazy
+    matrix = whole.without_pixels(mask.array) if held_whole else without(mask.array)
     check_rank(demand.asked_by, max(demand.ranks), matrix.n_positions, matrix.n_pixels)
-    fits = lazy and whole.is_lazy and matrix.n_bytes <= room
+    # The data without what the mask leaves out may fit where all of them do not.
+    fits = matrix.is_lazy and matrix.n_bytes <= room
+    reads = int(lazy) + int(fits)
     if fits:
-        matrix, reads = job.hold(matrix), 2
-    _report_negative(look, mask.array)
-    held = fits or not whole.is_lazy
-    for line in _described(position, how, mask, look.mean, matrix, held, needs, lazy):
-        job.tell(line)
-    return Prepared(matrix, look, position, how, mask, held, reads, needs)
+        matrix = job.hold(matrix)
+    prepared = Prepared(
+        matrix, look, center, how, mask, not lazy or held_whole or fits, reads, needs
+    )
+    _report(prepared, job, lazy=lazy)
+    return prepared
 
 
 def _needs(matrix: ScanMatrix, demand: Demand, workers: int) -> Needs:
@@ -194,36 +195,28 @@ def _digest(mask: NDArray[np.bool_]) -> str:
     return f"{int(mask.sum())} left out, {digest}"
 
 
-def _report_negative(look: Survey, mask: NDArray[np.bool_]) -> None:
-    negative = int(look.negative[~mask].sum())
+def _report(prepared: Prepared, job: Job, *, lazy: bool) -> None:
+    """Say what was taken: centre, mask, and how the data are read."""
+    left_out, look = prepared.mask.array, prepared.look
+    negative = int(look.negative[~left_out].sum())
     if negative:
-        share = negative / (look.n_positions * int((~mask).sum()))
+        share = negative / (look.n_positions * int((~left_out).sum()))
         _logger.warning(
             "%.3g %% of the values are negative, the smallest is %g; they are kept as they are.",
             100 * share,
-            look.minimum[~mask].min(),
+            look.minimum[~left_out].min(),
         )
-
-
-def _described(
-    center: tuple[float, float],
-    how: str,
-    mask: DetectorMask,
-    mean_pattern: NDArray,
-    matrix: ScanMatrix,
-    held: bool,
-    needs: Needs,
-    lazy: bool,
-) -> list[str]:
-    lines = [f"Beam centre: x = {center[0]:.2f}, y = {center[1]:.2f} px ({how})"]
-    lines += _disagreement(center, mean_pattern)
-    kept = 1 - mask.array.mean()
-    lines.append(f"Detector mask: {mask.description}; {100 * kept:.1f} % of the pixels kept")
+    x, y = prepared.center
+    job.tell(f"Beam centre: x = {x:.2f}, y = {y:.2f} px ({prepared.center_from})")
+    for line in _disagreement(prepared.center, look.mean):
+        job.tell(line)
+    kept = 100 * (1 - left_out.mean())
+    job.tell(f"Detector mask: {prepared.mask.description}; {kept:.1f} % of the pixels kept")
     if lazy:
-        data = format_bytes(matrix.n_bytes)
-        how_read = f"{data} of data kept in memory" if held else f"{data} read in every pass"
-        lines.append(f"Memory: at most {needs} beside the data; {how_read}")
-    return lines
+        size = format_bytes(prepared.matrix.n_bytes)
+        read = "kept in memory" if prepared.held else "read in every pass"
+        read = f"{size} of data {read}"
+        job.tell(f"Memory: at most {prepared.needs} beside the data; {read}")
 
 
 def _disagreement(center: tuple[float, float], mean_pattern: NDArray) -> list[str]:

@@ -188,8 +188,7 @@ class TestChangedData:
             with pytest.raises(KeyboardInterrupt):
                 decompose(signal(data, (1, 6, 7, 9)), **arguments)
         data[2, 3] += 5
-        refused = r"The data are not what they were .* `checkpoint` is that of a job on other data"
-        with pytest.raises(OSError, match=refused):
+        with pytest.raises(OSError, match="are not those of `checkpoint`"):
             decompose(signal(data, (1, 6, 7, 9)), **arguments)
 
 
