@@ -9,8 +9,6 @@ import numpy as np
 from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
-_ALGORITHMS = {"als": "ALS-NMF", "hals": "HALS-NMF"}
-
 
 def store(
     signal: BaseSignal,
@@ -61,7 +59,7 @@ def _mirror(
     squares = np.array([np.nansum(one**2) for one in maps])
     results.explained_variance_ratio = squares / (mean_square * size)
     results.number_significant_components = k
-    results.decomposition_algorithm = _ALGORITHMS[solver]
+    results.decomposition_algorithm = f"{solver.upper()}-NMF"
     results.output_dimension = k
     results.poissonian_noise_normalized = False
     results.unfolded = False
