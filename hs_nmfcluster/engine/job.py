@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeVar
 
-import dask
 import dask.array as da
 import numpy as np
 from dask.base import tokenize
@@ -182,8 +181,7 @@ class Job:
         keep = np.zeros(int(np.prod(matrix.scan_shape)), bool)
         keep[matrix.positions] = True
         rows = map_rows(_WithGaps(task), matrix, keep, columns, *shared)
-        (result,) = dask.persist(rows)
-        scheduling.wait_for(result)
+        result = scheduling.compute_there(rows)
         self._check_source()
         self.passes += 1
         if self.progress is not None:

@@ -66,13 +66,23 @@ def default_budget() -> int:
 
 def cluster_budget(client: Any) -> int:
     """Bytes that data may be kept in on the workers of a `distributed.Client`."""
-    workers = client.scheduler_info(n_workers=-1)["workers"].values()
-    return int(_SHARE * sum(worker["memory_limit"] or 0 for worker in workers))
+    return int(_SHARE * sum(worker["memory_limit"] or 0 for worker in _workers(client)))
 
 
 def chunk_bytes(budget: int, workers: int) -> int:
     """Size of the chunks to read, for a budget and a number of workers."""
     return int(min(max(budget // (_CHUNKS_SHARE * workers), _LEAST_CHUNK), CHUNK_BYTES))
+
+
+def cluster_chunk_bytes(client: Any) -> int:
+    """Size of the chunks for the workers of a `distributed.Client`, whatever memory is here."""
+    limits = [w["memory_limit"] / w["nthreads"] for w in _workers(client) if w["memory_limit"]]
+    # None yet where they come as there is work.
+    return chunk_bytes(int(_SHARE * min(limits)), 1) if limits else CHUNK_BYTES
+
+
+def _workers(client: Any) -> list[dict[str, Any]]:
+    return list(client.scheduler_info(n_workers=-1)["workers"].values())
 
 
 def _control_groups() -> list[Path]:

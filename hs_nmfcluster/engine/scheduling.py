@@ -47,6 +47,11 @@ def n_workers() -> int:
         return max(sum(client.nthreads().values()), 1)
     if dask.config.get("scheduler", None) in ("sync", "synchronous", "single-threaded"):
         return 1
+    return n_threads()
+
+
+def n_threads() -> int:
+    """Things that this process does at a time, wherever blocks are worked on."""
     return int(dask.config.get("num_workers", None) or CPU_COUNT)
 
 
@@ -99,7 +104,9 @@ class Pass:
                     for item in self._shared
                 ]
             try:
-                return dask.compute(self._graph(blocks, self._promises))[0]
+                # The workers may be threads of this process, and BLAS theirs and ours.
+                with one_blas_thread_each():
+                    return dask.compute(self._graph(blocks, self._promises))[0]
             except (CancelledError, KilledWorker):
                 # What was sent is lost with the last worker that held it.
                 self._promises = None
@@ -136,11 +143,14 @@ def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> l
         return list(dask.compute(*promises, scheduler=run_by_threads))
 
 
-def wait_for(result: Any) -> None:
-    """Wait until a collection that was persisted on a cluster is computed."""
+def compute_there(collection: Any) -> Any:
+    """Compute a dask collection whose numbers stay on the workers of the active cluster."""
     from distributed import wait
 
-    wait(result)
+    with one_blas_thread_each():
+        (result,) = dask.persist(collection)
+        wait(result)
+    return result
 
 
 def leaves_on_cluster(n_bytes: int) -> bool:

@@ -57,7 +57,8 @@ def factorization_needs(
     restarts: int,
     *,
     compressed: bool,
-    workers: int,
+    blocks_at_a_time: int,
+    threads: int,
     limited: bool = False,
 ) -> Needs:
     """Estimate the most memory that a factorization takes beside data kept in memory.
@@ -72,8 +73,11 @@ def factorization_needs(
         Starts of each.
     compressed
         Whether all restarts converge in the compressed problem.
-    workers
-        Blocks that are worked on at a time.
+    blocks_at_a_time
+        Blocks that are worked on at a time in this process: none where a cluster does it, with the
+        memory of its workers.
+    threads
+        Runs in the compressed problem that are worked on at a time.
     limited
         Whether maps are limited to a resolution, and therefore needed whole.
 
@@ -83,31 +87,33 @@ def factorization_needs(
 
     Notes
     -----
-    With p pixels, n positions, w workers, k the largest rank and K the sum of all runs' ranks:
-    a worker holds a chunk, its kept part and six pieces of it in float64; a step of r runs
-    holds (4 + w) r k p numbers; the compression a subspace of at most q' vectors, twice; the
-    compressed scan has at most m positions and q = 5 k columns.
+    With p pixels, n positions, w blocks at a time, k the largest rank and K the sum of all runs'
+    ranks: a block is held as a chunk, its kept part and six pieces of it in float64; a step of r
+    runs holds (4 + w) r k p numbers, and five times r k p on a cluster, whose workers add the sums
+    up; the compression a subspace of at most q' vectors, twice; the compressed scan has at most m
+    positions and q = 5 k columns.
     """
     p, n, k = matrix.n_pixels, matrix.n_positions, max(ranks)
     block = max(len(b.positions) * p * matrix.dtype.itemsize + b.n_bytes for b in matrix.blocks)
     own = block if matrix.is_lazy else 0
     rows = min(rows_a_piece(p), n)
-    chunks = workers * (own + _PIECES * rows * p * _FLOAT)
+    chunks = blocks_at_a_time * (own + _PIECES * rows * p * _FLOAT)
     all_runs = restarts * sum(ranks)
     stepping = min(restarts, FINALISTS) * sum(ranks) if compressed else all_runs
-    numbers = (_STEPS + workers) * stepping * p
+    sums = max(blocks_at_a_time, 1)
+    numbers = (_STEPS + sums) * stepping * p
     maps = _MAPS * n * (max(k, stepping) if limited else k) * _FLOAT
     if limited:
         maps += _MAPS * min(BATCH_BYTES, n * all_runs * _FLOAT)
     if not compressed:
         return Needs(chunks, numbers * _FLOAT, 0, maps)
     vectors = most_vectors(k, min(n, p))
-    subspace = (2 * vectors + (2 + workers) * block_width(k)) * p
+    subspace = (2 * vectors + (2 + sums) * block_width(k)) * p
     # Of all runs in float32 while they are tried, in float64 in the result.
     numbers = max(numbers + 3 * all_runs * p // 2, subspace)
     m = most_positions(n)
-    exploring = 2 * m * min(5 * k, vectors) + workers * 5 * k * (m + p)
+    exploring = 2 * m * min(5 * k, vectors) + threads * 5 * k * (m + p)
     # In the pass for the true MSE of all runs: their products with a block, their maps there.
     positions = max(len(b.positions) for b in matrix.blocks)
-    exploring = max(exploring, workers * 4 * all_runs * positions)
+    exploring = max(exploring, blocks_at_a_time * 4 * all_runs * positions)
     return Needs(chunks, numbers * _FLOAT, exploring * _FLOAT, maps)

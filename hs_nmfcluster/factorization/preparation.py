@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import dask.array as da
 import numpy as np
 from dask.utils import format_bytes
 from numpy.typing import NDArray
@@ -118,18 +119,23 @@ def prepare(scan: Scan, selection: Selection, demand: Demand, job: Job) -> Prepa
     ValueError
         Naming what is wrong with the data, or that the memory does not suffice.
     """
-    workers, budget = scheduling.n_workers(), job.budget or memory.default_budget()
-    chunk_bytes = memory.chunk_bytes(budget, workers)
+    budget = job.budget or memory.default_budget()
+    lazy = isinstance(scan.data, da.Array)
+    client = scheduling.active_client() if lazy else None
+    if client is None:
+        blocks_at_a_time = scheduling.n_workers() if lazy else scheduling.n_threads()
+        chunk_bytes = memory.chunk_bytes(budget, blocks_at_a_time)
+    else:
+        blocks_at_a_time, chunk_bytes = 0, memory.cluster_chunk_bytes(client)
 
     def without(mask: NDArray[np.bool_] | None) -> ScanMatrix:
         return ScanMatrix.from_array(scan.data, selection.left_out, mask, chunk_bytes)
 
     whole = without(None)
-    needs = _needs(whole, demand, workers)
+    needs = _needs(whole, demand, blocks_at_a_time)
     _check_memory(needs, job.budget)
-    room = _room(budget, needs)
-    lazy, here = whole.is_lazy, scheduling.active_client() is None
-    if lazy and here and whole.n_bytes <= room:
+    room = max(budget - needs.total, 0) if client is None else memory.cluster_budget(client)
+    if lazy and client is None and whole.n_bytes <= room:
         whole = job.hold(whole)
     look = survey_matrix(whole, scan.data.shape[-2:], job)
 
@@ -151,7 +157,7 @@ def prepare(scan: Scan, selection: Selection, demand: Demand, job: Job) -> Prepa
     return prepared
 
 
-def _needs(matrix: ScanMatrix, demand: Demand, workers: int) -> Needs:
+def _needs(matrix: ScanMatrix, demand: Demand, blocks_at_a_time: int) -> Needs:
     limit = min(matrix.n_positions, matrix.n_pixels)
     ranks = [min(rank, limit) for rank in demand.ranks]
     return factorization_needs(
@@ -159,7 +165,8 @@ def _needs(matrix: ScanMatrix, demand: Demand, workers: int) -> Needs:
         ranks,
         demand.restarts,
         compressed=demand.compressed,
-        workers=workers,
+        blocks_at_a_time=blocks_at_a_time,
+        threads=scheduling.n_threads(),
         limited=demand.limited,
     )
 
@@ -180,14 +187,6 @@ def _check_memory(needs: Needs, budget: int | None) -> None:
             needs,
             format_bytes(free),
         )
-
-
-def _room(budget: int, needs: Needs) -> int:
-    """Bytes that data may be kept in: here, or on the workers of a cluster."""
-    client = scheduling.active_client()
-    if client is None:
-        return max(budget - needs.total, 0)
-    return memory.cluster_budget(client)
 
 
 def _digest(mask: NDArray[np.bool_]) -> str:

@@ -9,10 +9,13 @@ from pathlib import Path
 import dask.array as da
 import numpy as np
 import pytest
+import threadpoolctl
 from scans import assert_bar_ended, assert_same, counts, decompose, signal
 
 from hs_nmfcluster import LazyNMFDiffraction2D
-from hs_nmfcluster.engine import scheduling
+from hs_nmfcluster.engine import chunks, memory, scheduling
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.needs import factorization_needs
 
 distributed = pytest.importorskip("distributed")
 
@@ -52,7 +55,7 @@ def lazy_scan(log, pause=0.0):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr("hs_nmfcluster.engine.memory._LEAST_CHUNK", 1)
+    monkeypatch.setattr("hs_nmfcluster.engine.memory.CHUNK_BYTES", 4096)
 
 
 @pytest.mark.slow
@@ -124,7 +127,7 @@ class TestTwoWorkers:
 
         killer = threading.Thread(target=kill)
         killer.start()
-        found = decompose(s, 4, **ARGUMENTS, max_memory="12 MB")
+        found = decompose(s, 4, **ARGUMENTS)
         killer.join()
         client.wait_for_workers(2, timeout=180)
         assert victim not in client.run(os.getpid).values()
@@ -144,6 +147,84 @@ def test_workers_that_come_and_go(reference, tmp_path, monkeypatch):
         distributed.Client(cluster),
     ):
         cluster.adapt(minimum=1, maximum=2, interval="200 ms", target_duration="100 ms")
-        found = decompose(lazy_scan(log=str(log), pause=0.05), 4, **ARGUMENTS, max_memory="12 MB")
+        found = decompose(lazy_scan(log=str(log), pause=0.05), 4, **ARGUMENTS)
     assert len(set(log.read_text().split())) > 1
     assert_same(found, reference, rtol=1e-5)
+
+
+class ManyWorkers:
+    """What a client says of a large cluster, which no test can start."""
+
+    def __init__(self, *workers):
+        self.workers = {
+            f"tcp://{i}": {"memory_limit": limit, "nthreads": threads}
+            for i, (limit, threads) in enumerate(workers)
+        }
+
+    def scheduler_info(self, n_workers):
+        return {"workers": self.workers}
+
+
+class TestMemoryOfTheWorkers:
+    def test_chunks_are_of_their_size_whatever_their_number(self):
+        size = memory.cluster_chunk_bytes(ManyWorkers((8 * 2**30, 2)))
+        assert size == memory.cluster_chunk_bytes(ManyWorkers(*[(8 * 2**30, 2)] * 128))
+        assert size == chunks.CHUNK_BYTES
+
+    def test_the_smallest_worker_counts(self):
+        size = memory.cluster_chunk_bytes(ManyWorkers((8 * 2**30, 2), (2**30, 4)))
+        assert 8 * 2**20 < size < 16 * 2**20
+
+    @pytest.mark.parametrize("workers", [(), ((0, 4),), ((None, 4),)])
+    def test_not_known(self, workers):
+        assert memory.cluster_chunk_bytes(ManyWorkers(*workers)) == chunks.CHUNK_BYTES
+
+    def test_blocks_take_nothing_here(self):
+        """256 threads far away: eight GB here are plenty."""
+        data = da.zeros((512, 512, 256, 256), dtype="u2", chunks=(16, 16, -1, -1))
+        matrix = ScanMatrix.from_array(data)
+
+        def needs(blocks):
+            return factorization_needs(
+                matrix, (20,), 10, compressed=True, blocks_at_a_time=blocks, threads=2
+            )
+
+        assert needs(256).total > 60e9
+        assert needs(0).chunks == 0
+        assert needs(0).total < 2e9
+
+
+@pytest.fixture
+def threads():
+    with distributed.Client(
+        processes=False, n_workers=1, threads_per_worker=2, dashboard_address=":0"
+    ) as client:
+        yield client
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("threads")
+class TestWorkersInThisProcess:
+    def test_same_result(self, reference):
+        found = decompose(signal(counts(SHAPE, k=4), (2, 4, 16, 18)), 4, **ARGUMENTS)
+        assert_same(found, reference, rtol=1e-5)
+
+    @pytest.mark.parametrize("gathered", [1000, 2**30])
+    def test_blas_is_held_to_one_thread(self, monkeypatch, tmp_path, gathered):
+        """Whether maps are gathered or stay."""
+        monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.0)
+        monkeypatch.setattr(scheduling, "_LARGEST_GATHERED", gathered)
+        s = signal(counts(SHAPE, k=4), (2, 4, 16, 18))
+        log = tmp_path / "log"
+
+        def look(block):
+            pools = threadpoolctl.threadpool_info()
+            numbers = [p["num_threads"] for p in pools if p["user_api"] == "blas"]
+            with log.open("a") as file:
+                file.write(f"{max(numbers)}\n")
+            return block
+
+        s.data = s.data.map_blocks(look, dtype=s.data.dtype, meta=np.empty((0,) * 4, s.data.dtype))
+        with threadpoolctl.threadpool_limits(2, user_api="blas"):
+            decompose(s, 4, **ARGUMENTS)
+        assert set(log.read_text().split()) == {"1"}

@@ -35,14 +35,16 @@ class TestReadBudget:
 
 class TestNeeds:
     @staticmethod
-    def needs(ranks=(20,), restarts=10, workers=2, compressed=True, shape=(100, 100, 64, 64)):
+    def needs(ranks=(20,), restarts=10, blocks=2, compressed=True, shape=(100, 100, 64, 64)):
         data = da.zeros(shape, dtype="u2", chunks=(10, 10, -1, -1))
         matrix = ScanMatrix.from_array(data, chunk_bytes=2**20)
-        return factorization_needs(matrix, ranks, restarts, compressed=compressed, workers=workers)
+        return factorization_needs(
+            matrix, ranks, restarts, compressed=compressed, blocks_at_a_time=blocks, threads=2
+        )
 
     def test_grow_with_what_they_are_for(self):
         base = self.needs()
-        assert self.needs(workers=4).chunks == 2 * base.chunks
+        assert self.needs(blocks=4).chunks == 2 * base.chunks
         assert self.needs(ranks=range(5, 31)).patterns > base.patterns
         assert self.needs(shape=(200, 100, 64, 64)).maps == 2 * base.maps
         assert self.needs(compressed=False).compressed == 0
@@ -53,7 +55,9 @@ class TestNeeds:
         data = da.zeros((rows, 100, 32, 32), dtype="u2")
         matrix = ScanMatrix.from_array(data)
         assert len(matrix.blocks) == 1
-        needs = factorization_needs(matrix, (20,), 10_000, compressed=True, workers=2)
+        needs = factorization_needs(
+            matrix, (20,), 10_000, compressed=True, blocks_at_a_time=2, threads=2
+        )
         maps = 10_000 * 20 * rows * 100 * np.dtype(np.float64).itemsize
         assert 2 * 3 * maps < needs.compressed < 2 * 5 * maps
 
