@@ -130,6 +130,19 @@ class TestValues:
         with pytest.raises(ValueError, match="no positive value"):
             decompose(signal(np.full((5, 6, 7, 9), value, dtype), chunks), signal_mask="auto")
 
+    @pytest.mark.parametrize("chunks", [None, (2, 4, 3, 9)])
+    @pytest.mark.parametrize("scale", [1e304, 1e200, 1e99, 1e-103, 1e-200])
+    @pytest.mark.parametrize("mask", ["auto", None])
+    def test_squares_out_of_range(self, scale, chunks, mask):
+        with pytest.raises(ValueError, match="cannot be summed. Divide the data"):
+            decompose(signal(counts() * scale, chunks), signal_mask=mask)
+
+    def test_squares_within_range(self):
+        """Of electrons as a physicist may count them, in coulombs."""
+        expected = decompose(signal(counts()))
+        found = decompose(signal(counts() * 1.6e-19))
+        np.testing.assert_allclose(found.patterns.data, expected.patterns.data, rtol=1e-6)
+
     def test_signal_in_masked_pixels_only(self):
         data, left_out = np.zeros((5, 6, 7, 9), dtype="u2"), np.zeros((7, 9), dtype=bool)
         data[..., 2, 3], left_out[2, 3] = 7, True

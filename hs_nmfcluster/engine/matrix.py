@@ -32,27 +32,36 @@ class SelectedRows:
     Parameters
     ----------
     patterns
-        ``(n, n_pixels)``, masked ones included.
-    keep, pixels
+        ``(*scan, n_v, n_u)``, laid out in memory however it may be.
+    positions
+        Flat indices into the scan of the kept ones.
+    pixels
         As in :func:`select`.
     """
 
     patterns: NDArray
-    keep: NDArray[np.bool_]
+    positions: NDArray[np.int64]
     pixels: NDArray[np.int64] | None
 
     @property
     def shape(self) -> tuple[int, int]:
         """Shape of the rows."""
-        n_pixels = self.patterns.shape[1] if self.pixels is None else len(self.pixels)
-        return int(np.count_nonzero(self.keep)), n_pixels
+        every = int(np.prod(self.patterns.shape[-2:]))
+        return len(self.positions), every if self.pixels is None else len(self.pixels)
 
     def __getitem__(self, part: slice) -> NDArray:
-        kept = np.flatnonzero(self.keep)[part]
-        if len(kept) == 0:
-            return select(self.patterns[:0, None], self.keep[:0], self.pixels)
-        span = slice(kept[0], kept[-1] + 1)
-        return select(self.patterns[span, None], self.keep[span], self.pixels)
+        return _native(_take_pixels(self._patterns_at(self.positions[part]), self.pixels))
+
+    def _patterns_at(self, positions: NDArray[np.int64]) -> NDArray:
+        *scan, n_v, n_u = self.patterns.shape
+        if not self.patterns.flags.c_contiguous:
+            # To make rows of all of them would copy the scan.
+            at = np.unravel_index(positions, scan) if scan else ()
+            return self.patterns[at].reshape(len(positions), n_v * n_u)
+        rows = self.patterns.reshape(-1, n_v * n_u)
+        first, last = (positions[0], positions[-1]) if len(positions) else (0, -1)
+        without_gaps = last - first + 1 == len(positions)
+        return rows[first : last + 1] if without_gaps else rows[positions]
 
 
 @dataclass(frozen=True)
@@ -184,7 +193,7 @@ class ScanMatrix:
         """
         pixels = np.flatnonzero(~mask.ravel())
         held: list[Any] = [block.rows for block in self.blocks]
-        rows = [SelectedRows(own, np.ones(len(own), dtype=bool), pixels) for own in held]
+        rows = [SelectedRows(own[:, None], np.arange(len(own)), pixels) for own in held]
         return replace(self.with_rows(rows), n_pixels=len(pixels), pixels=pixels)
 
     def segments(self, first: int, at_least: int) -> Iterator[tuple[Block, ...]]:
@@ -267,22 +276,27 @@ def _spans(rows: NDArray | SelectedRows, larger: int) -> Iterator[slice]:
 def select(data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None) -> NDArray:
     """Take rows of the kept positions and pixels out of patterns ``(…, n_v, n_u)``."""
     rows = data.reshape(-1, data.shape[-2] * data.shape[-1])
-    if not keep.all():
-        rows = rows[keep]
-    if pixels is not None:
-        rows = np.take(rows, pixels, axis=1)
+    return _native(_take_pixels(rows if keep.all() else rows[keep], pixels))
+
+
+def _take_pixels(rows: NDArray, pixels: NDArray[np.int64] | None) -> NDArray:
+    return rows if pixels is None else np.take(rows, pixels, axis=1)
+
+
+def _native(rows: NDArray) -> NDArray:
     return rows.astype(rows.dtype.newbyteorder("="), copy=False)
 
 
 def _split_numpy(
     data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None
 ) -> Iterator[Block]:
-    patterns = data.reshape(-1, data.shape[-2] * data.shape[-1])
-    step = max(-(-len(patterns) // _BLOCKS), rows_a_piece(patterns.shape[1]))
-    for start in range(0, len(patterns), step):
-        part, kept = patterns[start : start + step], keep[start : start + step]
+    n_pixels = data.shape[-2] * data.shape[-1]
+    step = max(-(-keep.size // _BLOCKS), rows_a_piece(n_pixels))
+    for start in range(0, keep.size, step):
+        kept = keep[start : start + step]
         positions = start + np.flatnonzero(kept)
-        yield Block(SelectedRows(part, kept, pixels), positions, part.nbytes)
+        n_bytes = len(kept) * n_pixels * data.dtype.itemsize
+        yield Block(SelectedRows(data, positions, pixels), positions, n_bytes)
 
 
 def _split_dask(

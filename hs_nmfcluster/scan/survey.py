@@ -12,6 +12,8 @@ from hs_nmfcluster.engine.merging import fold
 
 # Position of what does not occur.
 NOWHERE = np.iinfo(np.int64).max
+# Whose squares, summed over any scan, can be told from 0 and from infinity.
+_LEAST, _MOST = 1e-100, 1e100
 
 
 @dataclass(frozen=True)
@@ -169,7 +171,8 @@ def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, .
     Raises
     ------
     ValueError
-        NaN or infinite values among the kept pixels; no positive value; none left by the masks.
+        NaN or infinite values among the kept pixels; no positive value; none left by the masks;
+        values too large or too small to be squared.
     """
     firsts = np.where(mask, NOWHERE, look.first_invalid)
     if firsts.min() < NOWHERE:
@@ -187,6 +190,13 @@ def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, .
         raise ValueError(
             f"The data{where} hold no positive value (the largest is {look.maximum.max():g}): "
             "there is nothing that non-negative components could describe."
+        )
+    largest = np.abs([look.minimum[~mask], look.maximum[~mask]]).max(initial=0)
+    if largest and not _LEAST < largest < _MOST:
+        raise ValueError(
+            f"The largest of the data is {largest:g} in size: squares of such values cannot be "
+            f"summed. Divide the data, so that it lies between {_LEAST:g} and {_MOST:g}, or leave "
+            "what is out of range out with `signal_mask`."
         )
     if not (look.maximum[~mask] > 0).any():
         raise ValueError(

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import dask.array as da
 import numpy as np
 import pytest
@@ -6,7 +8,7 @@ from scans import CHUNKS, counts
 from hs_nmfcluster.engine.chunks import whole_patterns
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.mapping import map_patterns
-from hs_nmfcluster.engine.matrix import ScanMatrix, pieces
+from hs_nmfcluster.engine.matrix import ScanMatrix, pieces, split_rows
 
 
 def take_rows(rows, _):
@@ -15,6 +17,10 @@ def take_rows(rows, _):
 
 def add_up(rows, _, factor):
     return factor * rows[:].sum(axis=0, dtype=float)
+
+
+def add_up_pieces(rows, positions):
+    return sum(piece.sum(axis=0, dtype=float) for piece, _ in split_rows(rows, positions))
 
 
 class TestCollect:
@@ -45,6 +51,44 @@ class TestCollect:
         rows = Job().collect(ScanMatrix.from_array(source), take_rows)
         assert rows.dtype == "=u2"
         np.testing.assert_array_equal(rows, data.reshape(30, 63))
+
+
+def layouts():
+    """The same scan in memory in several ways, none of them row by row."""
+    data = counts()
+    by_pixel = np.moveaxis(np.ascontiguousarray(np.moveaxis(data, (2, 3), (0, 1))), (0, 1), (2, 3))
+    larger = np.zeros((10, 7, 8, 11), data.dtype)
+    larger[::2, 1:, 1:, :-2] = data
+    return {
+        "columns first": np.asfortranarray(data),
+        "pixels first": by_pixel,
+        "a view of a larger one": larger[::2, 1:, 1:, :-2],
+    }
+
+
+class TestLayoutInMemory:
+    @pytest.mark.parametrize("masked", [False, True])
+    @pytest.mark.parametrize("data", layouts().values(), ids=layouts())
+    def test_same_rows(self, data, masked):
+        assert not data.flags.c_contiguous
+        left_out = np.random.default_rng(0).random((5, 6)) < 0.4
+        masks = (left_out, np.eye(7, 9, dtype=bool)) if masked else ()
+        found = Job().collect(ScanMatrix.from_array(data, *masks), take_rows)
+        expected = Job().collect(ScanMatrix.from_array(counts(), *masks), take_rows)
+        np.testing.assert_array_equal(found, expected)
+
+    @pytest.mark.parametrize("axes", [(1, 0, 2, 3), (0, 1, 3, 2), (2, 3, 0, 1)])
+    def test_never_copied_as_a_whole(self, axes, monkeypatch):
+        """A transposed scan, transposed patterns, and a scan with its pixels first."""
+        monkeypatch.setattr("hs_nmfcluster.engine.scheduling._KEPT", 0)
+        data = np.ones((64, 64, 64, 64), np.uint8).transpose(axes)
+        tracemalloc.start()
+        try:
+            Job().visit(ScanMatrix.from_array(data), add_up_pieces)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < data.nbytes / 4
 
 
 class TestVisit:
