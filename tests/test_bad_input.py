@@ -134,7 +134,7 @@ class TestValues:
     @pytest.mark.parametrize("scale", [1e304, 1e200, 1e99, 1e-103, 1e-200])
     @pytest.mark.parametrize("mask", ["auto", None])
     def test_squares_out_of_range(self, scale, chunks, mask):
-        with pytest.raises(ValueError, match="cannot be summed. Divide the data"):
+        with pytest.raises(ValueError, match=r"cannot be summed\. Divide the data"):
             decompose(signal(counts() * scale, chunks), signal_mask=mask)
 
     def test_squares_within_range(self):
