@@ -25,6 +25,7 @@ from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.mapping import map_patterns
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import decomposition
+from hs_nmfcluster.factorization.arguments import check_arguments, check_study_arguments
 from hs_nmfcluster.factorization.constraints import Constraint
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.rank_study import RankStudy
@@ -258,9 +259,11 @@ class NMFDiffraction2D(Signal2D):
 
     def decompose_als_nmf(
         self,
-        n_components: int = 20,
+        n_components: int | Literal["auto"] = "auto",
         *,
-        restarts: int = 10,
+        tiles: Literal["auto"] | int | Sequence[int] | None = "auto",
+        weighting: Literal["auto", "poisson"] | None = "auto",
+        restarts: int | None = None,
         solver: Literal["als", "hals"] = "als",
         tolerance: float = 1e-5,
         max_iterations: int = 300,
@@ -289,8 +292,20 @@ class NMFDiffraction2D(Signal2D):
         ----------
         n_components
             Number of components k; rather too many than too few, clustering merges them later.
+            With `tiles` of each neighbourhood; ``"auto"``: as many as stand above its noise.
+        tiles
+            Size ``(x, y)`` in positions of overlapping neighbourhoods, each of which is read once
+            and factorized by itself, while what several of them find of one crystal becomes one
+            component. ``"auto"`` chooses it by the size of the particles, unless a number of
+            components is named: that, like None, is the paper's factorization of the whole scan,
+            in which the more crystals are lost the larger the scan is.
+        weighting
+            ``"poisson"`` weighs all data by their counting statistics (Keenan & Kotula, 2004),
+            None weighs all alike. ``"auto"`` takes the former in neighbourhoods of data that are
+            not negative, the latter, as in the paper, of a whole scan. The MSE is in counts.
         restarts
-            Random starts, of which the one with the smallest MSE is taken.
+            Random starts, of which the one with the smallest MSE is taken; by default 10, of
+            neighbourhoods 3.
         solver
             Update rule of ``compression=None``: ``"als"``, least squares of which negatives are
             set to zero, as in the paper, or ``"hals"``, non-negative least squares by coordinate
@@ -372,8 +387,10 @@ class NMFDiffraction2D(Signal2D):
             print_info=print_info,
             show_progressbar=show_progressbar,
         )
-        arguments = decomposition.check_arguments(
+        arguments = check_arguments(
             n_components=n_components,
+            tiles=tiles,
+            weighting=weighting,
             restarts=restarts,
             solver=solver,
             compression=compression,
@@ -385,7 +402,7 @@ class NMFDiffraction2D(Signal2D):
         )
         selection = select(
             self,
-            arguments.n_components,
+            arguments.n_components or 1,
             asked_by="n_components",
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
@@ -393,24 +410,32 @@ class NMFDiffraction2D(Signal2D):
         )
         identity = (arguments.described(), selection.identity())
         with running(self, "ALS-NMF", *identity, conduct) as job:
-            found = decomposition.decompose(axes.scan_of(self), arguments, selection, job)
-        decomposition.report_convergence(found, stopped=job.stopped)
-        self._factorization = Factorization._of(self, found)
+            if arguments.tiles is None:
+                whole = decomposition.decompose(axes.scan_of(self), arguments, selection, job)
+                decomposition.report_convergence(whole, stopped=job.stopped)
+                found, mean_square = Factorization._of(self, whole), whole.fit.mean_square
+            else:
+                parts = decomposition.decompose_in_tiles(
+                    axes.scan_of(self), arguments, selection, job
+                )
+                found, mean_square = Factorization._of_tiles(self, parts), parts.mosaic.mean_square
+        self._factorization = found
         learning_results.store(
             self,
-            self._factorization.patterns.data,
-            self._factorization.maps.data,
-            found.fit.mean_square,
-            found.prepared.center,
+            found.patterns.data,
+            found.maps.data,
+            mean_square,
+            found.center,
             found.settings["solver"],
         )
-        return self._factorization
+        return found
 
     def estimate_number_of_components(
         self,
         ranks: Iterable[int] = range(5, 31),
         *,
         restarts: int = 10,
+        weighting: Literal["auto", "poisson"] | None = "auto",
         tolerance: float = 1e-5,
         navigation_mask: Mask | None = None,
         signal_mask: Mask | Literal["auto"] | None = "auto",
@@ -434,6 +459,8 @@ class NMFDiffraction2D(Signal2D):
             Numbers of components to try.
         restarts
             Starts of each: one from the singular vectors of the data, the others random.
+        weighting
+            As in :meth:`decompose_als_nmf`. Errors of weighted data are in units of their noise.
         tolerance, navigation_mask, signal_mask, center, constraints, random_state
             As in :meth:`decompose_als_nmf`.
         max_memory, checkpoint, on_interrupt, print_info
@@ -469,8 +496,9 @@ class NMFDiffraction2D(Signal2D):
             print_info=print_info,
             show_progressbar=show_progressbar,
         )
-        arguments = decomposition.check_study_arguments(
+        arguments = check_study_arguments(
             ranks=ranks,
+            weighting=weighting,
             restarts=restarts,
             tolerance=tolerance,
             seed=conduct.seed(random_state),

@@ -4,7 +4,7 @@ This module knows nothing of what is done with the blocks nor where; passes over
 :mod:`~hs_nmfcluster.engine.job`'s.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -65,6 +65,31 @@ class SelectedRows:
 
 
 @dataclass(frozen=True)
+class JoinedRows:
+    """Rows of several blocks that are put together when they are needed.
+
+    Parameters
+    ----------
+    parts
+        Rows, which of them, and at which places of the result they come.
+    n_rows, n_pixels
+        Shape of the result.
+    """
+
+    parts: Sequence[tuple[Any, NDArray[np.int64], NDArray[np.int64]]]
+    n_rows: int
+    n_pixels: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the rows."""
+        return self.n_rows, self.n_pixels
+
+    def __getitem__(self, part: slice) -> NDArray:
+        return join_rows(self.parts, self.n_rows)[part]
+
+
+@dataclass(frozen=True)
 class Block:
     """Some rows of the matrix: data (or how to get them) and the positions they belong to.
 
@@ -80,7 +105,7 @@ class Block:
         Whether the next block needs nothing of what the source's chunks of this one hold.
     """
 
-    rows: NDArray | SelectedRows | Delayed
+    rows: NDArray | SelectedRows | JoinedRows | Delayed
     positions: NDArray[np.int64]
     n_bytes: int
     ends_chunk: bool = True
@@ -196,6 +221,41 @@ class ScanMatrix:
         rows = [SelectedRows(own[:, None], np.arange(len(own)), pixels) for own in held]
         return replace(self.with_rows(rows), n_pixels=len(pixels), pixels=pixels)
 
+    def regrouped(self, groups: Iterable[Sequence[NDArray[np.int64]]]) -> "ScanMatrix":
+        """Return the same rows in other blocks, which may overlap.
+
+        Parameters
+        ----------
+        groups
+            Flat indices of the positions of each block, ascending and kept ones all, in groups
+            that are computed together: what several blocks of a group need is read once for it.
+        """
+        block_of = np.full(int(np.prod(self.scan_shape, dtype=np.int64)), -1)
+        row_of = np.zeros_like(block_of)
+        for index, block in enumerate(self.blocks):
+            block_of[block.positions] = index
+            row_of[block.positions] = np.arange(len(block.positions))
+        pattern_bytes = self.n_pixels * self.dtype.itemsize
+        put_together = dask.delayed(join_rows, pure=False)
+        found = []
+        for group in groups:
+            for positions in group:
+                parts = []
+                for index in np.unique(block_of[positions]):
+                    places = np.flatnonzero(block_of[positions] == index)
+                    parts.append((self.blocks[index].rows, row_of[positions[places]], places))
+                n = len(positions)
+                lazy = any(isinstance(rows, Delayed) for rows, *_ in parts)
+                rows = put_together(parts, n) if lazy else JoinedRows(parts, n, self.n_pixels)
+                found.append(Block(rows, positions, n * pattern_bytes, ends_chunk=False))
+            if found:
+                found[-1] = replace(found[-1], ends_chunk=True)
+        return replace(self, blocks=tuple(found))
+
+    def at(self, positions: NDArray[np.int64]) -> "ScanMatrix":
+        """Return the matrix of some positions only, flat indices in ascending order."""
+        return replace(self.regrouped([[positions]]), positions=positions)
+
     def segments(self, first: int, at_least: int) -> Iterator[tuple[Block, ...]]:
         """Hand out blocks to be computed together, never parting what one chunk has to be read for.
 
@@ -214,6 +274,23 @@ class ScanMatrix:
                 segment = []
         if segment:
             yield tuple(segment)
+
+
+def join_rows(
+    parts: Sequence[tuple[Any, NDArray[np.int64], NDArray[np.int64]]], n_rows: int
+) -> NDArray:
+    """Put rows of several blocks together, see :class:`JoinedRows`."""
+    joined: NDArray | None = None
+    for rows, which, places in parts:
+        # Blocks are in order: what is taken of one is all but without gaps.
+        first, last = int(which[0]), int(which[-1]) + 1
+        taken = rows[first:last][which - first]
+        if joined is None:
+            joined = np.empty((n_rows, taken.shape[1]), taken.dtype)
+        joined[places] = taken
+    if joined is None:
+        raise ValueError("A block needs at least one position.")
+    return joined
 
 
 def rows_a_piece(n_pixels: int) -> int:

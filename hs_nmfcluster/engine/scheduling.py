@@ -4,6 +4,7 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any, TypeVar
 
@@ -27,6 +28,7 @@ _LARGEST_GATHERED = 2**30
 _KEPT = 31 * 2**20
 # Times that a part of a pass is tried again when a worker is lost with what was sent to it.
 _ATTEMPTS = 4
+_BY_ITSELF: ContextVar[bool] = ContextVar("by_itself", default=False)
 
 
 def active_client() -> Any | None:
@@ -130,12 +132,24 @@ def compute_rows(rows: Sequence[Any]) -> list[Any]:
         return list((dask.persist if active_client() is not None else dask.compute)(*rows))
 
 
+@contextmanager
+def by_itself() -> Iterator[None]:
+    """Let a task that is one of many at work do all that it does in its own thread."""
+    token = _BY_ITSELF.set(True)
+    try:
+        yield
+    finally:
+        _BY_ITSELF.reset(token)
+
+
 def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
     """Apply a function to items by threads: chains of products too small for BLAS on two cores.
 
     By the threads that also make the passes: the C library keeps freed memory for the thread that
-    had it, so that others would need their own.
+    had it, so that others would need their own. Within a task (`by_itself`) one after the other.
     """
+    if _BY_ITSELF.get():
+        return [function(item) for item in items]
     task = dask.delayed(function, pure=False)
     # Dask takes up tasks in the order of their names.
     promises = [task(item, dask_key_name=f"{i:09d}") for i, item in enumerate(items)]

@@ -1,134 +1,51 @@
 """From a scan and arguments to components, or to a study of their number: arrays all along."""
 
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.factorization.arguments import Arguments, StudyArguments
 from hs_nmfcluster.factorization.constraints import (
     Constraint,
     Constraints,
     bind,
-    check_constraints,
     check_scan_axes,
-    describe,
 )
 from hs_nmfcluster.factorization.fit import Fit, fit
-from hs_nmfcluster.factorization.preparation import Demand, Prepared, Selection, prepare
+from hs_nmfcluster.factorization.neighbourhoods.local import Plan
+from hs_nmfcluster.factorization.neighbourhoods.mosaic import (
+    Mosaic,
+    choose_tiling,
+    factorize_in_tiles,
+    most_components,
+)
+from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling
+from hs_nmfcluster.factorization.preparation import (
+    Demand,
+    DemandInTiles,
+    Prepared,
+    Selection,
+    prepare,
+)
 from hs_nmfcluster.factorization.rank_curves import RankCurves, rank_curves
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.stability import rotated_stability
 from hs_nmfcluster.factorization.suggestion import Suggestion, suggest
-from hs_nmfcluster.factorization.updates import SOLVERS
-from hs_nmfcluster.scan import arguments as checks
+from hs_nmfcluster.factorization.weighting import choose_weighting
 from hs_nmfcluster.scan.axes import Scan
 from hs_nmfcluster.scan.detector import estimate_disk_radius
+from hs_nmfcluster.words import counted
 
 _logger = logging.getLogger(__name__)
 
-_COMPRESSIONS = ("auto", None)
 _VERSIONS_OF = ("hs_nmfcluster", "hyperspy", "rosettasciio", "dask", "numpy", "scipy")
-
-
-@dataclass(frozen=True)
-class Arguments:
-    """Checked arguments of a decomposition; ``random_state`` repeats it."""
-
-    n_components: int
-    restarts: int
-    solver: str
-    compression: str | None
-    tolerance: float
-    max_iterations: int
-    ridge: float
-    random_state: int
-    constraints: tuple[Constraint, ...] = ()
-
-    def described(self) -> dict[str, Any]:
-        """Return them as numbers and text."""
-        return asdict(self) | {"constraints": describe(self.constraints)}
-
-
-def check_arguments(
-    *,
-    n_components: object,
-    restarts: object,
-    solver: object,
-    compression: object,
-    tolerance: object,
-    max_iterations: object,
-    ridge: object,
-    seed: int,
-    constraints: object = None,
-) -> Arguments:
-    """Check what needs no look at the data.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what was given and what is allowed.
-    """
-    checks.check_choice("solver", solver, tuple(SOLVERS))
-    checks.check_choice("compression", compression, _COMPRESSIONS)
-    return Arguments(
-        checks.check_whole_number("n_components", n_components),
-        checks.check_whole_number("restarts", restarts),
-        str(solver),
-        None if compression is None else "auto",
-        checks.check_positive("tolerance", tolerance),
-        checks.check_whole_number("max_iterations", max_iterations),
-        checks.check_not_negative("ridge", ridge),
-        seed,
-        check_constraints(constraints),
-    )
-
-
-@dataclass(frozen=True)
-class StudyArguments:
-    """Checked arguments of a study of the number of components."""
-
-    ranks: list[int]
-    restarts: int
-    tolerance: float
-    random_state: int
-    constraints: tuple[Constraint, ...] = ()
-
-    def described(self) -> dict[str, Any]:
-        """Return them as numbers and text."""
-        return asdict(self) | {"constraints": describe(self.constraints)}
-
-
-def check_study_arguments(
-    *, ranks: Any, restarts: object, tolerance: object, seed: int, constraints: object = None
-) -> StudyArguments:
-    """Check what needs no look at the data.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what was given and what is allowed.
-    """
-    return StudyArguments(
-        _check_ranks(ranks),
-        checks.check_whole_number("restarts", restarts),
-        checks.check_positive("tolerance", tolerance),
-        seed,
-        check_constraints(constraints),
-    )
-
-
-def _check_ranks(ranks: Any) -> list[int]:
-    if not isinstance(ranks, Iterable):
-        raise TypeError(f"`ranks` must be whole numbers like range(5, 31), got {ranks!r}.")
-    checked = sorted({checks.check_whole_number("ranks", rank) for rank in ranks})
-    if not checked:
-        raise ValueError("`ranks` is empty: give one or more numbers of components, ascending.")
-    return checked
 
 
 @dataclass(frozen=True)
@@ -151,7 +68,9 @@ class Decomposition:
 
 
 def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) -> Decomposition:
-    """Factorize a scan, see :meth:`~hs_nmfcluster.NMFDiffraction2D.decompose_als_nmf`."""
+    """Factorize a whole scan, see :meth:`~hs_nmfcluster.NMFDiffraction2D.decompose_als_nmf`."""
+    if arguments.n_components is None:
+        raise ValueError("A whole scan is factorized into a number of components.")
     compressed = arguments.compression is not None
     limited = check_scan_axes(arguments.constraints, scan.axes)
     demand = Demand(
@@ -179,6 +98,70 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
     used = {"solver": "hals"} if compressed else {}
     provenance = _provenance(scan, prepared, found.passes)
     return Decomposition(found, prepared, arguments.described() | used | resolved | provenance)
+
+
+@dataclass(frozen=True, eq=False)
+class DecompositionInTiles:
+    """As `Decomposition`, of a scan that was factorized in neighbourhoods.
+
+    Parameters
+    ----------
+    mosaic
+        What they found.
+    prepared, settings
+        As of a `Decomposition`.
+    """
+
+    mosaic: Mosaic
+    prepared: Prepared
+    settings: dict[str, Any]
+
+
+def decompose_in_tiles(
+    scan: Scan, arguments: Arguments, selection: Selection, job: Job
+) -> DecompositionInTiles:
+    """Factorize a scan in neighbourhoods, each read once."""
+    size = arguments.tiles if isinstance(arguments.tiles, tuple) else None
+    prepared = prepare(scan, selection, DemandInTiles(size, arguments.n_components), job)
+    matrix, kept = prepared.matrix, ~prepared.mask.array
+    weighting = choose_weighting(arguments.weighting, prepared.look, kept, in_tiles=True)
+    tiling, seen = choose_tiling(matrix, size, weighting.pixels, job)
+    settings = Settings(
+        restarts=arguments.restarts, tolerance=arguments.tolerance, seed=arguments.random_state
+    )
+    plan = Plan(arguments.n_components, most_components(tiling), settings, weighting.pixels)
+    job.tell(_tiling_in_words(tiling, seen, plan))
+    mosaic = factorize_in_tiles(matrix, tiling, plan, prepared.look.mean[kept], job)
+    found = mosaic.windows.found
+    chosen = {
+        "solver": "hals",
+        "tiles": list(tiling.size[::-1]),
+        "tiles_overlap": list(tiling.overlap[::-1]),
+        "tiles_numbers": list(tiling.numbers[::-1]),
+        "tiles_asked_for": "auto" if size is None else "given",
+        "structure_size": [float("nan") if one is None else one for one in seen[::-1]],
+        "components_per_tile": [len(pieces.patterns) for pieces in found],
+        "above_noise_per_tile": [pieces.above_noise for pieces in found],
+        "spot_radius": estimate_disk_radius(
+            prepared.look.mean, scan.detector.around(prepared.center)
+        ),
+    }
+    provenance = _provenance(scan, prepared, mosaic.passes)
+    described = arguments.described() | weighting.described
+    return DecompositionInTiles(mosaic, prepared, described | chosen | provenance)
+
+
+def _tiling_in_words(tiling: Tiling, seen: Sequence[float | None], plan: Plan) -> str:
+    size, shared = (" × ".join(str(n) for n in one[::-1]) for one in (tiling.size, tiling.overlap))
+    known = [one for one in seen if one is not None]
+    why = f"structures of {max(known):.0f} positions" if known else "nothing seen beforehand"
+    number = "as many components as stand above the noise"
+    if plan.n_components is not None:
+        number = counted(plan.n_components, "component")
+    return (
+        f"Neighbourhoods: {prod(tiling.numbers)} of {size} positions, {shared} of them shared "
+        f"({why}); in each {number}"
+    )
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 from dask.utils import format_bytes
 
@@ -117,3 +118,48 @@ def factorization_needs(
     positions = max(len(b.positions) for b in matrix.blocks)
     exploring = max(exploring, blocks_at_a_time * 4 * all_runs * positions)
     return Needs(chunks, numbers * _FLOAT, exploring * _FLOAT, maps)
+
+
+# Of neighbourhoods whose size and number of components are not known yet: the usual ones.
+_USUAL_POSITIONS, _USUAL_PIECES = 23**2, 8
+# Copies of a neighbourhood's rows in float64 that are alive at a time, with its Gram matrices.
+_COPIES = 3
+
+
+def neighbourhood_needs(
+    matrix: ScanMatrix,
+    size: Sequence[int] | None,
+    n_components: int | None,
+    blocks_at_a_time: int,
+) -> Needs:
+    """Estimate the most memory that a factorization in neighbourhoods takes beside held data.
+
+    Parameters
+    ----------
+    matrix
+        The scan.
+    size
+        Of a neighbourhood along the last axes of the scan; None where it is to be chosen.
+    n_components
+        Of each; None where the data are to tell.
+    blocks_at_a_time
+        As of :func:`factorization_needs`.
+
+    Returns
+    -------
+    Needs
+
+    Notes
+    -----
+    Only neighbourhoods in work are in memory, with the chunks that they are cut out of; what is
+    found is kept, in float32.
+    """
+    p, n = matrix.n_pixels, matrix.n_positions
+    m = min(_USUAL_POSITIONS if size is None else prod(size), n)
+    k = n_components or _USUAL_PIECES
+    block = max(b.n_bytes for b in matrix.blocks) if matrix.is_lazy else 0
+    # Neighbours overlap: together they hold some positions twice.
+    pieces = 2 * k * n / m
+    chunks = blocks_at_a_time * (4 * block + _COPIES * _FLOAT * m * (p + m))
+    patterns = int(2 * 4 * pieces * p)
+    return Needs(chunks, patterns, 0, int(4 * 4 * pieces * m))

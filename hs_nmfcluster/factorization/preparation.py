@@ -4,6 +4,7 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import dask.array as da
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine import memory, scheduling
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
-from hs_nmfcluster.factorization.needs import Needs, factorization_needs
-from hs_nmfcluster.scan.arguments import check_rank
+from hs_nmfcluster.factorization.needs import Needs, factorization_needs, neighbourhood_needs
+from hs_nmfcluster.factorization.neighbourhoods.first_look import kept_positions, looked_at
+from hs_nmfcluster.scan.arguments import TooManyComponentsError, check_rank
 from hs_nmfcluster.scan.axes import Scan
 from hs_nmfcluster.scan.detector import estimate_beam_center
 from hs_nmfcluster.scan.masks import DetectorMask, default_detector_mask
@@ -88,9 +90,16 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Demand:
-    """How large a factorization is: ranks, restarts, if compressed, if with limited maps.
+    """How large a factorization of the whole scan is.
 
-    Errors call the largest rank what `asked_by` says.
+    Parameters
+    ----------
+    ranks
+        Numbers of components; errors call the largest what `asked_by` says.
+    restarts
+        Starts of each.
+    compressed, limited
+        Whether the data are compressed, and the maps limited.
     """
 
     ranks: Sequence[int]
@@ -99,8 +108,69 @@ class Demand:
     compressed: bool = True
     limited: bool = False
 
+    def needs(self, matrix: ScanMatrix, blocks_at_a_time: int) -> Needs:
+        """Memory that it takes."""
+        limit = min(matrix.n_positions, matrix.n_pixels)
+        return factorization_needs(
+            matrix,
+            [min(rank, limit) for rank in self.ranks],
+            self.restarts,
+            compressed=self.compressed,
+            blocks_at_a_time=blocks_at_a_time,
+            threads=scheduling.n_threads(),
+            limited=self.limited,
+        )
 
-def prepare(scan: Scan, selection: Selection, demand: Demand, job: Job) -> Prepared:
+    def looked_at(self, matrix: ScanMatrix) -> ScanMatrix:
+        """Part of the scan that the first look is taken of."""
+        return matrix
+
+    def check(self, matrix: ScanMatrix) -> None:
+        """Refuse more components than positions or pixels."""
+        check_rank(self.asked_by, max(self.ranks), matrix.n_positions, matrix.n_pixels)
+
+
+@dataclass(frozen=True)
+class DemandInTiles:
+    """How large a factorization in neighbourhoods is.
+
+    Parameters
+    ----------
+    size
+        Of the neighbourhoods in array order; None where it is to be chosen.
+    n_components
+        Of each; None where the data are to tell.
+    """
+
+    size: tuple[int, ...] | None
+    n_components: int | None
+
+    def needs(self, matrix: ScanMatrix, blocks_at_a_time: int) -> Needs:
+        """Memory that it takes."""
+        return neighbourhood_needs(matrix, self.size, self.n_components, blocks_at_a_time)
+
+    def looked_at(self, matrix: ScanMatrix) -> ScanMatrix:
+        """Take some places, the same however the data lie; all of a small scan."""
+        positions = looked_at(kept_positions(matrix))
+        whole = len(positions) == matrix.n_positions
+        return matrix if whole else matrix.at(positions)
+
+    def check(self, matrix: ScanMatrix) -> None:
+        """Refuse more components than a neighbourhood has positions."""
+        if self.n_components is None:
+            return
+        sizes = matrix.scan_shape if self.size is None else self.size
+        pairs = zip(sizes[::-1], matrix.scan_shape[::-1], strict=False)
+        most = prod(min(size, along) for size, along in pairs)
+        if self.n_components > most:
+            raise TooManyComponentsError(
+                f"`n_components` = {self.n_components} is more than a neighbourhood of "
+                f"{' × '.join(map(str, sizes[::-1]))} positions allows: at most {most}.",
+                most,
+            )
+
+
+def prepare(scan: Scan, selection: Selection, demand: Demand | DemandInTiles, job: Job) -> Prepared:
     """Look at the data once, find centre and mask, and take the data into memory if they fit.
 
     Parameters
@@ -132,19 +202,19 @@ def prepare(scan: Scan, selection: Selection, demand: Demand, job: Job) -> Prepa
         return ScanMatrix.from_array(scan.data, selection.left_out, mask, chunk_bytes)
 
     whole = without(None)
-    needs = _needs(whole, demand, blocks_at_a_time)
+    needs = demand.needs(whole, blocks_at_a_time)
     _check_memory(needs, job.budget)
     room = max(budget - needs.total, 0) if client is None else memory.cluster_budget(client)
     if lazy and client is None and whole.n_bytes <= room:
         whole = job.hold(whole)
-    look = survey_matrix(whole, scan.data.shape[-2:], job)
+    look = survey_matrix(demand.looked_at(whole), scan.data.shape[-2:], job)
 
     center, how = scan.detector.find_center(selection.center, look.mean)
     mask = selection.given or default_detector_mask(look.mean, scan.detector.around(center))
     check_values(look, mask.array, scan.axes.shape)
     held_whole = lazy and not whole.is_lazy
     matrix = whole.without_pixels(mask.array) if held_whole else without(mask.array)
-    check_rank(demand.asked_by, max(demand.ranks), matrix.n_positions, matrix.n_pixels)
+    demand.check(matrix)
     # The data without what the mask leaves out may fit where all of them do not.
     fits = matrix.is_lazy and matrix.n_bytes <= room
     reads = int(lazy) + int(fits)
@@ -155,20 +225,6 @@ def prepare(scan: Scan, selection: Selection, demand: Demand, job: Job) -> Prepa
     )
     _report(prepared, job, lazy=lazy)
     return prepared
-
-
-def _needs(matrix: ScanMatrix, demand: Demand, blocks_at_a_time: int) -> Needs:
-    limit = min(matrix.n_positions, matrix.n_pixels)
-    ranks = [min(rank, limit) for rank in demand.ranks]
-    return factorization_needs(
-        matrix,
-        ranks,
-        demand.restarts,
-        compressed=demand.compressed,
-        blocks_at_a_time=blocks_at_a_time,
-        threads=scheduling.n_threads(),
-        limited=demand.limited,
-    )
 
 
 def _check_memory(needs: Needs, budget: int | None) -> None:

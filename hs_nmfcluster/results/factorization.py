@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes
-from hs_nmfcluster.factorization.decomposition import Decomposition
+from hs_nmfcluster.factorization.decomposition import Decomposition, DecompositionInTiles
 from hs_nmfcluster.factorization.fit import Fit
+from hs_nmfcluster.factorization.neighbourhoods.joining import assemble
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.io import storage
 from hs_nmfcluster.report.cards import factorization_card
@@ -28,6 +29,8 @@ _ARRAYS = ("restart_mse", "stability", "detector_mask", "position_mse")
 _NUMBERS = ("mse", "pca_mse", "best_restart", "passes")
 # Rows of the reconstruction that one chunk of it holds, about 64 MB of float64.
 _MODEL_CHUNK = 8 * 2**20
+# Maps of neighbourhoods that take more than this on the whole scan are put there when needed.
+_LARGE_MAPS = 2**29
 
 
 @dataclass(eq=False, repr=False)
@@ -123,6 +126,35 @@ class Factorization:
             center=center,
             best_restart=result.best,
             passes=result.passes,
+            settings=found.settings,
+        )
+
+    @classmethod
+    def _of_tiles(cls, scan: BaseSignal, found: DecompositionInTiles) -> "Factorization":
+        """Put components together from what the neighbourhoods found."""
+        mosaic, prepared = found.mosaic, found.prepared
+        components = assemble(mosaic.windows, mosaic.labels)
+        detector_mask, center = prepared.mask.array, prepared.center
+        k, title = len(components.patterns), scan.metadata.General.title or "scan"
+        patterns = np.full((k, *detector_mask.shape), np.nan)
+        patterns[:, ~detector_mask] = components.patterns
+        large = components.maps.n_bytes > _LARGE_MAPS
+        maps = components.maps.lazy() if large else components.maps.dense()
+        position_mse = np.full(components.maps.left_out.shape, np.nan)
+        position_mse.ravel()[prepared.matrix.positions] = mosaic.residual / prepared.matrix.n_pixels
+        return cls(
+            patterns=axes.pattern_stack(scan, patterns, center, f"NMF patterns of {title}"),
+            maps=axes.map_stack(scan, maps, f"NMF maps of {title}"),
+            mse=mosaic.mse,
+            pca_mse=np.nan,
+            restart_mse=np.array([mosaic.mse]),
+            history=[np.array([mosaic.mse])],
+            stability=components.stability,
+            detector_mask=detector_mask,
+            position_mse=position_mse,
+            center=center,
+            best_restart=0,
+            passes=mosaic.passes,
             settings=found.settings,
         )
 

@@ -1,0 +1,192 @@
+"""A scan factorized in neighbourhoods: sizes chosen, windows worked on, pieces joined."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil, prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.neighbourhoods import first_look
+from hs_nmfcluster.factorization.neighbourhoods.joining import Windows, same_crystal
+from hs_nmfcluster.factorization.neighbourhoods.local import (
+    Found,
+    NotFiniteError,
+    Plan,
+    factorize_tile,
+)
+from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling
+
+# A window is so many diameters of a particle wide, within these limits: a window that is larger
+# holds more noise and more crystals that its singular vectors mix, one that is smaller has fewer
+# positions without a crystal to tell it from.
+_DIAMETERS, _LEAST_SIDE, _MOST_SIDE = 4.5, 20, 64
+# Of a scan along one line, positions of a window for each diameter, and their limits.
+_DIAMETERS_IN_LINE, _LEAST_LENGTH, _MOST_LENGTH = 20, 200, 1024
+# Particles are taken to be so large where the first look shows none, and windows to overlap by this
+# more than a particle, so that each lies in one window whole.
+_USUAL, _ROOM = 5.0, 1
+# Positions for each component that a window may have at most.
+_POSITIONS_A_COMPONENT = 25
+# Bytes that a window's patterns may take in float64, of which two copies are made.
+_MOST_BYTES = 2**28
+
+
+@dataclass(frozen=True, eq=False)
+class Mosaic:
+    """A scan that was factorized in neighbourhoods.
+
+    Parameters
+    ----------
+    windows
+        What each window found.
+    labels
+        Which pieces are of one crystal, ``(n_pieces,)``: from both
+        :func:`~hs_nmfcluster.factorization.neighbourhoods.joining.assemble` makes components.
+    residual
+        Squared residual of each position, of the window whose middle it is nearest to,
+        ``(n_positions,)``.
+    mse, mean_square
+        Mean of that and of the squared data, over the kept positions and pixels.
+    passes
+        Passes over the data made so far.
+    """
+
+    windows: Windows
+    labels: NDArray[np.int64]
+    residual: NDArray[np.float64]
+    mse: float
+    mean_square: float
+    passes: int
+
+
+def choose_tiling(
+    matrix: ScanMatrix,
+    size: tuple[int, ...] | None,
+    pixel_weights: NDArray[np.float64] | None,
+    job: Job,
+) -> tuple[Tiling, tuple[float | None, ...]]:
+    """Choose windows by the size of the particles, as a first look at a few places shows it.
+
+    Parameters
+    ----------
+    matrix
+        The scan.
+    size
+        Of the windows in array order, if it was given.
+    pixel_weights
+        As of a `Plan`.
+    job
+        Makes the pass.
+
+    Returns
+    -------
+    Tiling
+    tuple
+        Diameter of the particles along the axes that windows divide, in positions; None where
+        nothing was seen.
+    """
+    kept = first_look.kept_positions(matrix)
+    windows = [first_look.flat_positions(kept, window) for window in first_look.places(kept.shape)]
+    windows = [positions for positions in windows if len(positions) > 1]
+    seen: tuple[float | None, ...] = (None,) * min(kept.ndim, 2)
+    if windows:
+        looking = matrix.regrouped([windows])
+        found = job.once(
+            "first look",
+            lambda: job.visit(looking, first_look.correlations, kept.shape, pixel_weights),
+        )
+        seen = first_look.structure_sizes(found)
+    diameters: list[float] = [_USUAL if one is None else one for one in seen]
+    if size is None:
+        size = _default_size(diameters, matrix.n_pixels)
+    # Axes before the last two are series, of time or tilt: nothing is shared along them.
+    size = (1,) * (kept.ndim - len(size)) + tuple(size)
+    overlap = [0] * (kept.ndim - len(diameters))
+    for along, diameter in zip(size[-len(diameters) :], diameters, strict=True):
+        overlap.append(min(ceil(diameter) + _ROOM, along // 2))
+    return Tiling(kept.shape, size, tuple(overlap)), seen
+
+
+def _default_size(diameters: Sequence[float], n_pixels: int) -> tuple[int, ...]:
+    if len(diameters) == 1:
+        length = _DIAMETERS_IN_LINE * diameters[0]
+        return (int(min(max(length, _LEAST_LENGTH), _MOST_LENGTH)),)
+    sides: list[float] = [min(max(_DIAMETERS * d, _LEAST_SIDE), _MOST_SIDE) for d in diameters]
+    # Large patterns leave room for fewer positions.
+    shrink = min((_MOST_BYTES / (8 * n_pixels * prod(sides))) ** 0.5, 1.0)
+    return tuple(max(ceil(shrink * side), _LEAST_SIDE // 2) for side in sides)
+
+
+def most_components(tiling: Tiling) -> int:
+    """Components that a window of a tiling may have at most."""
+    held = zip(tiling.size, tiling.scan_shape, strict=True)
+    positions = int(np.prod([min(size, n) for size, n in held]))
+    return max(ceil(positions / _POSITIONS_A_COMPONENT), 2)
+
+
+def factorize_in_tiles(
+    matrix: ScanMatrix,
+    tiling: Tiling,
+    plan: Plan,
+    shared: NDArray[np.float64],
+    job: Job,
+) -> Mosaic:
+    """Factorize every window and join what they found, in one pass over the data.
+
+    Parameters
+    ----------
+    matrix
+        The scan.
+    tiling
+        The windows.
+    plan
+        How each is factorized.
+    shared
+        Mean pattern of the scan, ``(n_pixels,)``.
+    job
+        Makes the pass.
+
+    Raises
+    ------
+    ValueError
+        For NaN and infinite values, naming the position.
+    """
+    kept = first_look.kept_positions(matrix)
+    groups, tiles = [], []
+    for group in tiling.groups():
+        of_tiles = [(tile, first_look.flat_positions(kept, tile.window)) for tile in group]
+        of_tiles = [(tile, positions) for tile, positions in of_tiles if len(positions)]
+        groups.append([positions for _, positions in of_tiles])
+        tiles += [tile for tile, _ in of_tiles]
+    in_tiles = matrix.regrouped(groups)
+    job.say(f"{len(tiles)} neighbourhoods")
+    job.expect(1)
+    try:
+        found: Found = job.once("neighbourhoods", lambda: job.visit(in_tiles, factorize_tile, plan))
+    except NotFiniteError as error:
+        where = np.unravel_index(error.args[0], kept.shape)[::-1]
+        raise ValueError(
+            "The data hold NaN or infinite values, first at position "
+            f"{tuple(int(i) for i in where)}. Leave it out with `navigation_mask` or its pixels "
+            "with `signal_mask`, or replace them, for instance with `s.map(np.nan_to_num)`."
+        ) from error
+    owner = tiling.owner().ravel()
+    residual, square = np.zeros(kept.size), 0.0
+    for tile, pieces in zip(tiles, found.of_tiles, strict=True):
+        index = np.ravel_multi_index(tile.index, tiling.numbers)
+        own = owner[pieces.positions] == index
+        residual[pieces.positions[own]] = pieces.residual[own]
+        square += float(pieces.squares[own].sum())
+    windows = Windows(tiling, tiles, found.of_tiles, kept)
+    residual = residual[matrix.positions]
+    return Mosaic(
+        windows,
+        same_crystal(windows, shared, plan.pixel_weights),
+        residual,
+        float(residual.sum()) / matrix.size,
+        square / matrix.size,
+        job.passes,
+    )
