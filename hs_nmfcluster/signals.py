@@ -527,12 +527,14 @@ class NMFDiffraction2D(Signal2D):
         n_azimuthal: int = 360,
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
+        crystals_first: bool = True,
         show_progressbar: bool | None = None,
     ) -> ClusterTree:
         """Order components by likeness of their patterns, whatever their in-plane rotation.
 
         The paper's steps a to d: the two most similar are rotated onto each other and
-        integrated, until one is left.
+        integrated, until one is left. Components that show spots (crystals) and those that show
+        none (matrix) are ordered apart, unless `crystals_first` is False.
 
         Parameters
         ----------
@@ -549,6 +551,9 @@ class NMFDiffraction2D(Signal2D):
             As in :meth:`polar_transform`.
         center
             Beam centre ``(x, y)`` in pixels; by default that of the decomposition.
+        crystals_first
+            Whether to tell crystals from matrix before clustering. False makes the paper's plain
+            tree of all components (Fig. 7).
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -580,6 +585,7 @@ class NMFDiffraction2D(Signal2D):
             n_azimuthal=n_azimuthal,
             radial_range=radial_range,
             center=center,
+            crystals_first=crystals_first,
             show_progressbar=show_progressbar,
         )
         tree.factorization = factorization

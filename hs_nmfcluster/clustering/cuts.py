@@ -1,20 +1,10 @@
 """Cuts through a tree: the groups that are left when merges are undone from the top."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
-# Distances, where 1 is that of unlike patterns: of patterns that are the same but for details, of
-# a tree of one kind, and of patterns that have nothing in common.
-_SAME, _HALF_ALIKE, _UNLIKE = 0.1, 0.5, 0.8
-# Share of the largest distance in which steps do not count. In 35 trees of simulated scans of 3 to
-# 300 electrons per pixel, 0.3 to 0.5 found the families and the matrix in 34, 0.1 in 32, 1 in 33.
-_ALLOWANCE = 0.3
-# Rating from which a step stands out.
-_CLEAR = 0.4
-# Distances that may be rounding alone.
-_ROUNDING = 1e-4
+# Distance beyond the last merge where a cut leaves one group.
+BEYOND = 0.05
 
 
 def effective_distances(linkage: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -84,71 +74,47 @@ def position(
     if distance is not None:
         return distance
     below = linkage[kept, 2].max(initial=0.0)
-    above = linkage[undone, 2].min(initial=below + _SAME)
+    above = linkage[undone, 2].min(initial=below + 2 * BEYOND)
     return float(below + above) / 2 if below < above else None
 
 
-@dataclass(frozen=True)
-class SuggestedCut:
-    """A cut and why it was chosen.
+def thresholds(
+    linkage: NDArray[np.float64], crystalline: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """Distance below which a cut undoes each merge, ``(n - 1,)``.
 
-    Attributes
-    ----------
-    distance
-        Where to cut.
-    n_groups
-        Number of groups that it leaves.
-    reason
-        Why, in words.
-    """
-
-    distance: float
-    n_groups: int
-    reason: str
-
-
-def suggest(linkage: NDArray[np.float64]) -> SuggestedCut:
-    """Cut at the step between distances that is largest for what lies below it.
-
-    Between 2 and n/2 groups, the step from the largest distance kept, b, to the smallest one
-    undone, a, is rated by (a − b) / (b + c). Relative to b, so that one stray component at the
-    top does not hide the families below it; plus c = 0.3 of the largest distance, so that
-    differences between equal patterns, which noise may make small in one group and larger in
-    another, do not count. Without a step that stands out, components whose tree closes at less
-    than half the distance of unlike patterns are one group, and components that are all unlike
-    each other stay alone.
+    As `effective_distances`, but what is not crystalline stays together at every distance.
 
     Parameters
     ----------
     linkage
         ``(n - 1, 4)``.
+    crystalline
+        ``(n,)``; all by default.
+    """
+    effective = effective_distances(linkage)
+    if crystalline is None:
+        return effective
+    return np.where(merges_of(linkage, ~crystalline), 0.0, effective)
+
+
+def merges_of(linkage: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which merges join chosen components only, ``(n - 1,)``.
+
+    Parameters
+    ----------
+    linkage
+        ``(n - 1, 4)``.
+    chosen
+        ``(n,)``.
 
     Examples
     --------
-    >>> import numpy as np
-    >>> from hs_nmfcluster.clustering.cuts import suggest
-    >>> linkage = [[0, 1, 0.10, 2], [2, 3, 0.15, 2], [4, 5, 0.8, 4]]
-    >>> cut = suggest(np.array(linkage))
-    >>> cut.n_groups, round(cut.distance, 3)
-    (2, 0.475)
+    >>> linkage = np.array([[0, 2, 0.1, 2], [1, 3, 0.3, 3]])
+    >>> merges_of(linkage, np.array([True, False, True])).tolist()
+    [True, False]
     """
-    n = len(linkage) + 1
-    heights = np.concatenate([[0.0], np.sort(effective_distances(linkage))])
-    lowest, top = heights[1], heights[-1]
-    n_groups = np.arange(2, max(2, n // 2) + 1)
-    below, above = heights[n - n_groups], heights[n - n_groups + 1]
-    rating = (above - below) / (below + _ALLOWANCE * top + _ROUNDING)
-    best = int(rating.argmax())
-    a, b, groups = float(above[best]), float(below[best]), int(n_groups[best])
-    step = f"the step from {b:.3f} (within groups) to {a:.3f} (between them)"
-    if rating[best] >= _CLEAR:
-        reason = f"{step} is the clearest between merges that leave 2 to {n_groups[-1]} groups"
-        return SuggestedCut((a + b) / 2, groups, reason)
-    if top < _HALF_ALIKE:
-        reason = f"no step stands out and all join within {top:.3f}: they are alike"
-        return SuggestedCut(float(top) + _SAME / 2, 1, reason)
-    if lowest > _UNLIKE:
-        reason = f"even the two most similar are {lowest:.3f} apart: all are unlike"
-        return SuggestedCut(float(lowest) / 2, n, reason)
-    reason = f"{step} is the clearest, but it hardly stands out: look at the dendrogram"
-    return SuggestedCut((a + b) / 2, groups, reason)
+    inside = np.concatenate([chosen, np.zeros(len(linkage), dtype=bool)])
+    for merge, (first, second) in enumerate(linkage[:, :2].astype(np.intp)):
+        inside[len(chosen) + merge] = inside[first] and inside[second]
+    return inside[len(chosen) :]

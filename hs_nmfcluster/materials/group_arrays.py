@@ -11,6 +11,23 @@ from hs_nmfcluster.materials.spots import own_spot_shares
 from hs_nmfcluster.scan.detector import Detector, estimate_beam_radius
 
 
+def spot_limits(patterns: NDArray[np.floating], grid: PolarGrid) -> tuple[float, float]:
+    """Radii between which spots are looked for: those compared, without the direct beam.
+
+    Parameters
+    ----------
+    patterns
+        ``(n, n_v, n_u)``, NaN where not measured, as at the direct beam where a mask left it out.
+    grid
+        Bins of r and phi in which patterns are compared.
+    """
+    inner, outer = (float(r) for r in (grid.radii[0], grid.radii[-1]))
+    column, row = (round(c) for c in grid.detector.center)
+    if np.isfinite(patterns[:, row, column]).any():
+        inner = max(inner, estimate_beam_radius(np.nansum(patterns, axis=0), grid.detector))
+    return inner, outer + grid.radial_step / 2
+
+
 @dataclass(frozen=True, eq=False)
 class GroupArrays:
     """Groups of components as plain arrays.
@@ -54,12 +71,7 @@ class GroupArrays:
 
         The direct beam is left out where no mask did so.
         """
-        inner, outer = (float(r) for r in (self.grid.radii[0], self.grid.radii[-1]))
-        column, row = (round(c) for c in self.detector.center)
-        if np.isfinite(self.averages[:, row, column]).any():
-            total = np.nansum(self.averages, axis=0)
-            inner = max(inner, estimate_beam_radius(total, self.detector))
-        return inner, outer + self.grid.radial_step / 2
+        return spot_limits(self.averages, self.grid)
 
     @cached_property
     def spot_shares(self) -> NDArray[np.float64]:

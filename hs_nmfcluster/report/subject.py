@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.clustering.cuts import SuggestedCut
 from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.clustering.suggestion import SuggestedCut
 from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.scan.units import PixelSize
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
@@ -15,9 +16,15 @@ from hs_nmfcluster.bridge.axes import detector_of, pixel_size, polar_stack
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
 from hs_nmfcluster.clustering.alignable import Metric
+from hs_nmfcluster.clustering.apart import agglomerate_apart
+from hs_nmfcluster.clustering.correlation import centered_patterns
 from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.clustering.relative import Relative, relative_distances
 from hs_nmfcluster.clustering.similarity import By, items_to_cluster, pairwise
+from hs_nmfcluster.clustering.suggestion import SuggestedCut, suggest
 from hs_nmfcluster.io import storage
+from hs_nmfcluster.materials.group_arrays import spot_limits
+from hs_nmfcluster.materials.significance import SpotEvidence, spot_evidence
 from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.report.cards import tree_card
 from hs_nmfcluster.results.factorization import Factorization
@@ -39,6 +46,7 @@ _NAMES: dict[str, str] = {
     "euclidean": "Euclidean distance",
 }
 _QUANTITIES = {"patterns": "intensity", "maps": "coefficient"}
+_EVIDENCE = ("significance", "crystalline", "uncertain")
 # Components from which on clustering takes seconds.
 _MANY = 300
 
@@ -66,6 +74,9 @@ class ClusterTree:
         merge to the next, as integration averages noise out.
     similarity : numpy.ndarray
         ``(n, n)`` before any merge. With ``metric="euclidean"`` it is 1 − distance.
+    evidence : SpotEvidence or None
+        How surely each component shows spots: ``significance`` in standard deviations,
+        ``crystalline``, ``uncertain``. None for a plain tree.
     factorization : Factorization or None
         Whose components these are, where that is known. `save` does not keep it.
 
@@ -103,6 +114,7 @@ class ClusterTree:
         merges: Agglomeration,
         similarity: NDArray[np.floating],
         shifts: NDArray[np.floating],
+        evidence: SpotEvidence | None = None,
     ) -> None:
         self.patterns = patterns
         self.maps = maps
@@ -113,6 +125,7 @@ class ClusterTree:
         self.similarity = similarity
         self._merge_shifts = merges.shifts
         self._shifts = shifts
+        self.evidence = evidence
         self.factorization: Factorization | None = None
 
     @classmethod
@@ -127,6 +140,7 @@ class ClusterTree:
         n_azimuthal: int = 360,
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
+        crystals_first: bool = True,
         show_progressbar: bool | None = None,
     ) -> Self:
         """Cluster patterns, or the maps that belong to them.
@@ -147,6 +161,10 @@ class ClusterTree:
             Bins of r and phi, see `PolarGrid.covering`.
         center
             Direct beam ``(x, y)`` in pixels; by default where both signal axes are zero.
+        crystals_first
+            Patterns that show spots join each other, those that show none (matrix) join each
+            other by their radial profiles, and the last merge joins both. False makes the paper's
+            plain tree of all (Fig. 7), as do other metrics and maps.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -181,7 +199,25 @@ class ClusterTree:
         compared = patterns if maps is None or by == "patterns" else maps
         items = items_to_cluster(compared.data, by, metric, grid)
         similarity, shifts = pairwise(items)
-        merges = agglomerate(items, similarity, _progress(show_progressbar, len(similarity)))
+        progress = _progress(show_progressbar, len(similarity))
+        evidence = None
+        if crystals_first and (by, metric) == ("patterns", "cross_correlation"):
+            evidence = spot_evidence(
+                patterns.data,
+                grid.detector,
+                None if maps is None else maps.data,
+                radial_range=spot_limits(patterns.data, grid),
+            )
+        if evidence is None or len(set(evidence.crystalline.tolist())) == 1:
+            merges = agglomerate(items, similarity, progress)
+        else:
+            merges = agglomerate_apart(
+                lambda some: items_to_cluster(patterns.data[some], by, metric, grid),
+                similarity,
+                centered_patterns(grid.transform(patterns.data)).mean(axis=-1),
+                evidence.crystalline,
+                progress,
+            )
         return cls(
             patterns,
             maps,
@@ -191,6 +227,7 @@ class ClusterTree:
             merges=merges,
             similarity=similarity,
             shifts=shifts,
+            evidence=evidence,
         )
 
     def __len__(self) -> int:
@@ -199,8 +236,12 @@ class ClusterTree:
 
     def __repr__(self) -> str:
         suggested = self.suggest_cut()
+        kinds = ""
+        if self.evidence is not None:
+            n_crystals = int(self.evidence.crystalline.sum())
+            kinds = f"{counted(n_crystals, 'crystal')}, {len(self) - n_crystals} matrix, "
         return (
-            f"<ClusterTree of {len(self)} {self.by} by {self.metric}: distances "
+            f"<ClusterTree of {len(self)} {self.by} by {self.metric}: {kinds}distances "
             f"{self.linkage[:, 2].min():.3f} … {self.linkage[:, 2].max():.3f}, suggested cut at "
             f"{suggested.distance:.3f} into {counted(suggested.n_groups, 'group')}>"
         )
@@ -256,20 +297,49 @@ class ClusterTree:
     def _rotated(self) -> bool:
         return self.by == "patterns" and self.metric == "cross_correlation"
 
-    def suggest_cut(self) -> cuts.SuggestedCut:
-        """Cut where the tree itself falls apart most clearly, and why there.
+    @property
+    def crystalline(self) -> NDArray[np.bool_]:
+        """Which components are grouped as crystals, ``(n,)``; all in a plain tree."""
+        if self.evidence is None:
+            return np.ones(len(self), dtype=bool)
+        return self.evidence.crystalline
+
+    @property
+    def thresholds(self) -> NDArray[np.float64]:
+        """Distance below which a cut undoes each merge, ``(n - 1,)``; 0 within the matrix."""
+        return cuts.thresholds(self.linkage, self.crystalline)
+
+    @cached_property
+    def relative(self) -> Relative:
+        """Distances that a common halo does not move, and the noise of each pattern.
+
+        In `distances`, ``(n, n)``, 1 means nothing but rings in common, 0 no difference beyond
+        noise. Where patterns were not rotated, plain distances over the largest of them.
+        """
+        if self._rotated:
+            return relative_distances(self.grid.transform(self.patterns.data), self.similarity)
+        distances = np.clip(1.0 - self.similarity, 0.0, None)
+        return Relative(distances / (distances.max() or 1.0), np.zeros(len(self)))
+
+    def suggest_cut(self) -> SuggestedCut:
+        """Cut where crystals are nearest to their own group beside the nearest other one.
 
         Returns
         -------
         SuggestedCut
-            With ``distance``, ``n_groups`` and ``reason`` in words.
+            With ``distance``, ``n_groups``, ``reason`` in words, whether it is ``clear``, what
+            the next ``coarser`` and ``finer`` cuts score, and components at the ``border``.
 
         Examples
         --------
         >>> tree.suggest_cut().n_groups
         2
         """
-        return cuts.suggest(self.linkage)
+        return self._suggested
+
+    @cached_property
+    def _suggested(self) -> SuggestedCut:
+        return suggest(self.linkage, self.relative, self.crystalline)
 
     def cut(self, *, distance: float | None = None, n_groups: int | None = None) -> Groups:
         """Undo merges from the top; what is left are the groups.
@@ -278,7 +348,7 @@ class ClusterTree:
         ----------
         distance
             From the root down, every merge at a larger distance is undone; a merge at or below
-            it stays, with all it holds.
+            it stays, with all it holds. Matrix stays together at any distance.
         n_groups
             Undo the last ``n_groups - 1`` merges of the sequence.
 
@@ -311,7 +381,7 @@ class ClusterTree:
         if distance is None:
             distance = self.suggest_cut().distance
         distance = check_positive("distance", distance)
-        return Groups(self, cuts.effective_distances(self.linkage) <= distance, distance)
+        return Groups(self, self.thresholds <= distance, distance)
 
     def plot_dendrogram(
         self,
@@ -382,9 +452,9 @@ class ClusterTree:
         >>> len(explorer.groups) == tree.suggest_cut().n_groups
         True
         """
-        n, suggested = len(self.linkage) + 1, cuts.suggest(self.linkage)
+        n, suggested = len(self.linkage) + 1, self.suggest_cut()
         along: dict[str, Any] = {
-            "thresholds": cuts.effective_distances(self.linkage),
+            "thresholds": self.thresholds,
             "cut_at": lambda place: self.cut(distance=place),
             "start": suggested.distance,
         }
@@ -552,6 +622,8 @@ class ClusterTree:
         }
         if self.maps is not None:
             state["maps"] = self.maps
+        if self.evidence is not None:
+            state |= {name: getattr(self.evidence, name) for name in _EVIDENCE}
         storage.save(path, self.patterns, "ClusterTree", state, overwrite)
 
     @classmethod
@@ -568,6 +640,11 @@ class ClusterTree:
             merges=Agglomeration(state["linkage"], np.reshape(state["merge_shifts"], (n - 1, -1))),
             similarity=state["similarity"],
             shifts=np.reshape(state["shifts"], (n, n, -1)),
+            evidence=(
+                SpotEvidence(**{name: np.asarray(state[name]) for name in _EVIDENCE})
+                if all(name in state for name in _EVIDENCE)
+                else None
+            ),
         )
 
 

@@ -1,0 +1,103 @@
+"""How unlike patterns are, measured by how unlike they could be.
+
+All patterns of a scan share the halo of what lies around the crystals. It adds to every similarity
+and takes all distances down, by how much no fixed mark can know; noise takes them up again.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hs_nmfcluster.clustering.correlation import centered_patterns
+
+# Standard deviations between lower quartile and median of a Gaussian.
+_QUARTILE = 0.6745
+# So much at most of what varies along rings is put down to noise: more cannot be told from noise
+# at all, and dividing by what is left would make distances of it.
+_MOST_NOISE = 0.5
+# Likeness of rings beyond which patterns have nothing but their rings.
+_SAME_RINGS = 1e-6
+
+
+class Relative(NamedTuple):
+    """Relative distances, and how far they are to be trusted.
+
+    Attributes
+    ----------
+    distances
+        ``(n, n)``, 0 on the diagonal. A little more than 1 where even rings differ by chance.
+    noise
+        Share of each pattern's power along its rings that is noise, ``(n,)``.
+    """
+
+    distances: NDArray[np.float64]
+    noise: NDArray[np.float64]
+
+
+def relative_distances(
+    polar_patterns: NDArray[np.floating], similarity: NDArray[np.floating]
+) -> Relative:
+    """Distances on a scale from the same crystal to crystals with nothing but rings in common.
+
+    Two patterns whose rings are equally bright are alike already, even if nothing along the rings
+    is: this is the distance 1. Two patterns that differ by no more than their noise are at the
+    distance 0. A common halo moves neither.
+
+    Parameters
+    ----------
+    polar_patterns
+        ``(n, n_radial, n_azimuthal)``, NaN where not measured.
+    similarity
+        Of these, ``(n, n)``, see `pattern_similarity`.
+
+    Returns
+    -------
+    Relative
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.clustering.similarity import pattern_similarity
+    >>> spots = np.zeros((3, 6, 72))
+    >>> spots[:, 2, 5] = spots[:2, 4, 35] = spots[2, 4, 50] = 1
+    >>> halo = 3 * np.ones((6, 1)) * np.arange(6)[:, None]
+    >>> [
+    ...     relative_distances(p, pattern_similarity(p)[0]).distances[0].round(2).tolist()
+    ...     for p in (spots, spots + halo)
+    ... ]
+    [[0.0, 0.0, 0.51], [0.0, 0.0, 0.51]]
+    """
+    rings, along, noise = _powers(polar_patterns)
+    total = np.sqrt((rings**2).sum(axis=1) + along)
+    safe = np.where(total > 0, total, 1.0)
+    likeness_of_rings = rings @ rings.T / np.outer(safe, safe)
+    signal = np.sqrt(along - np.minimum(noise, _MOST_NOISE * along)) / safe
+    unlike = np.maximum(1.0 - likeness_of_rings, _SAME_RINGS)
+    same = np.clip(unlike - np.outer(signal, signal), 0.0, None)
+    scale = np.maximum(unlike - same, _SAME_RINGS)
+    relative = np.clip((1.0 - similarity - same) / scale, 0.0, None)
+    np.fill_diagonal(relative, 0.0)
+    noise_share = np.divide(noise, along, out=np.zeros(len(along)), where=along > 0)
+    return Relative(relative, np.minimum(noise_share, 1.0))
+
+
+def _powers(
+    polar_patterns: NDArray[np.floating],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Amplitude of each ring ``(n, n_radial)``; power along rings, and of noise therein ``(n,)``.
+
+    Noise is told from the lower quartile, which spots move least.
+    """
+    n, n_radial, n_azimuthal = polar_patterns.shape
+    rings, along, noise = np.zeros((n, n_radial)), np.zeros(n), np.zeros(n)
+    # One after the other: the patterns may be thousands.
+    for k in range(n):
+        pattern = centered_patterns(polar_patterns[k : k + 1])[0].astype(np.float64)
+        level = pattern.mean(axis=1)
+        rest = pattern - level[:, None]
+        lower, middle = np.quantile(rest, [0.25, 0.5], axis=1)
+        rings[k] = np.sqrt(n_azimuthal) * level
+        along[k] = np.square(rest).sum()
+        noise[k] = n_azimuthal * np.square((middle - lower) / _QUARTILE).sum()
+    return rings, along, noise
