@@ -8,7 +8,7 @@ crystal. Such a component is found all over the scan, though, not in one place, 
 bright along many directions at once.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,7 @@ class SpotEvidence:
 def spot_evidence(
     patterns: NDArray[np.floating],
     detector: Detector,
-    maps: NDArray[np.floating] | None = None,
+    maps: Iterable[NDArray[np.floating]] | None = None,
     *,
     radial_range: tuple[float, float] = (0.0, np.inf),
 ) -> SpotEvidence:
@@ -95,7 +95,8 @@ def spot_evidence(
     detector
         Geometry.
     maps
-        ``(n, *scan_shape)``, NaN where not measured.
+        ``(n, *scan_shape)``, NaN where not measured; or only the part of the
+        scan that is known of each.
     radial_range
         ``(inner, outer)`` in the detector's units, between which spots are looked for.
 

@@ -14,11 +14,11 @@ from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.factorization.decomposition import Decomposition, DecompositionInTiles
 from hs_nmfcluster.factorization.fit import Fit
-from hs_nmfcluster.factorization.neighbourhoods.joining import assemble
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.io import storage
 from hs_nmfcluster.report.cards import factorization_card
 from hs_nmfcluster.results.diagnosis import Diagnosis, diagnose
+from hs_nmfcluster.results.neighbourhoods import components_of
 from hs_nmfcluster.results.residual import Residual, measure_residual
 from hs_nmfcluster.words import counted
 
@@ -133,8 +133,9 @@ class Factorization:
     def _of_tiles(cls, scan: BaseSignal, found: DecompositionInTiles) -> "Factorization":
         """Put components together from what the neighbourhoods found."""
         mosaic, prepared = found.mosaic, found.prepared
-        components = assemble(mosaic.windows, mosaic.labels)
         detector_mask, center = prepared.mask.array, prepared.center
+        detector = axes.detector_of(scan, center)
+        components, matrix = components_of(mosaic, ~detector_mask, detector)
         k, title = len(components.patterns), scan.metadata.General.title or "scan"
         patterns = np.full((k, *detector_mask.shape), np.nan)
         patterns[:, ~detector_mask] = components.patterns
@@ -155,7 +156,7 @@ class Factorization:
             center=center,
             best_restart=0,
             passes=mosaic.passes,
-            settings=found.settings,
+            settings=found.settings | {"matrix_components": np.flatnonzero(matrix).tolist()},
         )
 
     @property

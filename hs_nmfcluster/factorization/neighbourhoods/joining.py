@@ -20,6 +20,9 @@ from hs_nmfcluster.factorization.neighbourhoods.tiling import Tile, Tiling, tape
 _ALIKE, _AGREEING = 0.4, 0.2
 # Pieces of one window share no noise but all positions: one crystal taken for two.
 _ALIKE_IN_WINDOW = 0.5
+# Of components that are known to be crystals less is asked for: no two of them met by more than
+# 0.14, while a window that sees a crystal's rim only finds its pattern by half.
+_ALIKE_CRYSTALS, _AGREEING_CRYSTALS = 0.25, 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +107,56 @@ def assemble(windows: Windows, labels: NDArray[np.int64]) -> Components:
     )
 
 
+def same_crystal_again(
+    components: Components,
+    crystalline: NDArray[np.bool_],
+    shared: NDArray[np.float64],
+    pixel_weights: NDArray[np.float64] | None,
+) -> NDArray[np.int64]:
+    """Say which components are of one crystal after all: a label of each, ``(k,)``.
+
+    Parameters
+    ----------
+    components
+        As they were put together so far.
+    crystalline
+        Which of them are known to be crystals, ``(k,)``; the others stay as they are.
+    shared, pixel_weights
+        As of :func:`contrast`.
+    """
+    chosen = np.flatnonzero(crystalline)
+    own = contrast(components.patterns[chosen], shared, pixel_weights)
+    alike = np.triu(own @ own.T > _ALIKE_CRYSTALS, 1)
+    pairs = [
+        (chosen[a], chosen[b])
+        for a, b in zip(*np.nonzero(alike), strict=True)
+        if _overlap(components.maps[chosen[a]], components.maps[chosen[b]]) > _AGREEING_CRYSTALS
+    ]
+    rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
+    return _connected(rows, columns, len(components.patterns))
+
+
+def split_in_two(profiles: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Part the pieces of a matrix by what their profiles differ in most.
+
+    Parameters
+    ----------
+    profiles
+        ``(n, n_radii)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(n,)``; neither part is empty where there are two or more.
+    """
+    left = profiles - profiles.mean(axis=0)
+    direction = np.linalg.svd(left, full_matrices=False)[2][0]
+    scores = left @ (direction if (direction**3).sum() >= 0 else -direction)
+    if not scores.any():
+        return np.asarray(np.arange(len(scores)) % 2 == 1)
+    return np.asarray(scores > 0)
+
+
 def contrast(
     patterns: NDArray[np.floating],
     shared: NDArray[np.float64],
@@ -162,10 +215,32 @@ def same_crystal(
             i, j = place[tile.index], place[other.index]
             alike = of_tiles[i] @ of_tiles[j].T > _ALIKE
             link(i, j, alike & (_agreement(found[i], found[j]) > _AGREEING))
-    number = int(edges[-1])
-    rows, columns = np.concatenate(first), np.concatenate(second)
+    return _connected(np.concatenate(first), np.concatenate(second), int(edges[-1]))
+
+
+def _connected(
+    rows: NDArray[np.int64], columns: NDArray[np.int64], number: int
+) -> NDArray[np.int64]:
     links = coo_array((np.ones(len(rows), bool), (rows, columns)), (number, number))
     return connected_components(links, directed=False)[1].astype(np.int64)
+
+
+def _overlap(one: LocalMap, other: LocalMap) -> float:
+    """Correlation of two maps where both have a word."""
+    starts = np.maximum(one.start, other.start)
+    stops = np.minimum(np.add(one.start, one.values.shape), np.add(other.start, other.values.shape))
+    if (stops <= starts).any():
+        return 0.0
+    a, b = (
+        local.values[
+            tuple(
+                slice(i - at, j - at) for i, j, at in zip(starts, stops, local.start, strict=True)
+            )
+        ]
+        for local in (one, other)
+    )
+    known = np.isfinite(a) & np.isfinite(b)
+    return float(_standardised(a[known]) @ _standardised(b[known]))
 
 
 def _agreement(one: Pieces, other: Pieces) -> NDArray[np.float64]:

@@ -45,6 +45,8 @@ class Mosaic:
     labels
         Which pieces are of one crystal, ``(n_pieces,)``: from both
         :func:`~hs_nmfcluster.factorization.neighbourhoods.joining.assemble` makes components.
+    shared, pixel_weights
+        Mean pattern of the scan, and how its pixels were weighted, ``(n_pixels,)``.
     residual
         Squared residual of each position, of the window whose middle it is nearest to,
         ``(n_positions,)``.
@@ -56,6 +58,8 @@ class Mosaic:
 
     windows: Windows
     labels: NDArray[np.int64]
+    shared: NDArray[np.float64]
+    pixel_weights: NDArray[np.float64] | None
     residual: NDArray[np.float64]
     mse: float
     mean_square: float
@@ -185,6 +189,8 @@ def factorize_in_tiles(
     return Mosaic(
         windows,
         same_crystal(windows, shared, plan.pixel_weights),
+        shared,
+        plan.pixel_weights,
         residual,
         float(residual.sum()) / matrix.size,
         square / matrix.size,
