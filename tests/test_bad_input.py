@@ -174,7 +174,6 @@ class TestArguments:
             ("n_components", [2, 3], TypeError),
             ("restarts", 0, ValueError),
             ("restarts", 1.5, TypeError),
-            ("restarts", None, TypeError),
             ("tolerance", 0, ValueError),
             ("tolerance", -1e-3, ValueError),
             ("tolerance", np.nan, ValueError),

@@ -70,10 +70,8 @@ def check_arguments(
     checks.check_choice("solver", solver, tuple(SOLVERS))
     checks.check_choice("compression", compression, _COMPRESSIONS)
     checks.check_choice("weighting", weighting, _WEIGHTINGS)
-    automatic = isinstance(n_components, str)
-    if automatic:
-        checks.check_choice("n_components", n_components, ("auto",))
-    else:
+    automatic = isinstance(n_components, str) and n_components == "auto"
+    if not automatic:
         checks.check_whole_number("n_components", n_components)
     windows = _check_tiles(tiles)
     if windows == "auto" and not automatic:

@@ -45,6 +45,8 @@ from hs_nmfcluster.words import counted
 
 _logger = logging.getLogger(__name__)
 
+# Positions of a scan from which on neighbourhoods found more crystals than one factorization.
+_LARGE = 2500
 _VERSIONS_OF = ("hs_nmfcluster", "hyperspy", "rosettasciio", "dask", "numpy", "scipy")
 
 
@@ -77,6 +79,11 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
         [arguments.n_components], arguments.restarts, "n_components", compressed, limited
     )
     prepared = prepare(scan, selection, demand, job)
+    if prepared.matrix.n_positions > _LARGE:
+        job.tell(
+            "One factorization of the whole scan, as in the paper; neighbourhoods "
+            '(`tiles="auto"`) find more of the crystals in so large a scan'
+        )
     constraints, resolved = _bind(scan, arguments.constraints, prepared)
     settings = Settings(
         restarts=arguments.restarts,

@@ -1,0 +1,275 @@
+"""Windows, the edge of the noise, joining: what the factorization in neighbourhoods is made of."""
+
+import numpy as np
+import pytest
+
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.neighbourhoods import joining
+from hs_nmfcluster.factorization.neighbourhoods.first_look import (
+    correlations,
+    looked_at,
+    places,
+    structure_sizes,
+)
+from hs_nmfcluster.factorization.neighbourhoods.joining import Windows, assemble
+from hs_nmfcluster.factorization.neighbourhoods.local import Pieces, Plan, factorize_tile
+from hs_nmfcluster.factorization.neighbourhoods.local_maps import LocalMap, LocalMaps
+from hs_nmfcluster.factorization.neighbourhoods.spectrum import count_above_bulk
+from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling, taper
+from hs_nmfcluster.factorization.settings import Settings
+
+SCANS = [
+    ((40, 60), (20, 20), (4, 4)),
+    ((41, 23), (13, 30), (5, 6)),
+    ((7,), (20,), (3,)),
+    ((300,), (64,), (9,)),
+    ((3, 25, 21), (1, 10, 12), (0, 3, 4)),
+]
+
+
+@pytest.mark.parametrize(("shape", "size", "overlap"), SCANS)
+class TestTiling:
+    def test_covers(self, shape, size, overlap):
+        tiling = Tiling(shape, size, overlap)
+        times = np.zeros(shape, int)
+        for tile in tiling.tiles:
+            times[tile.window] += 1
+            assert tile.shape == tuple(min(s, n) for s, n in zip(size, shape, strict=True))
+        assert times.min() == 1
+        assert len(tiling.tiles) == np.prod(tiling.numbers)
+
+    def test_neighbours_share(self, shape, size, overlap):
+        tiling = Tiling(shape, size, overlap)
+        for tile in tiling.tiles:
+            for axis, number in enumerate(tiling.numbers):
+                if tile.index[axis] + 1 < number:
+                    index = list(tile.index)
+                    index[axis] += 1
+                    other = next(t for t in tiling.tiles if t.index == tuple(index))
+                    assert tile.stop[axis] - other.start[axis] >= overlap[axis]
+
+    def test_pairs(self, shape, size, overlap):
+        tiling = Tiling(shape, size, overlap)
+        found = {frozenset((a.index, b.index)) for a, b in tiling.neighbours()}
+        expected = set()
+        for a in tiling.tiles:
+            for b in tiling.tiles:
+                near = max(abs(i - j) for i, j in zip(a.index, b.index, strict=True)) == 1
+                if near and a.overlap(b) is not None:
+                    expected.add(frozenset((a.index, b.index)))
+        assert found == expected
+
+    def test_owner(self, shape, size, overlap):
+        tiling = Tiling(shape, size, overlap)
+        owner = tiling.owner()
+        for i, tile in enumerate(tiling.tiles):
+            inside = np.zeros(shape, bool)
+            inside[tile.window] = True
+            assert inside[owner == i].all()
+
+    def test_groups(self, shape, size, overlap):
+        tiling = Tiling(shape, size, overlap)
+        together = [tile.index for group in tiling.groups() for tile in group]
+        assert sorted(together) == [tile.index for tile in tiling.tiles]
+
+
+def test_taper_falls_to_the_rim():
+    (tile,) = Tiling((5, 4), (9, 9), (2, 2)).tiles
+    weight = taper(tile)
+    assert weight.shape == (5, 4)
+    assert weight.max() == weight[2, 1] == weight[2, 2] == 6
+    assert weight.min() == weight[0, 0] == 1
+
+
+class TestEdge:
+    """The number of what stands above the noise, without a level of the noise."""
+
+    @pytest.mark.parametrize("n", [100, 400, 800])
+    @pytest.mark.parametrize("k", [0, 1, 5, 10])
+    def test_white_noise(self, n, k):
+        rng = np.random.default_rng(n + k)
+        x = rng.standard_normal((n, 3000))
+        for _ in range(k):
+            u, v = rng.standard_normal(n), rng.standard_normal(3000)
+            strength = 2.0 * (np.sqrt(n) + np.sqrt(3000))
+            x += strength * np.outer(u / np.linalg.norm(u), v / np.linalg.norm(v))
+        assert abs(count_above_bulk(np.linalg.eigvalsh(x @ x.T)[::-1]) - k) <= 1
+
+    def test_coloured_noise(self):
+        """Of speckle neighbouring pixels are alike, and its spectrum falls off slowly."""
+        from scipy.ndimage import gaussian_filter
+
+        rng = np.random.default_rng(0)
+        x = gaussian_filter(rng.exponential(size=(400, 64, 64)), (0, 1.5, 1.5)).reshape(400, -1)
+        x -= x.mean()
+        spots = np.zeros((2, 400, 64, 64))
+        spots[0, :30, 10, 10] = spots[1, 200:240, 40, 20] = 8.0
+        with_spots = x + spots.sum(axis=0).reshape(400, -1)
+        alone = count_above_bulk(np.linalg.eigvalsh(x @ x.T)[::-1])
+        assert alone <= 2
+        assert count_above_bulk(np.linalg.eigvalsh(with_spots @ with_spots.T)[::-1]) == alone + 2
+
+    def test_few_values(self):
+        assert count_above_bulk(np.array([5.0, 1.0, 0.5])) == 0
+
+
+class TestFirstLook:
+    def test_places_are_of_the_scan(self):
+        for shape in [(500, 700), (40, 3000), (5000,), (6, 200, 300)]:
+            inside = np.zeros(shape, bool)
+            for window in places(shape):
+                assert all(0 <= s.start < s.stop <= n for s, n in zip(window, shape, strict=True))
+                inside[window] = True
+            assert inside.sum() <= 9 * 32 * 32
+
+    def test_small_scans_are_looked_at_whole(self):
+        kept = np.ones((50, 60), bool)
+        kept[3] = False
+        assert looked_at(kept).tolist() == np.flatnonzero(kept).tolist()
+
+    @pytest.mark.parametrize("diameter", [5, 9, 14])
+    def test_diameter(self, diameter):
+        rng = np.random.default_rng(diameter)
+        y, x = np.mgrid[:32, :32]
+        maps = []
+        for cx, cy in ((8, 8), (24, 9), (9, 24), (23, 23)):
+            left = 1 - ((x - cx) ** 2 + (y - cy) ** 2) / (diameter / 2) ** 2
+            maps.append(np.sqrt(np.maximum(left, 0)).ravel())
+        patterns = rng.random((4, 300)) ** 8
+        rows = rng.poisson(50 + 400 * np.array(maps).T @ patterns).astype(float)
+        found = correlations(rows, np.arange(1024), (32, 32), None)
+        for seen in structure_sizes(found):
+            assert seen == pytest.approx(diameter, rel=0.3)
+
+    def test_nothing(self):
+        rows = np.random.default_rng(0).poisson(5.0, (1024, 500)).astype(float)
+        assert structure_sizes(correlations(rows, np.arange(1024), (32, 32), None)) == (None, None)
+
+
+class TestLocalMaps:
+    def test_dense_and_lazy(self):
+        left_out = np.zeros((4, 5), bool)
+        left_out[1, 1] = True
+        maps = LocalMaps(
+            [
+                LocalMap((0, 0), np.full((2, 3), 1, np.float32)),
+                LocalMap((2, 1), np.full((2, 4), 2, np.float32)),
+            ],
+            left_out,
+        )
+        dense = maps.dense()
+        assert np.isnan(dense[:, 1, 1]).all()
+        assert np.nansum(dense, axis=(1, 2)).tolist() == [5, 16]
+        assert dense[1, 2:, 1:].tolist() == [[2] * 4] * 2
+        np.testing.assert_array_equal(maps.lazy().compute(), dense)
+        assert maps.n_bytes == dense.nbytes
+
+
+class TestRegrouped:
+    @pytest.mark.parametrize("masked", [False, True])
+    def test_same_rows(self, masked):
+        import dask.array as da
+
+        data = np.arange(6 * 7 * 2 * 3).reshape(6, 7, 2, 3)
+        mask = np.zeros((6, 7), bool)
+        mask[2, 3] = masked
+        kept = np.flatnonzero(~mask)
+        groups = [[kept[:9], kept[4:20]], [kept[30:]]]
+        expected = [data.reshape(42, 6)[positions] for group in groups for positions in group]
+        for own in (data, da.from_array(data, chunks=(2, 3, 2, 2))):
+            matrix = ScanMatrix.from_array(own, mask, chunk_bytes=100).regrouped(groups)
+            assert [block.ends_chunk for block in matrix.blocks] == [False, True, True]
+            for block, rows in zip(matrix.blocks, expected, strict=True):
+                found = block.rows.compute() if matrix.is_lazy else block.rows[:]
+                np.testing.assert_array_equal(found, rows)
+
+
+def two_windows(same: bool, rng: np.random.Generator) -> tuple[Windows, np.ndarray]:
+    """Two windows in a row, each of which has found a matrix and a crystal."""
+    tiling = Tiling((10, 16), (10, 10), (4, 4))
+    shared, crystals = 10 + np.zeros(200), rng.random((2, 200)) ** 20
+    if same:
+        crystals[1] = crystals[0]
+    y, x = np.mgrid[:10, :16]
+    disc = (np.hypot(x - 7.5, y - 4.5) < 2.5).astype(np.float32)
+    found = []
+    for tile, crystal in zip(tiling.tiles, crystals, strict=True):
+        patterns = np.array([shared, shared / 50 + crystal])
+        patterns += rng.normal(0, 0.01, patterns.shape)
+        patterns /= np.linalg.norm(patterns, axis=1, keepdims=True)
+        own = disc[tile.window].ravel()
+        maps = np.stack([np.ones_like(own), own], axis=1)
+        positions = np.arange(160).reshape(10, 16)[tile.window].ravel()
+        zeros = np.zeros(len(own))
+        found.append(
+            Pieces(
+                patterns.astype(np.float32), maps, positions, zeros, zeros, 2, np.ones(2), zeros[:1]
+            )
+        )
+    return Windows(tiling, tiling.tiles, found, np.ones((10, 16), bool)), shared
+
+
+class TestJoining:
+    def test_one_crystal_in_two_windows(self):
+        windows, shared = two_windows(True, np.random.default_rng(0))
+        labels = joining.same_crystal(windows, shared, None)
+        assert labels[1] == labels[3] != labels[0]
+        found = assemble(windows, labels)
+        (crystal,) = (found.labels[1],)
+        y, x = np.mgrid[:10, :16]
+        disc = np.hypot(x - 7.5, y - 4.5) < 2.5
+        np.testing.assert_allclose(found.maps.dense()[crystal], disc, atol=1e-6)
+
+    def test_two_crystals_in_one_place(self):
+        windows, shared = two_windows(False, np.random.default_rng(0))
+        labels = joining.same_crystal(windows, shared, None)
+        assert labels[1] != labels[3]
+
+    def test_blend(self):
+        """Where windows disagree, the one whose middle is nearer has more of a say."""
+        windows, _ = two_windows(True, np.random.default_rng(0))
+        windows.found[1].maps[:, 1] *= 3
+        found = assemble(windows, np.array([0, 1, 0, 1]))
+        (values,) = (one.values for i, one in enumerate(found.maps) if i == found.labels[1])
+        row = values[4, 6:10]
+        assert (np.diff(row) > 0).all()
+        assert (row > 1).all()
+        assert (row < 3).all()
+
+    def test_masked_positions(self):
+        windows, _ = two_windows(True, np.random.default_rng(0))
+        windows.kept[2, 3] = False
+        found = assemble(windows, np.arange(4))
+        assert np.isnan(found.maps.dense()[:, 2, 3]).all()
+
+    def test_split_in_two(self):
+        profiles = np.array([[1.0, 2, 3], [1, 2, 3.1], [3, 2, 1], [3, 2, 1.1]])
+        halves = joining.split_in_two(profiles)
+        assert halves[0] == halves[1] != halves[2] == halves[3]
+        assert set(joining.split_in_two(np.ones((3, 4))).tolist()) == {True, False}
+
+
+class TestLocal:
+    @pytest.mark.parametrize("weighted", [False, True])
+    @pytest.mark.parametrize("shape", [(150, 400), (150, 60)])
+    def test_model(self, weighted, shape):
+        """What it reports is what it found: residual, unit norms, counts."""
+        rng = np.random.default_rng(0)
+        truth = rng.random((shape[0], 3)) ** 4 @ (rng.random((3, shape[1])) ** 6 + 0.05)
+        rows = rng.poisson(60 * truth)
+        mean = rows.mean(axis=0)
+        weights = np.sqrt(mean / mean.mean()) if weighted else None
+        plan = Plan(3, 10, Settings(restarts=3, tolerance=1e-6), weights)
+        (found,) = factorize_tile(rows, np.arange(len(rows)), plan).of_tiles
+        left = rows - found.maps.astype(float) @ found.patterns
+        np.testing.assert_allclose(np.linalg.norm(found.patterns, axis=1), 1, rtol=1e-5)
+        np.testing.assert_allclose(found.residual, (left**2).sum(axis=1), rtol=1e-3)
+        np.testing.assert_allclose(found.squares, (rows**2.0).sum(axis=1))
+        assert (found.maps >= 0).all()
+        assert np.mean(left**2) < 1.1 * mean.mean()
+
+    def test_nothing_counted(self):
+        plan = Plan(None, 10, Settings(), None)
+        (found,) = factorize_tile(np.zeros((20, 30), "u2"), np.arange(20), plan).of_tiles
+        assert found.patterns.shape == (0, 30)
+        assert found.maps.shape == (20, 0)

@@ -1,0 +1,270 @@
+"""A scan factorized in neighbourhoods: the same answer however it lies, and every crystal once."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+
+import hs_nmfcluster
+from hs_nmfcluster import LazyNMFDiffraction2D, NMFDiffraction2D
+from hs_nmfcluster.simulation import linear_mixture
+from hs_nmfcluster.validation import match_components, recall_precision
+
+SCAN = (34, 45)
+QUIET = {"random_state": 0, "print_info": False, "show_progressbar": False}
+
+
+@pytest.fixture(scope="module")
+def specimen():
+    return linear_mixture(
+        SCAN,
+        (48, 44),
+        pixel_size=0.45,
+        scan_step=1.5,
+        n_particles=10,
+        angles_per_family=4,
+        signal_fraction=0.15,
+        dose=2e4,
+        seed=5,
+    )
+
+
+@pytest.fixture(scope="module")
+def found(specimen):
+    return specimen[0].decompose_als_nmf(tiles=(20, 18), **QUIET)
+
+
+def like(signal, data):
+    """The same scan of other data."""
+    kind = LazyNMFDiffraction2D if isinstance(data, da.Array) else NMFDiffraction2D
+    other = kind(data)
+    for own, given in zip(other.axes_manager._axes, signal.axes_manager._axes, strict=True):
+        own.scale, own.offset, own.units = given.scale, given.offset, given.units
+    return other
+
+
+def assert_same(a, b):
+    np.testing.assert_allclose(a.patterns.data, b.patterns.data, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(a.maps.data, b.maps.data, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(a.position_mse, b.position_mse, rtol=1e-6)
+    assert a.mse == pytest.approx(b.mse, rel=1e-9)
+
+
+class TestAnswer:
+    def test_every_crystal_once(self, specimen, found):
+        _, truth = specimen
+        match = match_components(
+            np.nan_to_num(found.patterns.data),
+            truth.patterns,
+            found.maps.data,
+            truth.maps,
+            by="both",
+            mask=truth.detector_mask,
+            background=truth.patterns[~truth.crystalline],
+        )
+        recall, _ = recall_precision(match, truth.crystalline)
+        assert recall == 1.0
+        matrix = found.settings["matrix_components"]
+        assert 1 <= len(matrix) <= 2
+        assert found.n_components <= truth.crystalline.sum() + 4
+
+    def test_matrix_covers_the_scan(self, specimen, found):
+        _, truth = specimen
+        matrix = found.maps.data[found.settings["matrix_components"]].sum(axis=0)
+        bare = truth.maps[truth.crystalline].sum(axis=0) == 0
+        np.testing.assert_allclose(matrix[bare], np.median(matrix[bare]), rtol=0.5)
+
+    def test_model_describes_the_data(self, specimen, found):
+        signal, _ = specimen
+        kept = ~found.detector_mask
+        model = found.model().data.compute()[..., kept]
+        data = signal.data[..., kept]
+        assert found.mse < np.mean((data - model) ** 2) < 1.1 * found.mse
+        np.testing.assert_allclose(np.nanmean(found.position_mse), found.mse, rtol=1e-12)
+
+    def test_tree_and_groups(self, specimen, found):
+        signal, _ = specimen
+        groups = signal.hierarchical_cluster(found).cut()
+        assert len(groups) >= 2
+        assert groups.plot() is not None
+
+    def test_settings(self, found):
+        settings = found.settings
+        assert settings["tiles"] == [20, 18]
+        assert settings["weighting"] == "poisson"
+        assert settings["n_components"] is None
+        numbers = settings["components_per_tile"]
+        assert len(numbers) == np.prod(settings["tiles_numbers"])
+        assert min(numbers) >= 2
+
+    def test_residual(self, specimen, found):
+        residual = found.residual(specimen[0], show_progressbar=False)
+        assert found.mse < residual.mse < 1.1 * found.mse
+
+    def test_saved(self, found, tmp_path):
+        found.save(tmp_path / "nmf.hspy")
+        again = hs_nmfcluster.load(tmp_path / "nmf.hspy")
+        assert_same(again, found)
+        assert again.settings["tiles"] == found.settings["tiles"]
+
+    def test_learning_results(self, specimen):
+        signal = specimen[0].deepcopy()
+        found = signal.decompose_als_nmf(tiles=(20, 18), **QUIET)
+        assert signal.learning_results.factors.shape == (48 * 44, found.n_components)
+        assert len(signal.hierarchical_cluster()) == found.n_components
+
+    def test_automatic(self, specimen):
+        found = specimen[0].deepcopy().decompose_als_nmf(**QUIET)
+        assert found.settings["tiles_asked_for"] == "auto"
+        assert all(10 <= n <= 64 for n in found.settings["tiles"])
+        for size, shared in zip(
+            found.settings["tiles"], found.settings["tiles_overlap"], strict=True
+        ):
+            assert 0 < shared < size
+
+
+class TestWhateverTheDataLookLike:
+    @pytest.mark.parametrize(
+        "chunks", [(34, 45, 48, 44), (8, 8, -1, -1), (5, 45, 20, -1), ((1, 33), 7, 48, 11)]
+    )
+    def test_chunks(self, specimen, found, chunks, block_numbers):
+        signal, _ = specimen
+        lazy = like(signal, da.from_array(signal.data, chunks=chunks))
+        assert_same(lazy.decompose_als_nmf(tiles=(20, 18), **QUIET), found)
+        assert max(block_numbers) >= 1
+
+    def test_read_again(self, specimen, found, monkeypatch, block_numbers):
+        """Data that are not kept in memory: read for the first look, and once for each group."""
+        from hs_nmfcluster.engine import memory
+
+        signal, _ = specimen
+        monkeypatch.setattr(memory, "default_budget", lambda: 2**20)
+        lazy = like(signal, da.from_array(signal.data, chunks=(8, 8, -1, -1)))
+        again = lazy.decompose_als_nmf(tiles=(20, 18), **QUIET)
+        assert max(block_numbers) > 10
+        assert not again.settings["data_in_memory"]
+        assert_same(again, found)
+
+    @pytest.mark.parametrize("scheduler", ["synchronous", "threads"])
+    def test_schedulers(self, specimen, found, scheduler):
+        signal, _ = specimen
+        lazy = like(signal, da.from_array(signal.data, chunks=(10, 10, -1, -1)))
+        with dask.config.set(scheduler=scheduler):
+            assert_same(lazy.decompose_als_nmf(tiles=(20, 18), **QUIET), found)
+
+    @pytest.mark.parametrize("dtype", [">u2", ">u4", "f4", "f8", "i4"])
+    def test_dtypes(self, specimen, found, dtype):
+        signal, _ = specimen
+        other = like(signal, signal.data.astype(dtype))
+        assert_same(other.decompose_als_nmf(tiles=(20, 18), **QUIET), found)
+
+    def test_along_a_line(self):
+        signal, truth = linear_mixture(
+            (1, 400), (40, 44), pixel_size=0.5, n_particles=6, signal_fraction=0.3, dose=2e4, seed=1
+        )
+        line = NMFDiffraction2D(signal.data[0])
+        found = line.decompose_als_nmf(signal_mask=truth.detector_mask.T, **QUIET)
+        assert found.maps.data.shape[1:] == (400,)
+        assert found.settings["tiles"] == [min(found.settings["tiles"][0], 400)]
+        assert found.n_components >= 3
+
+    def test_series_of_scans(self, specimen):
+        signal, _ = specimen
+        series = NMFDiffraction2D(np.stack([signal.data[:20, :22], signal.data[14:, 23:]]))
+        found = series.decompose_als_nmf(tiles=(14, 12), **QUIET)
+        assert found.maps.data.shape[1:] == (2, 20, 22)
+        assert found.settings["tiles_numbers"][-1] == 2
+
+    def test_masks(self, specimen):
+        """A window that masks leave empty, and one that they leave a few positions of."""
+        signal, _ = specimen
+        mask = np.zeros(SCAN, bool)
+        mask[:20, :20] = True
+        mask[30:, 40:] = True
+        found = signal.decompose_als_nmf(tiles=(12, 12), navigation_mask=mask.T, **QUIET)
+        assert np.isnan(found.maps.data[:, mask]).all()
+        assert np.isfinite(found.maps.data[:, ~mask]).all()
+        np.testing.assert_array_equal(np.isnan(found.position_mse), mask)
+
+    def test_larger_than_the_scan(self, specimen):
+        signal, _ = specimen
+        found = signal.decompose_als_nmf(tiles=(100, 100), **QUIET)
+        assert np.prod(found.settings["tiles_numbers"]) == 1
+
+    def test_empty_patterns(self, specimen):
+        signal, _ = specimen
+        data = signal.data.copy()
+        data[:, :20] = 0
+        found = like(signal, data).decompose_als_nmf(tiles=(12, 12), **QUIET)
+        assert np.isfinite(found.mse)
+
+
+class TestArguments:
+    @pytest.mark.parametrize(
+        ("arguments", "error", "match"),
+        [
+            ({"tiles": (5, 1)}, ValueError, "`tiles`"),
+            ({"tiles": 0}, ValueError, "`tiles`"),
+            ({"tiles": "small"}, ValueError, "`tiles`"),
+            ({"tiles": (5, 5, 5)}, ValueError, "`tiles`"),
+            ({"tiles": 3.5}, TypeError, "`tiles`"),
+            ({"tiles": None}, ValueError, "`n_components`"),
+            ({"n_components": 30, "tiles": (5, 5)}, ValueError, "`n_components` = 30"),
+            ({"weighting": "gauss"}, ValueError, "`weighting`"),
+            ({"compression": None}, ValueError, "`compression=None`"),
+            (
+                {"constraints": hs_nmfcluster.SmoothPatterns()},
+                ValueError,
+                "`constraints`",
+            ),
+        ],
+    )
+    def test_refused(self, specimen, arguments, error, match):
+        with pytest.raises(error, match=match):
+            specimen[0].decompose_als_nmf(**arguments, **QUIET)
+
+    @pytest.mark.parametrize("lazy", [False, True])
+    def test_not_finite(self, specimen, lazy):
+        signal, _ = specimen
+        data = signal.data.astype("f4")
+        data[21, 13, 20, 20] = np.nan
+        chunks = {"chunks": (8, 8, -1, -1)}
+        other = like(signal, da.from_array(data, **chunks) if lazy else data)
+        with pytest.raises(ValueError, match=r"position \(13, 21\)"):
+            other.decompose_als_nmf(tiles=(12, 12), **QUIET)
+
+    def test_a_number_is_of_the_whole_scan(self, specimen):
+        found = specimen[0].decompose_als_nmf(4, restarts=2, **QUIET)
+        assert found.n_components == 4
+        assert found.settings["tiles"] is None
+
+    def test_a_number_and_tiles(self, specimen):
+        found = specimen[0].decompose_als_nmf(3, tiles=(20, 20), restarts=1, **QUIET)
+        assert set(found.settings["components_per_tile"]) == {3}
+
+
+class TestStopAndGoOn:
+    def test_killed_between_groups(self, specimen, found, tmp_path, monkeypatch):
+        from hs_nmfcluster.engine import job as jobs
+        from hs_nmfcluster.factorization.neighbourhoods import tiling
+
+        signal, _ = specimen
+        monkeypatch.setattr(tiling, "_GROUP", 1)
+        monkeypatch.setattr(jobs, "_BLOCKS_AT_A_TIME", 0)
+        done = []
+        compute = jobs.scheduling.Pass.compute
+
+        def stopping(self, blocks):
+            done.append(len(blocks))
+            if len(done) == 6:
+                raise KeyboardInterrupt
+            return compute(self, blocks)
+
+        with monkeypatch.context() as once:
+            once.setattr(jobs.scheduling.Pass, "compute", stopping)
+            with pytest.raises(KeyboardInterrupt, match="goes on"):
+                signal.decompose_als_nmf(tiles=(20, 18), checkpoint=tmp_path / "c", **QUIET)
+        before = len(done)
+        again = signal.decompose_als_nmf(tiles=(20, 18), checkpoint=tmp_path / "c", **QUIET)
+        assert before == 6
+        assert_same(again, found)
