@@ -11,7 +11,8 @@ from sklearn.decomposition._nmf import _initialize_nmf
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.compression import compress
-from hs_nmfcluster.factorization.descent import descend, refine
+from hs_nmfcluster.factorization.constraints import Constraints
+from hs_nmfcluster.factorization.descent import _descend_constrained, descend, refine
 from hs_nmfcluster.factorization.exploration import explore
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.starts import svd_start, turned_start
@@ -156,6 +157,32 @@ class TestDescend:
                 largest = min(1.01 * largest, 1.0)
                 share = min(1.05 * share, largest)
             last = now
+        assert rises > 1
+
+    def test_step_by_step_where_it_goes_back_after_a_rise(self, compression):
+        """The rule of constrained runs, with constraints that change nothing."""
+        X, (start,) = compression.scores @ compression.basis, self.start(compression, 6, 1)
+        scores = np.ascontiguousarray(compression.scores.T)
+        S = ahead = best = start
+        C, last, least, share, largest, rises = None, np.inf, np.inf, 0.5, 1.0, 0
+        for step in range(1, 41):
+            C = hals_rows(ahead @ X.T, ahead @ ahead.T, C)
+            now = ((X - C.T @ ahead) ** 2).sum()
+            if now > last and ahead is not S:
+                rises += 1
+                largest = share = share / 1.5
+                ahead = S
+            else:
+                if now < least:
+                    least, best = now, S
+                last = now
+                fresh = hals_rows(C @ X, C @ C.T, ahead)
+                C *= np.linalg.norm(fresh, axis=1, keepdims=True)
+                before, S = S, normalise(fresh)
+                ahead = normalise(np.maximum(S + share * (S - before), 0))
+                share, largest = min(1.05 * share, largest), min(1.01 * largest, 1.0)
+            found = _descend_constrained(compression, scores, start, Constraints(), 0.0, step)
+            np.testing.assert_allclose(found, best, atol=1e-6)
         assert rises > 1
 
     def test_limit_is_a_stationary_point(self, compression):
