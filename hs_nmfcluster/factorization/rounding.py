@@ -17,8 +17,8 @@ def rounding_of(square: float) -> float:
 
     Examples
     --------
-    >>> rounding_of(1e11)
-    1.0
+    >>> rounding_of(4.0)
+    4e-11
     """
     return _SHARE * square
 
