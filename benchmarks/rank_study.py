@@ -9,7 +9,8 @@ The demo specimen (float32, default detector mask) is factorized at every rank
   ``decomposition("ORNMF")``.
 
     python benchmarks/rank_study.py [--ranks 5 10 15 20 25 30] [--restarts 10]
-        [--sklearn-starts N] [--hyperspy-starts 1] [--scan 58 58] [--detector 128 128]
+        [--sklearn-starts N] [--sklearn-converged N] [--hyperspy-starts 1]
+        [--scan 58 58] [--detector 128 128]
         [--seed 0] [--threads 2] [--repeats 5] [--ornmf]
 
 Each method runs in a process of its own, the default and its lazy form in several, of which the

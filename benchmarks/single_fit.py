@@ -4,13 +4,14 @@ The demo specimen (float32, default detector mask) is factorized
 
 - by ``decompose_als_nmf``: in memory, lazily, and by the paper's procedure;
 - by scikit-learn's NMF (coordinate descent, tol 1e-4, at most 200 iterations, random starts),
-  which is what HyperSpy's ``decomposition("NMF")`` runs on data in memory;
+  which is what HyperSpy's ``decomposition("NMF")`` runs on data in memory; if asked for, also by
+  the same until it has converged (tol 1e-6, at most 3000 iterations);
 - by HyperSpy's lazy ``decomposition("NMF")`` (scikit-learn's MiniBatchNMF) and, if asked for,
   ``decomposition("ORNMF")``.
 
     python benchmarks/single_fit.py [--components 20] [--restarts 10] [--sklearn-starts N]
-        [--hyperspy-starts 1] [--scan 58 58] [--detector 128 128] [--seed 0] [--threads 2]
-        [--repeats 5] [--ornmf]
+        [--sklearn-converged N] [--hyperspy-starts 1] [--scan 58 58] [--detector 128 128]
+        [--seed 0] [--threads 2] [--repeats 5] [--ornmf]
 
 Each method runs in a process of its own, the default and its lazy form in several, of which the
 medians count. Data are in memory before the clock starts, but for the lazy methods, which read

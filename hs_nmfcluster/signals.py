@@ -265,7 +265,7 @@ class NMFDiffraction2D(Signal2D):
         weighting: Literal["auto", "poisson"] | None = "auto",
         restarts: int | None = None,
         solver: Literal["als", "hals"] = "als",
-        tolerance: float = 1e-5,
+        tolerance: float = 1e-4,
         max_iterations: int = 300,
         compression: Literal["auto"] | None = "auto",
         ridge: float = 0.0,
@@ -312,7 +312,9 @@ class NMFDiffraction2D(Signal2D):
             descent. Compression always uses the latter: polishing by the former loses what the
             search has found.
         tolerance
-            A restart has converged when its MSE changes by less than this share of itself.
+            A restart has converged when its MSE changes by less than this share of itself. A
+            smaller one lowers the MSE by fitting more noise: patterns get less like the true
+            ones, and it takes more passes.
         max_iterations
             Iterations, of one pass each, after which a restart is stopped all the same.
         compression
@@ -436,7 +438,7 @@ class NMFDiffraction2D(Signal2D):
         *,
         restarts: int = 10,
         weighting: Literal["auto", "poisson"] | None = "auto",
-        tolerance: float = 1e-5,
+        tolerance: float = 1e-4,
         navigation_mask: Mask | None = None,
         signal_mask: Mask | Literal["auto"] | None = "auto",
         center: Sequence[float] | None = None,

@@ -16,6 +16,8 @@ STUDIES = (
     "rank",
     "linearity",
     "restarts",
+    "tolerance",
+    "stability",
     "constraints",
     "side_effects",
 )
@@ -96,6 +98,33 @@ class TestStudies:
         table = self.check(study, settings, tmp_path)
         assert table.column("restarts").tolist() == [1, 3]
         assert table.column("excess %").min() == pytest.approx(0)
+
+    def test_tolerance(self, studies, geometry, tmp_path):
+        study = studies["tolerance"]
+        specimens = ("linear_mixture", "linear_mixture, weak")
+        settings = study.Settings(geometry, specimens, (300,), (5,), (1e-3, 1e-6), 2, 1)
+        table = self.check(study, settings, tmp_path)
+        assert table.column("tolerance").tolist() == 4 * ["0.001", "1e-06"]
+        assert table.column("polished").tolist() == 2 * ["yes", "yes", "no", "no"]
+        strong = table.where(specimen="linear_mixture", polished="yes")
+        assert strong.column("MSE %")[1] < strong.column("MSE %")[0] == 0
+        assert (strong.column("recall") == 1).all()
+        for quantity in ("patterns", "spots", "maps"):
+            assert ((strong.column(quantity) > 0.8) & (strong.column(quantity) <= 1)).all()
+        assert (strong.column("passes") >= table.where(polished="no").column("passes")[:2]).all()
+        assert strong.column("model %")[1] > 0
+
+    def test_stability(self, studies, geometry, tmp_path):
+        study = studies["stability"]
+        settings = study.Settings(geometry, ("linear_mixture",), (300,), (4, 6), 3, 1e-5, 50, 1)
+        table = self.check(study, settings, tmp_path)
+        assert table.column("starts").tolist() == 2 * ["here", "independent"]
+        few, many = table.where(k=4), table.where(k=6)
+        # Fifty iterations from random maps are not enough to find all of them.
+        assert few.column("true")[0] > 0.95 > few.column("true")[1]
+        assert np.isnan(few.column("surplus")).all()
+        assert many.column("surplus")[0] < many.column("true")[0]
+        assert (many.column("true ≥0.9") <= many.column("true ≥0.8")).all()
 
     def test_constraints(self, studies, geometry, tmp_path):
         study = studies["constraints"]

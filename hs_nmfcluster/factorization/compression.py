@@ -10,7 +10,8 @@ from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.engine.scheduling import one_blas_thread_each
 from hs_nmfcluster.factorization import tasks
-from hs_nmfcluster.factorization.krylov import DEPENDENT, MOST_KEPT, first_block, grow
+from hs_nmfcluster.factorization.krylov import MOST_KEPT, first_block, grow
+from hs_nmfcluster.factorization.rounding import rounding_of
 
 # Beyond the vectors kept, none could lower the MSE by more than this share of itself ...
 _NEGLIGIBLE = 1e-3
@@ -60,6 +61,7 @@ class SmallProblem:
 class Compression(SmallProblem):
     """Leading part of the singular value decomposition of the (uncentred) data.
 
+    Singular vectors of rounding, which data of a low rank have, are left out.
     Its scores B = U Σ are of all positions, strongest first, or, of a scan that has very many, of
     a sample, weighted so that sums over it estimate those over all. The rows of its basis Q = Vᵀ
     are orthonormal, with signs so that each row's cubes add up to more than zero: the same
@@ -124,10 +126,10 @@ def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression
         job.keep("subspace", krylov)
     values, vectors = np.linalg.eigh(krylov.gram)
     values = np.maximum(values[::-1], 0.0)
-    kept = _number_kept(values, krylov.curve[-1], rank)
+    kept = _number_kept(values, krylov.curve[-1], krylov.square, rank)
     basis = vectors[:, ::-1][:, :kept].T @ krylov.basis
     job.expect(1)
-    gram, scores = _scores(matrix, basis, values[:rank], seed, job)
+    gram, scores = _scores(matrix, basis, values[: min(rank, kept)], seed, job)
     # What the scores of all positions say of the singular values is as good as half a pass more.
     values, vectors = np.linalg.eigh(gram)
     turn = vectors[:, ::-1]
@@ -164,9 +166,13 @@ def most_positions(n_positions: int) -> int:
     return min(n_positions, _MOST_POSITIONS)
 
 
-def _number_kept(squared_values: NDArray[np.float64], residual: float, rank: int) -> int:
+def _number_kept(
+    squared_values: NDArray[np.float64], residual: float, square: float, rank: int
+) -> int:
     above = int(np.sum(squared_values > _NEGLIGIBLE * max(residual, 0.0)))
-    return int(np.clip(above, _LEAST_KEPT * rank, MOST_KEPT * rank))
+    wanted = int(np.clip(above, _LEAST_KEPT * rank, MOST_KEPT * rank))
+    # Of data of a lower rank the others are vectors of rounding, different ones for other chunks.
+    return max(min(wanted, int(np.sum(squared_values > rounding_of(square)))), 1)
 
 
 @dataclass(frozen=True)
@@ -186,7 +192,7 @@ class _Drawing:
         self, scores: NDArray[np.float64], positions: NDArray[np.int64]
     ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         """Draw some of the positions; and the chance of each."""
-        used = self.squared_values[self.squared_values > DEPENDENT * self.squared_values[0]]
-        leverage = (scores[:, : len(used)] ** 2 / used).sum(axis=1) / len(used)
+        used = len(self.squared_values)
+        leverage = (scores[:, :used] ** 2 / self.squared_values).sum(axis=1) / used
         chance = np.minimum(_MOST_POSITIONS * (leverage + 1 / self.n_positions) / 2, 1.0)
         return uniform(self.seed, _STREAM, positions, 1)[:, 0] < chance, chance

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.factorization.compression import Compression, SmallProblem
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
+from hs_nmfcluster.factorization.rounding import SUMS, rounding_of
 from hs_nmfcluster.factorization.updates import SOLVERS, hals_rows, normalise
 from hs_nmfcluster.factorization.whole_maps import solve_limited
 
@@ -55,7 +56,7 @@ def descend(
         Starts, ``(runs, k, n_pixels)``.
     tolerance
         A run stops when its error falls by less than this share of that which a PCA of the same
-        rank leaves on X. Runs do not influence each other.
+        rank leaves on X, or by what is rounding beside ‖X‖². Runs do not influence each other.
     max_iterations
         Iterations after which a run is stopped all the same.
 
@@ -66,7 +67,8 @@ def descend(
     B, Q = problem.scores, problem.basis
     scores = np.ascontiguousarray(B.T)
     square = float(np.sum((scores @ B) * (Q @ Q.T)))
-    enough = tolerance * problem.pca_mse(patterns.shape[1]) * problem.size
+    rounding = SUMS * square
+    enough = _enough(problem, patterns.shape[1], tolerance)
 
     number = len(patterns)
     result = Descended(patterns.copy(), np.zeros(number))
@@ -79,7 +81,7 @@ def descend(
         map_gram = maps @ _transposed(maps)
         overlaps = np.einsum("rkn,rkn->r", target, maps)
         errors = square + np.sum(gram * map_gram, axis=(1, 2)) - 2 * overlaps
-        rises = errors > last
+        rises = errors > last + rounding
         done = ~rises & (last - errors <= enough) | (iteration == max_iterations)
         if done.any():
             result.patterns[live[done]], result.errors[live[done]] = ahead[done], errors[done]
@@ -166,7 +168,7 @@ def _descend_constrained(
     scores = np.ascontiguousarray(B.T)
     band, solver = constraints.maps, SOLVERS["hals"]
     square = float(np.einsum("ij,ij->", B, B))
-    enough = tolerance * compression.pca_mse(len(patterns)) * compression.size
+    enough = _enough(compression, len(patterns), tolerance)
     share, largest = _SHARE, 1.0
     patterns = ahead = best = normalise(constraints.fill(patterns))
     maps, error, least, waited = None, np.inf, np.inf, 0
@@ -180,7 +182,7 @@ def _descend_constrained(
         map_gram = maps @ maps.T
         overlap = np.sum((projected @ scores) * maps)
         found = square + float(np.sum(gram * map_gram) - 2 * overlap)
-        if found > error and ahead is not patterns:
+        if found > error + SUMS * square and ahead is not patterns:
             largest = share = share / _SHARE_DECAY
             ahead = patterns
             continue
@@ -196,6 +198,12 @@ def _descend_constrained(
         ahead = normalise(np.maximum(patterns + share * (patterns - last), 0.0))
         share, largest = min(_SHARE_GROWTH * share, largest), min(1.01 * largest, 1.0)
     return best
+
+
+def _enough(problem: SmallProblem, n_components: int, tolerance: float) -> float:
+    """Square by which a step has to lower the error, or the run stops."""
+    share = tolerance * problem.pca_mse(n_components) * problem.size
+    return max(share, rounding_of(problem.square))
 
 
 def _transposed(stack: Matrix) -> Matrix:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.factorization.compression import Compression, SmallProblem
 from hs_nmfcluster.factorization.descent import descend
+from hs_nmfcluster.factorization.rounding import best_first, rounding_of
 from hs_nmfcluster.factorization.sampling import sample
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.starts import svd_start, turned_start
@@ -54,7 +55,7 @@ def explore(
     def search(rank: int) -> Matrix:
         starts = [turned_start(part, rank, seed, stream) for stream in range(1, settings.restarts)]
         found = descend(part, np.array([svd_start(part, rank), *starts]), tolerance=rough)
-        best = np.argsort(found.errors, kind="stable")[:_GOING_ON]
+        best = best_first(found.errors, rounding_of(part.square))[:_GOING_ON]
         found.patterns[best] = descend(part, found.patterns[best], tolerance=tolerance).patterns
         return found.patterns
 

@@ -1,6 +1,7 @@
 """The factorization of a scan: the paper's procedure, or its fast equivalent."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import dask
 import dask.array as da
@@ -13,6 +14,7 @@ from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import tasks
 from hs_nmfcluster.factorization.constraints import Constraints
 from hs_nmfcluster.factorization.iteration import iterate, random_runs
+from hs_nmfcluster.factorization.rounding import SUMS, best_first, rounding_of
 from hs_nmfcluster.factorization.runs import Run, Stack
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.settings import Settings
@@ -140,18 +142,21 @@ def finish(
 ) -> Fit:
     """Compute maps and residual of the best run in one pass, and sort by the maps' norm."""
     restart_mse = np.array([run.best_mse for run in runs])
-    best = int(np.argmin(restart_mse))
+    best = int(best_first(restart_mse, rounding_of(square / matrix.size))[0])
     patterns = runs[best].best_patterns.astype(np.float64)
     job.expect(1)
     stack = Stack.of([patterns])
-    rows, sums = _rows(matrix, stack, solver, constraints, job)
+    rows, sums, shares = _rows(matrix, stack, solver, constraints, job)
+    used = shares > SUMS
     job.say("maps of the best restart")
     # A copy, so that nothing holds on to all columns.
     maps, residual = rows[..., :-1], rows[..., -1].copy()
     order = np.argsort(-sums[:-1], kind="stable")
     maps, patterns = maps[..., order], patterns[order]
-    # A component that nothing in the scan uses has no pattern: its re-seeded start says nothing.
-    patterns[sums[order] == 0] = 0.0
+    if not used.all():
+        # A component that nothing in the scan uses has no pattern: its start says nothing.
+        patterns[~used[order]] = 0.0
+        maps = maps * used[order]
     return Fit(
         patterns=patterns,
         maps=maps,
@@ -170,9 +175,10 @@ def finish(
 
 def _rows(
     matrix: ScanMatrix, stack: Stack, solver: Solver, constraints: Constraints, job: Job
-) -> tuple[NDArray[np.float64] | da.Array, NDArray[np.float64]]:
-    """Compute maps and, in a last column, residuals; and sums: of the maps' squares, residual.
+) -> tuple[NDArray[np.float64] | da.Array, NDArray[np.float64], NDArray[np.float64]]:
+    """Compute maps and, in a last column, residuals; their sums; and the most that each map holds.
 
+    The sums are those of the maps' squares and of the residual.
     Maps that are large stay on the workers of a cluster that computed them, unless they are
     limited and therefore needed whole.
     """
@@ -181,13 +187,20 @@ def _rows(
     if matrix.is_lazy and constraints.maps is None and large:
         left = job.collect_on_cluster(matrix, tasks.maps_and_residual, columns, stack, solver)
         squares = da.nansum(left**2, axis=tuple(range(left.ndim - 1)))
-        sums, residual = dask.compute(squares, da.nansum(left[..., -1]))
+        sums, residual, shares = dask.compute(squares, da.nansum(left[..., -1]), _shares(left))
         sums[-1] = residual
-        return left, sums
+        return left, sums, shares
     rows = job.once("maps", lambda: _final_maps(matrix, stack, solver, constraints, job))
     sums = np.einsum("nk,nk->k", rows, rows)
     sums[-1] = rows[:, -1].sum()
-    return rows, sums
+    return rows, sums, _shares(rows)
+
+
+def _shares(rows: NDArray[np.float64] | da.Array) -> Any:
+    """Largest share that each component has of what is at a position, ``(k,)``."""
+    squares = rows[..., :-1] ** 2
+    whole = np.maximum(squares.sum(axis=-1) + rows[..., -1], np.finfo(float).tiny)
+    return np.nanmax(squares / whole[..., None], axis=tuple(range(rows.ndim - 1)))
 
 
 def _final_maps(

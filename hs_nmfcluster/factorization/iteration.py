@@ -10,6 +10,7 @@ from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization import tasks
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
+from hs_nmfcluster.factorization.rounding import rounding_of
 from hs_nmfcluster.factorization.runs import Run, RunSums, Stack
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.updates import Solver, normalise
@@ -19,8 +20,6 @@ from hs_nmfcluster.factorization.whole_maps import batches, project, whole_maps
 _USUAL_ITERATIONS = 10
 # Share of the change before to which a change has to have shrunk for a guess.
 _SHRINKING = 0.95
-# Change of the MSE relative to the mean square that no data are exact enough to show.
-_ROUNDING = 1e-11
 
 
 def random_runs(
@@ -77,7 +76,7 @@ def iterate(
         Makes the passes. Where it was told to return what there is, Ctrl-C ends the iteration.
     """
     constraints, most = settings.constraints, settings.max_iterations
-    rounding = _ROUNDING * square / matrix.size
+    rounding = rounding_of(square / matrix.size)
     constrained = constraints is not FREE
     done = _resume(runs, job)
     for iteration in range(done + 1, most + 1):

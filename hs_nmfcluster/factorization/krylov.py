@@ -9,6 +9,7 @@ from hs_nmfcluster.engine.job import Job, check_unchanged
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization import tasks
+from hs_nmfcluster.factorization.rounding import SUMS
 
 # Vectors of a block: so many times the rank, but so many at the least. Of twice the rank it takes
 # a pass or two less, and more time.
@@ -22,7 +23,7 @@ MOST_KEPT = 5
 _SETTLED, _FASTEST, _SLOWEST = 7e-5, 0.5, 0.9
 _MAX_BLOCKS = 12
 # A vector of which this share or less is outside a subspace lies in it up to rounding.
-DEPENDENT = 1e-12
+_DEPENDENT = 1e-12
 # A unit vector of whose square more than this share is outside does not lie in it.
 _MOSTLY = 0.5
 # Stream of random numbers, beyond those of the restarts.
@@ -81,7 +82,7 @@ def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
     check_unchanged(square, krylov.square)
     parts = image @ krylov.basis.T
     gram = np.block([[krylov.gram[:old, :old], parts[:, :old].T], [parts]])
-    fresh = _orthonormal(image, krylov.basis, parts)[: limit - len(gram)]
+    fresh = _orthonormal(image, krylov.basis, parts, SUMS * square)[: limit - len(gram)]
     basis = np.concatenate([krylov.basis, fresh])
     whole = _continued((gram + gram.T) / 2, fresh @ image.T)
     leading = np.zeros_like(krylov.curve)
@@ -115,7 +116,10 @@ def block_width(rank: int) -> int:
 
 
 def _orthonormal(
-    block: NDArray[np.float64], basis: NDArray[np.float64], parts: NDArray[np.float64]
+    block: NDArray[np.float64],
+    basis: NDArray[np.float64],
+    parts: NDArray[np.float64],
+    rounding: float,
 ) -> NDArray[np.float64]:
     """Part of a block of rows that the basis does not hold yet; twice, since once leaves rounding.
 
@@ -125,7 +129,7 @@ def _orthonormal(
     norms = np.linalg.norm(block, axis=1)
     block = block - parts @ basis
     triangle = np.linalg.qr(block.T, mode="r")
-    own = np.abs(np.diag(triangle)) > DEPENDENT * norms
+    own = np.abs(np.diag(triangle)) > np.maximum(_DEPENDENT * norms, rounding)
     if not own.all():
         block = block[own]
         triangle = np.linalg.qr(block.T, mode="r")
@@ -149,7 +153,7 @@ def _continued(gram: NDArray[np.float64], coupling: NDArray[np.float64]) -> NDAr
     across = np.zeros((len(coupling), n))
     across[:, n - coupling.shape[1] :] = coupling
     # So small a ridge lowers the bound by nothing that is seen, and nothing is divided by zero.
-    ridge = DEPENDENT * np.trace(gram) * np.eye(n)
+    ridge = _DEPENDENT * np.trace(gram) * np.eye(n)
     least = across @ np.linalg.solve(gram + ridge, across.T)
     return np.block([[gram, across.T], [across, (least + least.T) / 2]])
 

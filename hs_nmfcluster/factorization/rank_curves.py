@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.rounding import best_first, rounding_of
 from hs_nmfcluster.factorization.runs import Patterns
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.settings import Settings
@@ -73,7 +74,8 @@ def rank_curves(
     settings = replace(settings, max_iterations=_POLISHING_PASSES)
     found = search(matrix, [int(rank) for rank in ranks], settings, job)
     runs = [found.runs[int(rank)] for rank in ranks]
-    best = [min(of_rank, key=lambda run: run.best_mse) for of_rank in runs]
+    rounding = rounding_of(found.compression.square / matrix.size)
+    best = [of_rank[best_first([run.best_mse for run in of_rank], rounding)[0]] for of_rank in runs]
     patterns = [run.best_patterns.astype(np.float64, copy=False) for run in best]
     others = [
         [run.best_patterns for run in of_rank if run is not first]

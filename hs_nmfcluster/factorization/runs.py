@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.products import times
 
-# Under constraints a run has converged when it has not become better for so many iterations.
+# A run of a rule that descends has converged when it has not become better for so many iterations.
 _PATIENCE = 3
 
 # Patterns in float32 of which a copy in float64 is made at a time.
@@ -36,6 +36,7 @@ class Run:
     best_mse: float = np.inf
     history: list[float] = field(default_factory=list)
     calm: int = 0
+    waited: int = 0
     converged: bool = False
 
     def __post_init__(self) -> None:
@@ -52,18 +53,20 @@ class Run:
     ) -> None:
         """Take the MSE of the present patterns and judge convergence (the paper's step 7).
 
-        A run has converged after so many calm iterations in succession; one under constraints
-        when it gets no better: what they do between the steps may raise the error slowly, for
-        long.
+        A run has converged after so many calm iterations in succession, or when it gets no
+        better for some: what constraints do between the steps may raise the error slowly, for
+        long, and so may maps that cannot be solved well, of data without noise.
         """
         change = abs(self.history[-1] - mse) if self.history else np.inf
-        if constrained:
-            change = max(self.best_mse - mse, 0.0)
+        enough = max(tolerance * mse, rounding)
+        self.calm = self.calm + 1 if change <= enough and not constrained else 0
+        self.waited = self.waited + 1 if self.best_mse - mse <= enough else 0
         if mse < self.best_mse:
             self.best_mse, self.best_patterns = mse, self.patterns
         self.history.append(mse)
-        self.calm = self.calm + 1 if change <= max(tolerance * mse, rounding) else 0
-        self.converged = self.calm >= (_PATIENCE if constrained else calm)
+        # Clipped least squares may rise for a while and fall again.
+        waits = constrained or calm == 1
+        self.converged = self.calm >= calm or (waits and self.waited >= _PATIENCE)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ Matrix = NDArray[np.float64]
 _ROUNDING = 1e-10
 # Vectors that a random start is turned among at the least, where there are as many.
 _LEAST_ROTATED = 6
+# Stream of random numbers of the start that is not random, apart from those of the restarts.
+_SURPLUS = 2**50
 
 
 def svd_start(problem: SmallProblem, n_components: int) -> Matrix:
@@ -19,16 +21,21 @@ def svd_start(problem: SmallProblem, n_components: int) -> Matrix:
 
     Of each pair of singular vectors the positive or the negative parts are taken, whichever
     carry more; zeros are filled by the mean, so that they can grow (Boutsidis & Gallopoulos,
-    Pattern Recognit. 41, 1350, 2008).
+    Pattern Recognit. 41, 1350, 2008). Components beyond the rank of the data start as those of a
+    random start do.
 
     Parameters
     ----------
     problem
         X ≈ B Q.
     n_components
-        k, at most q.
+        k.
     """
-    return _nonnegative_parts(*_singular_vectors(problem, n_components))
+    left, right = _singular_vectors(problem, n_components)
+    surplus = _turns(n_components - len(right), len(right) - 1, 0, _SURPLUS)
+    return _nonnegative_parts(
+        np.concatenate([left, surplus @ left[1:]]), np.concatenate([right, surplus @ right[1:]])
+    )
 
 
 def turned_start(problem: SmallProblem, n_components: int, seed: int, stream: int) -> Matrix:
@@ -47,12 +54,23 @@ def turned_start(problem: SmallProblem, n_components: int, seed: int, stream: in
     """
     # Of two vectors a rotation could only change the sign of one: it is among a few at least.
     left, right = _singular_vectors(problem, max(n_components, _LEAST_ROTATED))
-    draws = np.random.default_rng([seed, stream]).standard_normal((len(right) - 1,) * 2)
-    rotation = np.linalg.qr(draws)[0][: n_components - 1]
+    rotation = _turns(n_components - 1, len(right) - 1, seed, stream)
     return _nonnegative_parts(
         np.concatenate([left[:1], rotation @ left[1:]]),
         np.concatenate([right[:1], rotation @ right[1:]]),
     )
+
+
+def _turns(number: int, dimension: int, seed: int, stream: int) -> Matrix:
+    """Random unit vectors, orthogonal to each other up to as many as there are dimensions."""
+    generator = np.random.default_rng([seed, stream])
+    if not dimension:
+        return np.zeros((number, 0))
+    turns = [
+        np.linalg.qr(generator.standard_normal((dimension, dimension)))[0]
+        for _ in range(-(-number // dimension))
+    ]
+    return np.concatenate([np.zeros((0, dimension)), *turns])[:number]
 
 
 def _singular_vectors(problem: SmallProblem, n_components: int) -> tuple[Matrix, Matrix]:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 # Eigenvalues of a Gram matrix below this share of its largest are rounding, not signal.
 _RANK_TOLERANCE = 1e-12
+# Of the start of sweeps: they go on from what no rounding can have enlarged.
+_START_TOLERANCE = 1e-9
 # Sweeps of coordinate descent an update. More cost no data pass and save some; beyond this the
 # passes saved were not worth the sweeps (measured on the simulated metallic glass).
 _SWEEPS = 8
@@ -46,7 +48,11 @@ def als_rows(target: Rows, gram: Rows, rows: Rows | None = None) -> Rows:  # noq
            [0.]])
     """
     # Rank-safe: the pseudo-inverse where a component is not independent of the others.
-    inverse = np.linalg.pinv(gram, rcond=_RANK_TOLERANCE, hermitian=True)
+    return _clipped(target, gram, _RANK_TOLERANCE)
+
+
+def _clipped(target: Rows, gram: Rows, tolerance: float) -> Rows:
+    inverse = np.linalg.pinv(gram, rcond=tolerance, hermitian=True)
     return np.maximum(inverse @ target, 0.0)
 
 
@@ -79,7 +85,11 @@ def hals_rows(target: Rows, gram: Rows, rows: Rows | None = None, *, sweeps: int
     array([[0.5],
            [0. ]])
     """
-    rows = als_rows(target, gram).astype(target.dtype) if rows is None else rows.copy()
+    rows = (
+        _clipped(target, gram, _START_TOLERANCE).astype(target.dtype)
+        if rows is None
+        else rows.copy()
+    )
     k = gram.shape[-1]
     weights = np.diagonal(gram, axis1=-2, axis2=-1)
     used = weights > 0

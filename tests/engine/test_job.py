@@ -106,6 +106,21 @@ class TestFaults:
         assert reads == [5, 6, 7, 8, 9, 10, 11]
         np.testing.assert_allclose(found, DATA.reshape(72, 63).sum(axis=0))
 
+    def test_not_by_another_pass(self, tmp_path, small_chunks):
+        """Neither by another task on the same chunks nor by the same one with other numbers."""
+
+        def times(rows, _, factor):
+            return factor * rows[:].sum(axis=0, dtype=float)
+
+        broken = ScanMatrix.from_array(failing(chunked(), 9, OSError("x")), **small_chunks)
+        whole = ScanMatrix.from_array(chunked(), **small_chunks)
+        expected = DATA.reshape(72, 63).sum(axis=0)
+        for task, numbers, result in ((add_up, (), 1), (times, (3.0,), 3)):
+            with pytest.raises(ReadingError):
+                Job(checkpoint=Checkpoint(tmp_path, {})).visit(broken, times, 2.0)
+            found = Job(checkpoint=Checkpoint(tmp_path, {})).visit(whole, task, *numbers)
+            np.testing.assert_allclose(found, result * expected)
+
     def test_not_with_other_chunks(self, tmp_path, small_chunks):
         broken = ScanMatrix.from_array(failing(chunked(), 9, OSError("x")), **small_chunks)
         with pytest.raises(ReadingError):

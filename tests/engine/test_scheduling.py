@@ -2,9 +2,16 @@
 
 from threading import Event, Thread
 
+import dask
+import dask.array as da
+import numpy as np
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from hs_nmfcluster.engine.scheduling import one_blas_thread_each
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.engine.scheduling import one_blas_thread_each, side_by_side
+from hs_nmfcluster.factorization.compression import compress
 
 
 def blas_threads():
@@ -35,3 +42,47 @@ class TestBlasLimit:
             ended.set()
             job.join(10)
             assert blas_threads() == {2}
+
+
+def look(rows, _):
+    """Return how many blocks there are, and BLAS threads in them."""
+    assert rows[:].size
+    return 1, sum(blas_threads())
+
+
+class TestBlasIsLimited:
+    DATA = np.ones((6, 5, 4, 4))
+
+    @pytest.mark.parametrize("lazy", [False, True])
+    def test_in_every_block_of_a_pass(self, lazy):
+        data = np.ones((32, 32, 32, 32))
+        scan = da.from_array(data, chunks=(4, 32, 32, 32)) if lazy else data
+        matrix = ScanMatrix.from_array(scan, chunk_bytes=2**20)
+        n = len(matrix.blocks)
+        assert n > 1
+        with threadpool_limits(2, user_api="blas"):
+            assert Job().visit(matrix, look) == (n, n)
+            assert blas_threads() == {2}
+
+    def test_side_by_side(self):
+        with threadpool_limits(2, user_api="blas"):
+            assert side_by_side(lambda _: blas_threads(), range(4)) == [{1}] * 4
+
+    def test_between_the_passes_of_the_compression(self, monkeypatch):
+        seen = []
+        eigh = np.linalg.eigh
+
+        def watched(*arguments):
+            seen.append(blas_threads())
+            return eigh(*arguments)
+
+        monkeypatch.setattr(np.linalg, "eigh", watched)
+        with threadpool_limits(2, user_api="blas"):
+            compress(ScanMatrix.from_array(self.DATA), 2)
+        assert seen
+        assert all(threads == {1} for threads in seen)
+
+    def test_in_processes(self):
+        matrix = ScanMatrix.from_array(da.from_array(self.DATA, chunks=(3, 5, 4, 4)))
+        with dask.config.set(scheduler="processes", num_workers=1):
+            assert Job().visit(matrix, look) == (1, 1)

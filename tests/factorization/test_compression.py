@@ -155,6 +155,25 @@ class TestSubspace:
         assert 2 * rank <= len(compress(matrix_of(X), rank).basis) <= 5 * rank
 
 
+class TestVeryManyPositions:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def found(cls):
+        data = counts((250, 240, 4, 6), k=3, level=10.0)
+        return compress(ScanMatrix.from_array(data), 4)
+
+    def test_scores_are_of_a_sample(self, found):
+        assert not found.complete
+        assert len(found.scores) < 40_000
+
+    def test_sums_over_it_are_those_over_all(self, found):
+        gram = found.scores.T @ found.scores
+        leading = found.squared_singular_values[:4]
+        np.testing.assert_allclose(np.diag(gram)[:4], leading, rtol=0.03)
+        correlations = gram / np.sqrt(np.outer(np.diag(gram), np.diag(gram)))
+        np.testing.assert_allclose(correlations, np.eye(len(gram)), atol=0.05)
+
+
 class TestRepeats:
     @pytest.mark.parametrize("chunks", [(1, 1, 20, 18), (12, 3, 4, 5), (5, 4, 20, 7)])
     @pytest.mark.parametrize("scheduler", ["synchronous", "threads"])

@@ -11,7 +11,8 @@ from sklearn.decomposition._nmf import _initialize_nmf
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.compression import compress
-from hs_nmfcluster.factorization.descent import descend, refine
+from hs_nmfcluster.factorization.constraints import Constraints
+from hs_nmfcluster.factorization.descent import _descend_constrained, descend, refine
 from hs_nmfcluster.factorization.exploration import explore
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.starts import svd_start, turned_start
@@ -131,6 +132,59 @@ class TestDescend:
         found = descend(compression, self.start(compression, 4), tolerance=0.0, max_iterations=7)
         assert error(X, found.patterns[0]) <= error(X, S) * (1 + 1e-9)
 
+    def test_step_by_step(self, compression):
+        """The rule written out for one run: both solves warm, a plain step after each rise."""
+        X = compression.scores @ compression.basis
+        start = self.start(compression, 6, 1)
+        S = ahead = start[0]
+        C, last, share, largest, rises = None, np.inf, 0.5, 1.0, 0
+        for step in range(1, 61):
+            C = hals_rows(ahead @ X.T, ahead @ ahead.T, C)
+            now = ((X - C.T @ ahead) ** 2).sum()
+            found = descend(compression, start, tolerance=0.0, max_iterations=step)
+            # Of no tolerance a run ends where its error stays the same.
+            np.testing.assert_allclose(found.errors[0], now, rtol=1e-6)
+            np.testing.assert_allclose(found.patterns[0], ahead, atol=1e-4)
+            fresh = hals_rows(C @ X, C @ C.T, ahead)
+            C *= np.linalg.norm(fresh, axis=1, keepdims=True)
+            before, S = S, normalise(fresh)
+            if now > last:
+                rises += 1
+                largest = share = share / 1.5
+                ahead = S
+            else:
+                ahead = normalise(np.maximum(S + share * (S - before), 0))
+                largest = min(1.01 * largest, 1.0)
+                share = min(1.05 * share, largest)
+            last = now
+        assert rises > 1
+
+    def test_step_by_step_where_it_goes_back_after_a_rise(self, compression):
+        """The rule of constrained runs, with constraints that change nothing."""
+        X, (start,) = compression.scores @ compression.basis, self.start(compression, 6, 1)
+        scores = np.ascontiguousarray(compression.scores.T)
+        S = ahead = best = start
+        C, last, least, share, largest, rises = None, np.inf, np.inf, 0.5, 1.0, 0
+        for step in range(1, 41):
+            C = hals_rows(ahead @ X.T, ahead @ ahead.T, C)
+            now = ((X - C.T @ ahead) ** 2).sum()
+            if now > last and ahead is not S:
+                rises += 1
+                largest = share = share / 1.5
+                ahead = S
+            else:
+                if now < least:
+                    least, best = now, S
+                last = now
+                fresh = hals_rows(C @ X, C @ C.T, ahead)
+                C *= np.linalg.norm(fresh, axis=1, keepdims=True)
+                before, S = S, normalise(fresh)
+                ahead = normalise(np.maximum(S + share * (S - before), 0))
+                share, largest = min(1.05 * share, largest), min(1.01 * largest, 1.0)
+            found = _descend_constrained(compression, scores, start, Constraints(), 0.0, step)
+            np.testing.assert_allclose(found, best, atol=1e-6)
+        assert rises > 1
+
     def test_limit_is_a_stationary_point(self, compression):
         """There the patterns are the non-negative least-squares solution for their maps."""
         X = compression.scores @ compression.basis
@@ -200,6 +254,22 @@ class TestExplore:
         unseen = descend(large, start, tolerance=1e-6).errors[0]
         assert again <= before
         assert again == pytest.approx(unseen, abs=1e-4 * large.pca_mse(4) * large.size)
+
+    def test_random_starts_are_unlike_each_other(self, large):
+        (stack,) = explore(large, [4], replace(SETTINGS, tolerance=0.5))
+        for i in range(4):
+            for j in range(i):
+                assert np.abs(stack[i] - stack[j]).max() > 0.01
+
+    def test_the_two_best_go_on(self, compression):
+        X = compression.scores @ compression.basis
+        rough, fine = (
+            explore(compression, [5], replace(SETTINGS, tolerance=t))[0] for t in (1e-4, 1e-9)
+        )
+        before, after = (np.array([error(X, S) for S in stack]) for stack in (rough, fine))
+        went_on = np.abs(fine - rough).max(axis=(1, 2)) > 1e-4
+        assert set(np.flatnonzero(went_on)) == set(np.argsort(before)[:2])
+        assert (after[went_on] < before[went_on] * (1 - 1e-6)).all()
 
     def test_repeats_and_depends_on_the_seed(self, large):
         one, same = (explore(large, [3], SETTINGS)[0] for _ in range(2))

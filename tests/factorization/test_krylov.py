@@ -65,7 +65,7 @@ class TestOrthonormal:
         parts = rng.normal(size=(20, 14))
         parts[13] = rng.normal(size=13) @ parts[:13] + weakest * parts[13]
         block = rng.normal(size=(20, 20)) @ basis + 1e-3 * parts @ outside
-        found = _orthonormal(block, basis, block @ basis.T)
+        found = _orthonormal(block, basis, block @ basis.T, 0.0)
         assert found.shape == (14, 34)
         np.testing.assert_allclose(found @ found.T, np.eye(14), atol=1e-11)
         np.testing.assert_allclose(found @ basis.T, 0, atol=1e-11)
@@ -73,7 +73,7 @@ class TestOrthonormal:
     def test_nothing_new(self):
         basis, _ = self.split(30, 8)
         block = np.random.default_rng(1).normal(size=(5, 8)) @ basis
-        assert _orthonormal(block, basis, block @ basis.T).shape == (0, 30)
+        assert _orthonormal(block, basis, block @ basis.T, 0.0).shape == (0, 30)
 
 
 class TestLeft:

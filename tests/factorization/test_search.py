@@ -18,7 +18,7 @@ from hs_nmfcluster.factorization.iteration import evaluate, iterate
 from hs_nmfcluster.factorization.runs import Run
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.settings import Settings
-from hs_nmfcluster.factorization.updates import SOLVERS
+from hs_nmfcluster.factorization.updates import SOLVERS, hals_rows, normalise
 from hs_nmfcluster.simulation import linear_mixture
 
 SETTINGS = {"restarts": 4, "tolerance": 1e-5, "max_iterations": 30, "seed": 2}
@@ -114,6 +114,43 @@ class TestHonesty:
                 assert (np.diff(run.history) <= 1e-5 * run.history[0]).all()
 
 
+class TestStages:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def histories(cls):
+        """Of a scan with more positions and pixels than are searched on."""
+        found = searched(counts((50, 40, 40, 36), k=5, level=3.0), [4, 7])
+        return [max((run.history for run in runs), key=len) for runs in found.runs.values()]
+
+    def test_refinement_lowers_the_mse_of_what_was_found_on_a_sample(self, histories):
+        for explored, refined, *_ in histories:
+            assert refined < explored * (1 - 1e-5)
+
+    def test_polishing_lowers_the_mse_of_what_was_refined(self, histories):
+        for _, refined, *polished in histories:
+            assert min(polished) < refined * (1 - 1e-6)
+
+
+class TestIterate:
+    @pytest.mark.parametrize("chunks", [None, (2, 3, 7, 9)])
+    def test_one_step(self, chunks, block_numbers):
+        """Maps solved afresh, patterns from where they stand."""
+        data = counts()
+        X = data.reshape(30, 63).astype(float)
+        S = np.random.default_rng(0).random((5, 63)) ** 4
+        S /= np.linalg.norm(S, axis=1, keepdims=True)
+        matrix = ScanMatrix.from_array(data if chunks is None else da.from_array(data, chunks))
+        assert block_numbers == [1 if chunks is None else 6]
+        run = Run(S, 0)
+        settings = Settings(tolerance=1e-9, max_iterations=2)
+        iterate(matrix, [run], float((X**2).sum()), SOLVERS["hals"], settings, Job())
+        C = hals_rows(S @ X.T, S @ S.T)
+        warm, cold = (normalise(hals_rows(C @ X, C @ C.T, start)) for start in (S, None))
+        np.testing.assert_allclose(run.patterns, warm, atol=1e-9)
+        assert np.abs(warm - cold).max() > 1e-3
+        assert run.history[0] == pytest.approx(((X - C.T @ S) ** 2).mean(), rel=1e-9)
+
+
 class TestRepeats:
     RANKS = (2, 3, 6)
 
@@ -173,7 +210,7 @@ class TestPasses:
 
 
 class TestEvaluate:
-    def test_mse_without_a_step(self):
+    def test_mse_without_a_step(self, block_numbers):
         data = counts()
         X = data.reshape(30, 63).astype(float)
         patterns = [np.random.default_rng(k).random((k, 63)) for k in (1, 3)]
@@ -182,6 +219,7 @@ class TestEvaluate:
         square = float((X**2).sum())
         matrix = ScanMatrix.from_array(da.from_array(data, chunks=(2, 6, 7, 9)))
         evaluate(matrix, runs, square, SOLVERS["hals"], Job())
+        assert block_numbers == [3]
         for run, S in zip(runs, patterns, strict=True):
             exact = sum(nnls(S.T, row)[1] ** 2 for row in X) / X.size
             assert run.history == [run.best_mse]
