@@ -127,9 +127,17 @@ def save(
         raise FileNotFoundError(f"There is no folder {os.fspath(path.parent)!r} to save into.")
     if path.exists() and not may_overwrite(path, overwrite):
         return
-    stored = signal.deepcopy()
-    stored.metadata.add_dictionary({_NODE: {"kind": kind, "state": state}})
+    stored = _without_place(signal)
+    kept = {k: _without_place(v) if isinstance(v, BaseSignal) else v for k, v in state.items()}
+    stored.metadata.add_dictionary({_NODE: {"kind": kind, "state": kept}})
     save_whole(stored, path)
+
+
+def _without_place(signal: BaseSignal) -> BaseSignal:
+    """Copy a signal without where it was saved last, a path object that files cannot hold."""
+    copy = signal.deepcopy()
+    copy.tmp_parameters = DictionaryTreeBrowser()
+    return copy
 
 
 def save_whole(signal: BaseSignal, path: Path) -> None:

@@ -76,7 +76,7 @@ class Residual:
     def __repr__(self) -> str:
         return (
             f"<Residual: MSE {self.mse:.6g}; at the worst position "
-            f"{np.nanmax(self.position_excess.data):.3g} times the usual; "
+            f"{np.nanmax(self.position_excess.data, initial=0.0):.3g} times the usual; "
             f"{100 * self.share_left:.2g} % of the positions stand out>"
         )
 
@@ -114,10 +114,10 @@ def measure_residual(
     """Compare a scan with the components of its factorization; see `Factorization.residual`."""
     _check_same_shape(signal, maps.data.shape[1:] + detector_mask.shape)
     by_position = position_excess(position_mse, patterns.data, maps.data)
-    left_out = ~np.isfinite(by_position)
-    worst = _worst(by_position)
+    # Where the model has no intensity, as of a blank frame, there is no excess over it to rank by.
+    worst = _worst(by_position if np.isfinite(by_position).any() else position_mse)
     kept = ~detector_mask
-    matrix = ScanMatrix.from_array(signal.data, left_out, detector_mask)
+    matrix = ScanMatrix.from_array(signal.data, np.isnan(position_mse), detector_mask)
     C = np.asarray(maps.data).reshape(len(patterns.data), -1).T
     S = patterns.data[:, kept]
     with pass_progress(show_progressbar, "Residual") as bar:

@@ -262,6 +262,11 @@ def scan_scale(
         raise ValueError(
             f"Particle sizes need a scan along two axes; this one has {maps.data.ndim - 1}."
         )
+    if 1 in maps.data.shape[1:]:
+        raise ValueError(
+            f"Particle sizes need a scan along two axes; this one is a line of {maps.data[0].size} "
+            "positions."
+        )
     if units not in (None, "nm", "px"):
         raise ValueError(f"`units` must be 'nm', 'px' or None, got {units!r}.")
     x, y = maps.axes_manager._axes[:0:-1]
