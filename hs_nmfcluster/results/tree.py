@@ -5,13 +5,12 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
-from hyperspy.defaults_parser import preferences
-from hyperspy.external.progressbar import progressbar
 from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import detector_of, pixel_size, polar_stack
+from hs_nmfcluster.bridge.progress import is_shown, step_progress
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
 from hs_nmfcluster.clustering.alignable import Metric
@@ -573,10 +572,10 @@ class ClusterTree:
 
 def _progress(show: bool | None, n: int) -> Progress:
     """Bar over the merges; a tree of a few components is made before one could be seen."""
-    if n < _MANY or not (preferences.General.show_progressbar if show is None else show):
+    if n < _MANY or not is_shown(show):
         return iter
 
     def wrap(merges: Iterable[int]) -> Iterable[int]:
-        return progressbar(merges, desc="Clustering", unit="merge")
+        return step_progress(merges, show, "Clustering", "merge")
 
     return wrap
