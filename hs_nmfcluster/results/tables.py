@@ -63,7 +63,19 @@ def _cell(value: Any) -> Any:
 
 
 class Tabular:
-    """An answer that is also a table."""
+    """An answer that is also a table.
+
+    Examples
+    --------
+    >>> from hs_nmfcluster import ClusterTree
+    >>> from hs_nmfcluster.simulation import linear_mixture
+    >>> signal, truth = linear_mixture((16, 16), (64, 64), n_particles=3, pixel_size=0.3)
+    >>> patterns = signal.inav[:4, 0]
+    >>> patterns.data = truth.patterns
+    >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
+    >>> isinstance(groups.lattice_spacings(), Tabular)
+    True
+    """
 
     def _table(self) -> Table:
         raise NotImplementedError
@@ -79,12 +91,6 @@ class Tabular:
         Examples
         --------
         >>> import tempfile
-        >>> from hs_nmfcluster import ClusterTree
-        >>> from hs_nmfcluster.simulation import linear_mixture
-        >>> signal, truth = linear_mixture((16, 16), (64, 64), n_particles=3, pixel_size=0.3)
-        >>> patterns = signal.inav[:4, 0]
-        >>> patterns.data = truth.patterns
-        >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
         >>> path = tempfile.mkdtemp() + "/spacings.csv"
         >>> groups.lattice_spacings().to_csv(path)
         >>> with open(path) as file:
