@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal as signals
 import subprocess
 import sys
@@ -22,10 +23,11 @@ from hs_nmfcluster.cli import main
 from hs_nmfcluster.cli.analysis import analyse
 from hs_nmfcluster.cli.commands import _chosen
 from hs_nmfcluster.cli.parser import make_parser
+from hs_nmfcluster.cli.steps import Steps
 from hs_nmfcluster.io.reading import NotAScanError, load_scan
 
 COMMAND = str(Path(sys.executable).with_name("hs-nmfcluster" + ".exe" * (os.name == "nt")))
-QUICK = ("-q", "-k", "3", "--restarts", "2")
+QUICK = ("-k", "3", "--restarts", "2")
 FIGURES = {
     "scan.png",
     "components.png",
@@ -40,15 +42,17 @@ FIGURES = {
     "sizes.png",
     "residual.png",
 }
-RESULTS = {
-    "factorization.hspy",
-    "tree.hspy",
-    "mean_pattern.hspy",
-    "maps.hspy",
-    "group_patterns.hspy",
-    "group_maps.hspy",
-    "group_aligned_maps.hspy",
+IMAGES = {
+    "mean_pattern",
+    "patterns",
+    "maps",
+    "group_patterns",
+    "group_maps",
+    "group_aligned_maps",
 }
+RESULTS = {"factorization.hspy", "tree.hspy"} | {f"{name}.hspy" for name in IMAGES}
+PICTURES = {f"{name}.tif" for name in IMAGES}
+TABLES = {f"{n}.csv" for n in ("components", "groups", "spacings", "particles", "orientations")}
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +89,10 @@ def run(file, tmp_path_factory):
 
 
 class TestRun:
-    def test_succeeds_in_silence_on_stderr(self, run):
+    def test_succeeds_with_nothing_but_progress_on_stderr(self, run):
         _, done = run
         assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+        assert re.fullmatch(r"((ALS-NMF|Residual|Mean pattern|Figures): +\d+%.*\n)+", done.stderr)
 
     def test_says_what_it_found(self, run):
         folder, done = run
@@ -105,12 +109,15 @@ class TestRun:
 
     def test_files(self, run):
         folder, _ = run
-        assert {p.name for p in folder.iterdir()} == FIGURES | RESULTS | {"summary.json"}
+        expected = FIGURES | RESULTS | PICTURES | TABLES | {"summary.json"}
+        assert {p.name for p in folder.iterdir()} == expected
 
     def test_summary(self, run):
         folder, _ = run
         summary = strict_json(folder / "summary.json")
         nmf = hs_nmfcluster.load(folder / "factorization.hspy")
+        assert summary["failed"] == {}
+        assert set(summary["files"]) == {p.name for p in folder.iterdir()}
         assert summary["mse"] == nmf.mse
         assert summary["restart_mse"] == nmf.restart_mse.tolist()
         np.testing.assert_allclose(summary["center_px"], nmf.center)
@@ -157,7 +164,8 @@ def analysed(path, *arguments):
     """What a run finds and says, without its figures."""
     said = []
     s, _ = load_scan(path)
-    return analyse(s, options_of(*arguments), said.append), said
+    *_, found = analyse(s, options_of(*arguments), Steps(said.append, pytest.fail))
+    return found, said
 
 
 class TestOptions:
@@ -175,7 +183,7 @@ class TestOptions:
 
     def test_single_component(self, file, tmp_path, capsys):
         folder = tmp_path / "one"
-        assert main(["run", str(file), "-o", str(folder), "-q", "-k", "1", "--restarts", "1"]) == 0
+        assert main(["run", str(file), "-o", str(folder), "-k", "1", "--restarts", "1"]) == 0
         assert "not clustered" in capsys.readouterr().out
         names = {p.name for p in folder.iterdir()}
         assert "components.png" in names
@@ -233,9 +241,9 @@ class TestOptions:
         assert (state / "job.json").exists()
         assert main(run) == 0
         assert main([*run, "--seed", "9"]) == 2
-        assert "random_state was 0, is 9" in capsys.readouterr().err
+        assert "--seed was 0, is 9" in capsys.readouterr().err
         assert main([*run, "--memory", "much"]) == 2
-        assert "`max_memory` must be" in capsys.readouterr().err
+        assert "`--memory` must be" in capsys.readouterr().err
 
     def test_distance(self, file):
         outcome, _ = analysed(file, "-k", "3", "--distance", "5")
@@ -247,8 +255,7 @@ class TestOptions:
         loud = capsys.readouterr()
         assert "ALS-NMF" in loud.out + loud.err
         main([*arguments, "-q"])
-        quiet = capsys.readouterr()
-        assert "ALS-NMF" not in quiet.out + quiet.err
+        assert capsys.readouterr() == ("", "")
 
 
 class TestLoadScan:
@@ -319,22 +326,22 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "part"),
         [
-            (["-k", "0"], "`n_components`"),
-            (["-k", "31"], "`n_components`"),
-            (["--restarts", "0"], "`restarts`"),
-            (["--center", "50", "3"], "`center`"),
-            (["--center", "nan", "3"], "`center`"),
+            (["-k", "0"], "`--components`"),
+            (["-k", "31"], "`--components`"),
+            (["--restarts", "0"], "`--restarts`"),
+            (["--center", "50", "3"], "`--center`"),
+            (["--center", "nan", "3"], "`--center`"),
             (["--inner", "3", "--outer", "2"], "inner < outer"),
             (["--inner", "-1"], "inner < outer"),
-            (["--seed", "-1"], "`random_state`"),
-            (["--scan-shape", "4", "4"], "`scan_shape`"),
-            (["--scan-shape", "-6", "-5"], "`scan_shape`"),
-            (["--dataset", "1"], "`dataset`"),
-            (["--dataset", "-1"], "`dataset`"),
-            (["--groups", "0"], "`n_groups`"),
-            (["--groups", "4"], "`n_groups`"),
-            (["--distance", "0"], "`distance`"),
-            (["--distance", "nan"], "`distance`"),
+            (["--seed", "-1"], "`--seed`"),
+            (["--scan-shape", "4", "4"], "`--scan-shape`"),
+            (["--scan-shape", "-6", "-5"], "`--scan-shape`"),
+            (["--dataset", "1"], "`--dataset`"),
+            (["--dataset", "-1"], "`--dataset`"),
+            (["--groups", "0"], "`--groups`"),
+            (["--groups", "4"], "`--groups`"),
+            (["--distance", "0"], "`--distance`"),
+            (["--distance", "nan"], "`--distance`"),
         ],
     )
     def test_values(self, file, tmp_path, capsys, options, part):
@@ -417,7 +424,9 @@ class TestRefusals:
 
 
 class TestHelp:
-    @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["demo", "--help"]])
+    @pytest.mark.parametrize(
+        "arguments", [["--help"], ["run", "--help"], ["recut", "--help"], ["demo", "--help"]]
+    )
     def test_help(self, arguments, capsys):
         with pytest.raises(SystemExit) as end:
             main(arguments)
@@ -435,7 +444,7 @@ class TestHelp:
 class TestInterrupt:
     def start(self, file, folder):
         return subprocess.Popen(
-            [COMMAND, "run", str(file), "-o", str(folder), "-k", "8", "--restarts", "20", "-q"],
+            [COMMAND, "run", str(file), "-o", str(folder), "-k", "8", "--restarts", "20"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -456,8 +465,10 @@ class TestInterrupt:
             assert not path.name.startswith(".writing")
             if path.suffix == ".hspy":
                 assert hs.load(path).data.size
-            elif path.suffix == ".png":
+            elif path.suffix in (".png", ".tif"):
                 assert imread(path).size
+            elif path.suffix == ".csv":
+                assert path.read_text(encoding="utf-8").endswith("\n")
             else:
                 strict_json(path)
 
