@@ -24,7 +24,7 @@ from hs_nmfcluster.cli.analysis import analyse
 from hs_nmfcluster.cli.commands import _chosen
 from hs_nmfcluster.cli.parser import make_parser
 from hs_nmfcluster.cli.steps import Steps
-from hs_nmfcluster.io.reading import NotAScanError, load_scan
+from hs_nmfcluster.io.reading import NotAScanError, open_scan
 
 COMMAND = str(Path(sys.executable).with_name("hs-nmfcluster" + ".exe" * (os.name == "nt")))
 QUICK = ("-k", "3", "--restarts", "2")
@@ -163,7 +163,7 @@ def options_of(*arguments):
 def analysed(path, *arguments):
     """What a run finds and says, without its figures."""
     said = []
-    s, _ = load_scan(path)
+    s, _ = open_scan(path)
     *_, found = analyse(s, options_of(*arguments), Steps(said.append, pytest.fail))
     return found, said
 
@@ -258,7 +258,7 @@ class TestOptions:
         assert capsys.readouterr() == ("", "")
 
 
-class TestLoadScan:
+class TestOpenScan:
     @pytest.fixture
     def several(self, tmp_path):
         """A file of three signals, two of which are scans."""
@@ -274,26 +274,26 @@ class TestLoadScan:
         return path
 
     def test_largest_scan_is_taken_and_said(self, several):
-        s, found = load_scan(several)
+        s, (found,) = open_scan(several)
         assert s.metadata.General.title == "large"
         assert "scan of 5 × 4" in found
         assert "of 3 in the file" in found
-        assert "--dataset" in found
+        assert "`dataset` takes another" in found
 
     def test_dataset(self, several):
         number = {}
         for n in range(3):
             with suppress(NotAScanError):
-                number[load_scan(several, dataset=n)[0].metadata.General.title] = n
+                number[open_scan(several, dataset=n)[0].metadata.General.title] = n
         assert set(number) == {"large", "small"}
         (image,) = {0, 1, 2} - set(number.values())
         with pytest.raises(NotAScanError, match=f"signal {image} is not a scan"):
-            load_scan(several, dataset=image)
+            open_scan(several, dataset=image)
 
     @pytest.mark.parametrize("dataset", [-1, 3])
     def test_no_such_dataset(self, several, dataset):
         with pytest.raises(ValueError, match=r"`dataset` .*0 to 2"):
-            load_scan(several, dataset=dataset)
+            open_scan(several, dataset=dataset)
 
     @pytest.mark.parametrize("shape", [(6, 5), (3, 10), (30, 1)])
     @pytest.mark.parametrize("stored", [(30,), (10, 3)])
@@ -303,7 +303,7 @@ class TestLoadScan:
         for axis in line.axes_manager.signal_axes:
             axis.scale, axis.offset, axis.units = 0.2, -1.0, "1/nm"
         line.save(tmp_path / "line.hspy")
-        s, found = load_scan(tmp_path / "line.hspy", scan_shape=shape)
+        s, (found,) = open_scan(tmp_path / "line.hspy", scan_shape=shape)
         assert f"scan of {shape[0]} × {shape[1]} positions" in found
         # The first axis of the shape runs fastest, as the probe does.
         expected = data.reshape(shape[1], shape[0], 12, 14)

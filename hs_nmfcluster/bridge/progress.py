@@ -143,9 +143,14 @@ def _in_lines() -> dict[str, Any]:
 class _Lines:
     """What a bar is written to where going back to the beginning of a line means nothing."""
 
+    def __init__(self) -> None:
+        self._last = ""
+
     def write(self, text: str) -> None:
-        if line := text.strip():
+        line = text.strip()
+        if line and line != self._last:
             sys.stderr.write(f"{line}\n")
+            self._last = line
 
     def flush(self) -> None:
         sys.stderr.flush()

@@ -16,7 +16,7 @@ from hs_nmfcluster.cli.products import OF_THE_SCAN
 from hs_nmfcluster.cli.steps import Steps
 from hs_nmfcluster.cli.wording import in_words_of_options
 from hs_nmfcluster.factorization.constraints import Constraint, MapResolution, SmoothPatterns
-from hs_nmfcluster.io.reading import load_scan
+from hs_nmfcluster.io.reading import open_scan
 from hs_nmfcluster.io.storage import load
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.results.factorization import Factorization
@@ -32,12 +32,18 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Analyse one file and give the summary."""
     chosen, steps = _chosen(options), _steps(options)
     folder = options.output or f"{Path(options.file).stem}_nmf"
-    signal, found = load_scan(
+    signal, lines = open_scan(
         options.file,
         dataset=options.dataset,
+        reader=options.reader,
         scan_shape=tuple(options.scan_shape) if options.scan_shape else None,
+        skip_frames=options.skip_frames,
+        flyback=options.flyback,
+        transpose=options.transpose,
+        max_memory=options.memory,
     )
-    steps.say(found)
+    for line in lines:
+        steps.say(in_words_of_options(line))
     source = str(Path(options.file).resolve())
     _, summary = _analyse(signal, chosen, options, steps, folder, source)
     return summary

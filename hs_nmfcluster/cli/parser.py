@@ -19,6 +19,8 @@ _EXAMPLES = """examples:
 _RUN_EXAMPLES = """examples:
   hs-nmfcluster run scan.mib -o results -k 20 --restarts 10 --report
   hs-nmfcluster run scan.tvips --scan-shape 128 64 --center 255.5 250
+  hs-nmfcluster run scan.mib --scan-shape 256 256 --flyback 1 --skip-frames 1
+  hs-nmfcluster run scan.h5 --reader EMD --transpose
   hs-nmfcluster run scan.blo --inner 1.2 --outer 9 --groups 4
   hs-nmfcluster run scan.hspy --phases B2.cif B19.cif --figure-format svg pdf
   hs-nmfcluster run scan.mib --quiet --json > summary.json
@@ -63,6 +65,28 @@ def make_parser() -> argparse.ArgumentParser:
         nargs=2,
         metavar=("NX", "NY"),
         help="scan shape of a file that knows only a series of patterns",
+    )
+    run.add_argument(
+        "--skip-frames",
+        type=int,
+        default=0,
+        metavar="N",
+        help="leave out N frames before the first position",
+    )
+    run.add_argument(
+        "--flyback",
+        type=int,
+        default=0,
+        metavar="N",
+        help="leave out N frames after each line of --scan-shape",
+    )
+    run.add_argument(
+        "--reader", metavar="NAME", help="reader of a file that several know, such as EMD"
+    )
+    run.add_argument(
+        "--transpose",
+        action="store_true",
+        help="swap scan and detector, of a file that was written the other way round",
     )
     recut = commands.add_parser(
         "recut",

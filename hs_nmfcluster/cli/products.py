@@ -7,19 +7,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from hyperspy.signal import BaseSignal
-from hyperspy.signals import Signal2D
 
 from hs_nmfcluster import plotting
-from hs_nmfcluster.bridge.axes import axis_dict
 from hs_nmfcluster.cli import tables
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.figures import Illustration, illustrations
 from hs_nmfcluster.report.page import page
-from hs_nmfcluster.scan.units import canonical
+from hs_nmfcluster.scan.units import in_ascii
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
 _DPI = 200
+# Tags by which DigitalMicrograph calibrates x and y, and HyperSpy, which reads origins from them.
+_DM_UNITS, _DM_ORIGINS, _DM_SCALES = (65003, 65004), (65006, 65007), (65009, 65010)
 # Made from the scan itself, which is not there when saved results are cut anew.
 OF_THE_SCAN = ("mean_pattern.hspy", "mean_pattern.tif", "scan", "residual")
 
@@ -93,17 +94,31 @@ def save_tiff(signal: BaseSignal, path: Path) -> None:
     path
         File to write.
     """
-    plane = [axis_dict(axis, navigate=False) for axis in signal.axes_manager.signal_axes[::-1]]
-    if len(plane) == 1:
-        plane = [{"name": "y", "size": 1, "units": plane[0]["units"]}, *plane]
-    for axis in plane:
-        # Text in TIFF has signs of one byte.
-        axis["units"] = canonical(str(axis["units"])).encode("latin-1", "ignore").decode("latin-1")
-    data = np.asarray(signal.data, dtype=np.float32)
-    data = data.reshape(-1, *(axis["size"] for axis in plane))
-    stack = {"name": "image", "size": len(data), "navigate": True}
-    title = {"General": {"title": signal.metadata.General.title}}
-    Signal2D(data, axes=[stack, *plane], metadata=title).save(path, overwrite=True)
+    x, *others = signal.axes_manager.signal_axes
+    y = others[0] if others else x
+    shape = (y.size if others else 1, x.size)
+    data = np.asarray(signal.data, dtype=np.float32).reshape(-1, *shape)
+    steps = [float(abs(axis.scale)) for axis in (x, y)]
+    units = [in_ascii(str(axis.units)) for axis in (x, y)]
+    calibration: dict[str, Any] = {}
+    if all(np.isfinite(step) and step > 0 for step in steps) and units[0] == units[1] != "px":
+        calibration["resolution"] = (1 / steps[0], 1 / steps[1])
+    tifffile.imwrite(
+        path,
+        data,
+        imagej=True,
+        metadata={"axes": "ZYX", "unit": units[0]},
+        extratags=[
+            *((tag, "s", 3, unit, True) for tag, unit in zip(_DM_UNITS, units, strict=True)),
+            *_numbers(_DM_ORIGINS, x.offset, y.offset),
+            *_numbers(_DM_SCALES, x.scale, y.scale),
+        ],
+        **calibration,
+    )
+
+
+def _numbers(tags: tuple[int, int], *values: float) -> list[tuple[Any, ...]]:
+    return [(tag, "d", 1, float(value), True) for tag, value in zip(tags, values, strict=True)]
 
 
 def figures(findings: Findings, formats: Sequence[str]) -> Iterator[list[Product]]:

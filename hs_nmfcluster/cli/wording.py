@@ -15,10 +15,11 @@ _OPTIONS = {
     "skip_frames": "--skip-frames",
     "beam_energy": "--beam-energy",
     "probe_size": "--probe-size",
+    "print_info": "--quiet",
     "smooth_patterns": "--smooth-patterns",
 }
-_SAME = ("center", "checkpoint", "dataset", "distance", "inner", "outer", "phases", "reader")
-_OPTIONS |= {name: f"--{name}" for name in (*_SAME, "restarts", "transpose")}
+_SAME = ("center", "checkpoint", "dataset", "distance", "flyback", "inner", "outer", "phases")
+_OPTIONS |= {name: f"--{name}" for name in (*_SAME, "reader", "restarts", "transpose")}
 _QUOTED = re.compile(r"`(\w+)(?:=[^`]*)?`")
 # These are words of no language, with or without quotes.
 _BARE = re.compile(r"\b(\w+_\w+)\b(?!\()")

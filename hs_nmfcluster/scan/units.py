@@ -131,6 +131,18 @@ def format_units(units: str) -> str:
     return known.replace("$", r"\$")
 
 
+def in_ascii(units: str) -> str:
+    """Write a unit for files that know plain text only, as TIFF and programs that read it.
+
+    Examples
+    --------
+    >>> in_ascii("Å⁻¹"), in_ascii("μm")
+    ('1/Angstrom', 'um')
+    """
+    plain = canonical(units).replace("Å", "Angstrom").replace("µ", "u")
+    return plain.encode("ascii", "ignore").decode("ascii")
+
+
 @cache
 def _understood(units: str) -> Any | None:
     """Parse a text by pint; None where it is no unit."""
