@@ -28,7 +28,7 @@ def lazy_names(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *module_of})
+        return sorted(getattr(sys.modules[package], "__all__", module_of))
 
     return load, names
 

@@ -109,6 +109,7 @@ class TestFaultAfterEachStep:
         assert summary["mse"] > 0
         assert "roof fell in" in (tmp_path / "out" / "failures.txt").read_text(encoding="utf-8")
 
+    @pytest.mark.slow
     def test_a_figure(self, file, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(LatticeSpacings, "plot", fail)
         arguments = ["-o", str(tmp_path), *QUICK, "-q", "--figure-format", "png", "svg"]
@@ -188,6 +189,7 @@ KILLED = """
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.slow
 class TestKilled:
     @pytest.mark.parametrize("after", [1, 9])
     def test_what_was_there_is_whole_and_the_next_run_goes(self, file, tmp_path, capsys, after):
@@ -206,6 +208,7 @@ class TestKilled:
 
 
 class TestFolder:
+    @pytest.mark.slow
     def test_another_file_of_the_same_name_is_refused(self, tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
         for day in ("monday", "tuesday"):
@@ -285,6 +288,7 @@ class TestFolder:
         assert lock.read_text() == text
 
 
+@pytest.mark.slow
 class TestScans:
     """Scans that ended whole runs."""
 
@@ -312,6 +316,7 @@ class TestScans:
         self.check(tmp_path, data - int(np.quantile(data, 0.8)), capsys)
 
 
+@pytest.mark.slow
 class TestCodePages:
     @pytest.mark.parametrize("encoding", ["cp1252", "cp932", "ascii"])
     def test_redirected_output(self, file, tmp_path, encoding):

@@ -291,6 +291,7 @@ def _provenance(scan: Scan, prepared: Prepared, passes: int) -> dict[str, Any]:
     return {
         "signal_mask": prepared.mask.description,
         "center_from": prepared.center_from,
+        "center_off": prepared.center_off,
         "positions_kept": prepared.matrix.n_positions,
         "pixels_kept": prepared.matrix.n_pixels,
         "data_in_memory": prepared.held,

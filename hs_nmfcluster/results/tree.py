@@ -18,8 +18,8 @@ from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.similarity import By, items_to_cluster, pairwise
 from hs_nmfcluster.io import storage
 from hs_nmfcluster.plotting.choices import Kind, Scaling
+from hs_nmfcluster.report import subject
 from hs_nmfcluster.report.cards import tree_card
-from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.tree_inputs import center_of, checked_maps, checked_patterns
 from hs_nmfcluster.scan.arguments import check_choice, check_positive, check_whole_number
@@ -112,7 +112,7 @@ class ClusterTree:
         self.similarity = similarity
         self._merge_shifts = merges.shifts
         self._shifts = shifts
-        self.factorization: Factorization | None = None
+        self.factorization: subject.Factorization | None = None
 
     @classmethod
     def from_patterns(
@@ -270,7 +270,7 @@ class ClusterTree:
         """
         return cuts.suggest(self.linkage)
 
-    def cut(self, *, distance: float | None = None, n_groups: int | None = None) -> Groups:
+    def cut(self, distance: float | None = None, *, n_groups: int | None = None) -> Groups:
         """Undo merges from the top; what is left are the groups.
 
         Parameters
@@ -289,7 +289,8 @@ class ClusterTree:
         Raises
         ------
         ValueError
-            If both are given, `distance` is not positive, or there are not so many components.
+            If both are given, `distance` is not positive or is a whole number above one, which
+            looks like a number of groups, or there are not so many components.
 
         Examples
         --------
@@ -309,8 +310,33 @@ class ClusterTree:
             return Groups(self, kept)
         if distance is None:
             distance = self.suggest_cut().distance
+        if isinstance(distance, int) and distance > 1:
+            raise ValueError(
+                f"`distance` = {distance} is a whole number: `n_groups={distance}` cuts into as "
+                f"many groups, `distance={distance}.0` at that distance."
+            )
         distance = check_positive("distance", distance)
         return Groups(self, cuts.effective_distances(self.linkage) <= distance, distance)
+
+    def plot(self, kind: Kind = "distance", **arguments: Any) -> "Figure":
+        """Draw the tree: the same as `plot_dendrogram`.
+
+        Parameters
+        ----------
+        kind
+            As in `plot_dendrogram`.
+        **arguments
+            Likewise.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = tree.plot(n_groups=4)
+        """
+        return self.plot_dendrogram(kind, **arguments)
 
     def plot_dendrogram(
         self,
@@ -536,6 +562,10 @@ class ClusterTree:
         >>> len(hs_nmfcluster.load(path))
         4
         """
+        storage.save(path, self.patterns, "ClusterTree", self._state(), overwrite)
+
+    def _state(self) -> dict[str, Any]:
+        """All but the patterns, as it is saved."""
         detector = self.grid.detector
         state: dict[str, Any] = {
             "by": self.by,
@@ -551,7 +581,7 @@ class ClusterTree:
         }
         if self.maps is not None:
             state["maps"] = self.maps
-        storage.save(path, self.patterns, "ClusterTree", state, overwrite)
+        return state
 
     @classmethod
     def _from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> Self:
@@ -568,6 +598,14 @@ class ClusterTree:
             similarity=state["similarity"],
             shifts=np.reshape(state["shifts"], (n, n, -1)),
         )
+
+    @classmethod
+    def _cut_from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> Groups:
+        """Give back groups, which are a tree and what was kept of it."""
+        tree = cls._from_state(patterns, state["tree"])
+        distance = float(state["distance"])
+        kept = np.asarray(state["kept"], dtype=bool).ravel()
+        return Groups(tree, kept, None if np.isnan(distance) else distance)
 
 
 def _progress(show: bool | None, n: int) -> Progress:
