@@ -11,6 +11,7 @@ from hs_nmfcluster.lazy import lazy_names
 
 if TYPE_CHECKING:
     from hs_nmfcluster.factorization.constraints import MapResolution, SmoothPatterns
+    from hs_nmfcluster.io.reading import load_scan
     from hs_nmfcluster.io.storage import load
     from hs_nmfcluster.results.factorization import Factorization
     from hs_nmfcluster.results.groups import Groups
@@ -31,12 +32,14 @@ __all__ = [
     "SmoothPatterns",
     "__version__",
     "load",
+    "load_scan",
 ]
 
 __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "hs_nmfcluster.factorization.constraints": ("MapResolution", "SmoothPatterns"),
+        "hs_nmfcluster.io.reading": ("load_scan",),
         "hs_nmfcluster.io.storage": ("load",),
         "hs_nmfcluster.results.factorization": ("Factorization",),
         "hs_nmfcluster.results.groups": ("Groups",),

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from types import ModuleType
 
 
 def lazy_names(
@@ -27,6 +28,11 @@ def lazy_names(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(sys.modules[package]), *module_of})
+        return sorted(getattr(sys.modules[package], "__all__", module_of))
 
     return load, names
+
+
+def imported(name: str) -> ModuleType:
+    """Import a package that is needed now and then, where it is needed."""
+    return import_module(name)

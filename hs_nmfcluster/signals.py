@@ -257,6 +257,17 @@ class NMFDiffraction2D(Signal2D):
             polar.compute(show_progressbar=show_progressbar)
         return polar
 
+    @checks.called_otherwise(
+        output_dimension="n_components",
+        rank="n_components",
+        k="n_components",
+        algorithm="solver",
+        tol="tolerance",
+        max_iter="max_iterations",
+        n_init="restarts",
+        seed="random_state",
+        mask="signal_mask",
+    )
     def decompose_als_nmf(
         self,
         n_components: int | Literal["auto"] = "auto",
@@ -432,6 +443,14 @@ class NMFDiffraction2D(Signal2D):
         )
         return found
 
+    @checks.called_otherwise(
+        n_components="ranks",
+        output_dimension="ranks",
+        tol="tolerance",
+        n_init="restarts",
+        seed="random_state",
+        mask="signal_mask",
+    )
     def estimate_number_of_components(
         self,
         ranks: Iterable[int] = range(5, 31),

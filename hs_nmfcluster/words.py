@@ -1,6 +1,8 @@
-"""Words for numbers, groups and metrics."""
+"""Words for numbers, groups and metrics, and how they are said."""
 
+import sys
 from collections.abc import Sequence
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,58 @@ _DISTANCES = {
     "euclidean": "Euclidean distance",
 }
 _NUMERALS = {100: "c", 90: "xc", 50: "l", 40: "xl", 10: "x", 9: "ix", 5: "v", 4: "iv", 1: "i"}
+
+
+# Signs that a code page may lack, and how a typewriter has them.
+_TYPEWRITTEN = str.maketrans(
+    {
+        "×": "x",
+        "−": "-",
+        "–": "-",
+        "…": "...",
+        "≤": "<=",
+        "≥": ">=",
+        "±": "+-",
+        "√": "sqrt",
+        "¹": "1",
+        "²": "2",
+        "⁻": "^-",
+        "Å": "A",
+        "µ": "u",
+        "°": " deg",
+        "′": "'",
+    }
+)
+
+
+def say(line: str, stream: TextIO | None = None) -> None:
+    r"""Print a line, in such signs as the stream has.
+
+    Where output is redirected, Windows encodes it by the code page of the country, which may lack
+    signs that stand here.
+
+    Parameters
+    ----------
+    line
+        What to print.
+    stream
+        By default ``sys.stdout``.
+
+    Examples
+    --------
+    >>> import io
+    >>> stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    >>> say("r ≤ 3 × 4 Å", stream)
+    >>> _ = stream.seek(0)
+    >>> stream.read()
+    'r <= 3 x 4 A\n'
+    """
+    stream = stream or sys.stdout
+    try:
+        print(line, file=stream, flush=True)
+    except UnicodeEncodeError as error:
+        plain = line.translate(_TYPEWRITTEN).encode(error.encoding, "replace")
+        print(plain.decode(error.encoding), file=stream, flush=True)
 
 
 def counted(number: int, noun: str) -> str:

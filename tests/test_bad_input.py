@@ -1,5 +1,6 @@
 """What cannot be used is refused with an error that names it, before any long work."""
 
+import inspect
 import warnings
 
 import dask.array as da
@@ -328,6 +329,61 @@ class TestArguments:
         nmf = decompose(signal(counts()))
         with pytest.raises(IndexError):
             nmf.model(components)
+
+
+class TestNamesOfOtherPrograms:
+    @pytest.mark.parametrize(
+        ("method", "given", "ours"),
+        [
+            ("decompose_als_nmf", "output_dimension", "n_components"),
+            ("decompose_als_nmf", "max_iter", "max_iterations"),
+            ("decompose_als_nmf", "mask", "signal_mask"),
+            ("estimate_number_of_components", "n_components", "ranks"),
+        ],
+    )
+    def test_hint(self, method, given, ours):
+        s = signal(counts())
+        with pytest.raises(TypeError, match=f"`{given}` is called `{ours}` here"):
+            getattr(s, method)(**{given: 3})
+        assert ours in inspect.signature(getattr(s, method)).parameters
+
+    def test_others_as_ever(self):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+            signal(counts()).decompose_als_nmf(colour=3)
+
+
+class TestCenter:
+    """A centre that is given but lies off the beam."""
+
+    @pytest.fixture
+    def scan(self):
+        y, x = np.indices((48, 56))
+        beam = 2000 * np.exp(-((x - 35) ** 2 + (y - 20) ** 2) / 4)
+        return signal(np.random.default_rng(0).poisson(beam + 2, (4, 5, 48, 56)))
+
+    @pytest.mark.parametrize(
+        ("center", "words"),
+        [((20, 35), "Are x and y swapped?"), ((35, 28), "lies 8 px off the beam")],
+    )
+    def test_is_warned_of(self, scan, caplog, center, words):
+        nmf = decompose(scan, 2, center=center)
+        (record,) = [r for r in caplog.records if "off the beam" in r.getMessage()]
+        assert record.levelname == "WARNING"
+        assert words in record.getMessage()
+        assert "`center=(35.0" in record.getMessage()
+        assert nmf.settings["center_off"] > 4
+        assert ("swapped" in words) == ("swapped" in record.getMessage())
+
+    @pytest.mark.parametrize("center", [(35, 20), (36, 20.5), None])
+    def test_is_not_where_it_lies_on_it(self, scan, caplog, center):
+        nmf = decompose(scan, 2, center=center)
+        assert "off the beam" not in caplog.text
+        assert nmf.settings["center_off"] < 2
+
+    def test_no_beam(self, caplog):
+        nmf = decompose(signal(counts()), 2, center=(1, 1))
+        assert "off the beam" not in caplog.text
+        assert nmf.settings["center_off"] == 0
 
 
 class TestClustering:

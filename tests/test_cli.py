@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal as signals
 import subprocess
 import sys
@@ -22,10 +23,11 @@ from hs_nmfcluster.cli import main
 from hs_nmfcluster.cli.analysis import analyse
 from hs_nmfcluster.cli.commands import _chosen
 from hs_nmfcluster.cli.parser import make_parser
-from hs_nmfcluster.io.reading import NotAScanError, load_scan
+from hs_nmfcluster.cli.steps import Steps
+from hs_nmfcluster.io.reading import NotAScanError, open_scan
 
 COMMAND = str(Path(sys.executable).with_name("hs-nmfcluster" + ".exe" * (os.name == "nt")))
-QUICK = ("-q", "-k", "3", "--restarts", "2")
+QUICK = ("-k", "3", "--restarts", "2")
 FIGURES = {
     "scan.png",
     "components.png",
@@ -40,15 +42,17 @@ FIGURES = {
     "sizes.png",
     "residual.png",
 }
-RESULTS = {
-    "factorization.hspy",
-    "tree.hspy",
-    "mean_pattern.hspy",
-    "maps.hspy",
-    "group_patterns.hspy",
-    "group_maps.hspy",
-    "group_aligned_maps.hspy",
+IMAGES = {
+    "mean_pattern",
+    "patterns",
+    "maps",
+    "group_patterns",
+    "group_maps",
+    "group_aligned_maps",
 }
+RESULTS = {"factorization.hspy", "tree.hspy"} | {f"{name}.hspy" for name in IMAGES}
+PICTURES = {f"{name}.tif" for name in IMAGES}
+TABLES = {f"{n}.csv" for n in ("components", "groups", "spacings", "particles", "orientations")}
 
 
 @pytest.fixture(scope="module")
@@ -85,10 +89,10 @@ def run(file, tmp_path_factory):
 
 
 class TestRun:
-    def test_succeeds_in_silence_on_stderr(self, run):
+    def test_succeeds_with_nothing_but_progress_on_stderr(self, run):
         _, done = run
         assert done.returncode == 0, done.stderr
-        assert done.stderr == ""
+        assert re.fullmatch(r"((ALS-NMF|Residual|Mean pattern|Figures): +\d+%.*\n)+", done.stderr)
 
     def test_says_what_it_found(self, run):
         folder, done = run
@@ -105,12 +109,15 @@ class TestRun:
 
     def test_files(self, run):
         folder, _ = run
-        assert {p.name for p in folder.iterdir()} == FIGURES | RESULTS | {"summary.json"}
+        expected = FIGURES | RESULTS | PICTURES | TABLES | {"summary.json"}
+        assert {p.name for p in folder.iterdir()} == expected
 
     def test_summary(self, run):
         folder, _ = run
         summary = strict_json(folder / "summary.json")
         nmf = hs_nmfcluster.load(folder / "factorization.hspy")
+        assert summary["failed"] == {}
+        assert set(summary["files"]) == {p.name for p in folder.iterdir()}
         assert summary["mse"] == nmf.mse
         assert summary["restart_mse"] == nmf.restart_mse.tolist()
         np.testing.assert_allclose(summary["center_px"], nmf.center)
@@ -156,8 +163,9 @@ def options_of(*arguments):
 def analysed(path, *arguments):
     """What a run finds and says, without its figures."""
     said = []
-    s, _ = load_scan(path)
-    return analyse(s, options_of(*arguments), said.append), said
+    s, _ = open_scan(path)
+    *_, found = analyse(s, options_of(*arguments), Steps(said.append, pytest.fail))
+    return found, said
 
 
 class TestOptions:
@@ -175,7 +183,7 @@ class TestOptions:
 
     def test_single_component(self, file, tmp_path, capsys):
         folder = tmp_path / "one"
-        assert main(["run", str(file), "-o", str(folder), "-q", "-k", "1", "--restarts", "1"]) == 0
+        assert main(["run", str(file), "-o", str(folder), "-k", "1", "--restarts", "1"]) == 0
         assert "not clustered" in capsys.readouterr().out
         names = {p.name for p in folder.iterdir()}
         assert "components.png" in names
@@ -233,9 +241,9 @@ class TestOptions:
         assert (state / "job.json").exists()
         assert main(run) == 0
         assert main([*run, "--seed", "9"]) == 2
-        assert "random_state was 0, is 9" in capsys.readouterr().err
+        assert "--seed was 0, is 9" in capsys.readouterr().err
         assert main([*run, "--memory", "much"]) == 2
-        assert "`max_memory` must be" in capsys.readouterr().err
+        assert "`--memory` must be" in capsys.readouterr().err
 
     def test_distance(self, file):
         outcome, _ = analysed(file, "-k", "3", "--distance", "5")
@@ -247,11 +255,10 @@ class TestOptions:
         loud = capsys.readouterr()
         assert "ALS-NMF" in loud.out + loud.err
         main([*arguments, "-q"])
-        quiet = capsys.readouterr()
-        assert "ALS-NMF" not in quiet.out + quiet.err
+        assert capsys.readouterr() == ("", "")
 
 
-class TestLoadScan:
+class TestOpenScan:
     @pytest.fixture
     def several(self, tmp_path):
         """A file of three signals, two of which are scans."""
@@ -267,26 +274,26 @@ class TestLoadScan:
         return path
 
     def test_largest_scan_is_taken_and_said(self, several):
-        s, found = load_scan(several)
+        s, (found,) = open_scan(several)
         assert s.metadata.General.title == "large"
         assert "scan of 5 × 4" in found
         assert "of 3 in the file" in found
-        assert "--dataset" in found
+        assert "`dataset` takes another" in found
 
     def test_dataset(self, several):
         number = {}
         for n in range(3):
             with suppress(NotAScanError):
-                number[load_scan(several, dataset=n)[0].metadata.General.title] = n
+                number[open_scan(several, dataset=n)[0].metadata.General.title] = n
         assert set(number) == {"large", "small"}
         (image,) = {0, 1, 2} - set(number.values())
         with pytest.raises(NotAScanError, match=f"signal {image} is not a scan"):
-            load_scan(several, dataset=image)
+            open_scan(several, dataset=image)
 
     @pytest.mark.parametrize("dataset", [-1, 3])
     def test_no_such_dataset(self, several, dataset):
         with pytest.raises(ValueError, match=r"`dataset` .*0 to 2"):
-            load_scan(several, dataset=dataset)
+            open_scan(several, dataset=dataset)
 
     @pytest.mark.parametrize("shape", [(6, 5), (3, 10), (30, 1)])
     @pytest.mark.parametrize("stored", [(30,), (10, 3)])
@@ -296,7 +303,7 @@ class TestLoadScan:
         for axis in line.axes_manager.signal_axes:
             axis.scale, axis.offset, axis.units = 0.2, -1.0, "1/nm"
         line.save(tmp_path / "line.hspy")
-        s, found = load_scan(tmp_path / "line.hspy", scan_shape=shape)
+        s, (found,) = open_scan(tmp_path / "line.hspy", scan_shape=shape)
         assert f"scan of {shape[0]} × {shape[1]} positions" in found
         # The first axis of the shape runs fastest, as the probe does.
         expected = data.reshape(shape[1], shape[0], 12, 14)
@@ -319,22 +326,22 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("options", "part"),
         [
-            (["-k", "0"], "`n_components`"),
-            (["-k", "31"], "`n_components`"),
-            (["--restarts", "0"], "`restarts`"),
-            (["--center", "50", "3"], "`center`"),
-            (["--center", "nan", "3"], "`center`"),
+            (["-k", "0"], "`--components`"),
+            (["-k", "31"], "`--components`"),
+            (["--restarts", "0"], "`--restarts`"),
+            (["--center", "50", "3"], "`--center`"),
+            (["--center", "nan", "3"], "`--center`"),
             (["--inner", "3", "--outer", "2"], "inner < outer"),
             (["--inner", "-1"], "inner < outer"),
-            (["--seed", "-1"], "`random_state`"),
-            (["--scan-shape", "4", "4"], "`scan_shape`"),
-            (["--scan-shape", "-6", "-5"], "`scan_shape`"),
-            (["--dataset", "1"], "`dataset`"),
-            (["--dataset", "-1"], "`dataset`"),
-            (["--groups", "0"], "`n_groups`"),
-            (["--groups", "4"], "`n_groups`"),
-            (["--distance", "0"], "`distance`"),
-            (["--distance", "nan"], "`distance`"),
+            (["--seed", "-1"], "`--seed`"),
+            (["--scan-shape", "4", "4"], "`--scan-shape`"),
+            (["--scan-shape", "-6", "-5"], "`--scan-shape`"),
+            (["--dataset", "1"], "`--dataset`"),
+            (["--dataset", "-1"], "`--dataset`"),
+            (["--groups", "0"], "`--groups`"),
+            (["--groups", "4"], "`--groups`"),
+            (["--distance", "0"], "`--distance`"),
+            (["--distance", "nan"], "`--distance`"),
         ],
     )
     def test_values(self, file, tmp_path, capsys, options, part):
@@ -417,7 +424,9 @@ class TestRefusals:
 
 
 class TestHelp:
-    @pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"], ["demo", "--help"]])
+    @pytest.mark.parametrize(
+        "arguments", [["--help"], ["run", "--help"], ["recut", "--help"], ["demo", "--help"]]
+    )
     def test_help(self, arguments, capsys):
         with pytest.raises(SystemExit) as end:
             main(arguments)
@@ -435,7 +444,7 @@ class TestHelp:
 class TestInterrupt:
     def start(self, file, folder):
         return subprocess.Popen(
-            [COMMAND, "run", str(file), "-o", str(folder), "-k", "8", "--restarts", "20", "-q"],
+            [COMMAND, "run", str(file), "-o", str(folder), "-k", "8", "--restarts", "20"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -456,8 +465,10 @@ class TestInterrupt:
             assert not path.name.startswith(".writing")
             if path.suffix == ".hspy":
                 assert hs.load(path).data.size
-            elif path.suffix == ".png":
+            elif path.suffix in (".png", ".tif"):
                 assert imread(path).size
+            elif path.suffix == ".csv":
+                assert path.read_text(encoding="utf-8").endswith("\n")
             else:
                 strict_json(path)
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scans import CHUNKS, SHAPE, assert_same, counts, decompose, n_blocks, signal
 
+import hs_nmfcluster
 from hs_nmfcluster import NMFDiffraction2D
 
 
@@ -50,6 +51,21 @@ class TestChunks:
         s = signal(counts(), (2, 4, 7, 9))
         decompose(s)
         assert isinstance(s.data, da.Array)
+
+
+class TestCluster:
+    def test_same_as_by_the_signal(self, tmp_path):
+        s = signal(counts())
+        nmf = decompose(s, 4)
+        expected = s.hierarchical_cluster(nmf, show_progressbar=False)
+        nmf.save(tmp_path / "nmf.hspy")
+        for one in (nmf, hs_nmfcluster.load(tmp_path / "nmf.hspy")):
+            tree = one.hierarchical_cluster(show_progressbar=False)
+            np.testing.assert_allclose(tree.linkage, expected.linkage)
+            assert tree.factorization is one
+            assert tree.maps.data.shape == nmf.maps.data.shape
+        by_maps = nmf.hierarchical_cluster(by="maps", metric="cosine")
+        assert (by_maps.by, by_maps.metric) == ("maps", "cosine")
 
 
 class TestCompression:

@@ -83,6 +83,14 @@ class TestImport:
                 importlib.import_module(".".join(parts).removesuffix(".__init__"))
 
 
+class TestNames:
+    @pytest.mark.parametrize("name", ["hs_nmfcluster", "hs_nmfcluster.plotting"])
+    def test_dir_shows_public_names_only(self, name):
+        package = importlib.import_module(name)
+        assert dir(package) == sorted(package.__all__)
+        assert all(hasattr(package, public) for public in dir(package))
+
+
 class TestRegistry:
     @pytest.fixture
     def registered(self):

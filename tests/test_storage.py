@@ -61,6 +61,19 @@ class TestRoundTrip:
         assert repr(loaded) == repr(nmf)
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
+    @pytest.mark.parametrize("before", ["x.tif", "x.hspy", "x.npy"])
+    def test_after_its_signals_were_saved(self, suffix, before, tmp_path, caplog, capfd):
+        """HyperSpy notes where a signal was saved as a path, which no file can hold."""
+        nmf = make()
+        nmf.maps.save(tmp_path / before)
+        nmf.patterns.save(tmp_path / before, overwrite=True)
+        nmf.save(tmp_path / f"nmf{suffix}")
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
+        assert "could not write" not in capfd.readouterr().err
+        assert_same(hs_nmfcluster.load(tmp_path / f"nmf{suffix}"), nmf, rtol=0)
+        assert nmf.maps.tmp_parameters.filename == "x"
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
     @pytest.mark.parametrize("scan", [(30,), (1, 30), (2, 3, 5)])
     def test_scans_of_any_shape(self, suffix, scan, tmp_path):
         nmf = decompose(signal(counts().reshape(*scan, 7, 9)))

@@ -12,15 +12,14 @@ from numpy.typing import NDArray
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.scan.axes import Axis, DetectorAxes, Scan, ScanAxes
 from hs_nmfcluster.scan.detector import Detector
-from hs_nmfcluster.scan.units import PixelSize
+from hs_nmfcluster.scan.units import PixelSize, canonical
 
 AxisDict = dict[str, Any]
 
 
 def axis_units(axis: Any) -> str:
-    """Return the unit of a HyperSpy axis as text, ``"px"`` where it has none."""
-    units = str(axis.units)
-    return "px" if units in ("", "<undefined>", "None", "[]") else units
+    """Return the unit of a HyperSpy axis in its one spelling, ``"px"`` where it has none."""
+    return canonical(str(axis.units))
 
 
 def _axis(axis: Any) -> Axis:

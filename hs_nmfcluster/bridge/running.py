@@ -18,10 +18,14 @@ from hs_nmfcluster.engine import memory
 from hs_nmfcluster.engine.checkpoint import Checkpoint, stored_identity
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.random_numbers import draw_seed
+from hs_nmfcluster.engine.sources import plain
 from hs_nmfcluster.scan import arguments as checks
+from hs_nmfcluster.words import say
 
 # Patterns by which a scan is recognised, beside its shape and dtype.
 _PATTERNS_COMPARED = 5
+# Passes that a compressed search takes, from the first look to the last maps.
+_USUAL_PASSES = 15
 
 
 @dataclass(frozen=True)
@@ -115,21 +119,20 @@ def running(
             "data": fingerprint(signal),
         }
         checkpoint = Checkpoint(conduct.checkpoint, identity)
-    with pass_progress(conduct.show_progressbar, name) as bar:
-        say = print if bar is None else bar.write
+    with pass_progress(conduct.show_progressbar, name, _USUAL_PASSES) as bar:
         yield Job(
             bar,
             checkpoint,
             _source_of(signal),
             conduct.on_interrupt,
             conduct.budget,
-            say if conduct.print_info else None,
+            (say if bar is None else bar.say_apart) if conduct.print_info else None,
         )
 
 
 def fingerprint(signal: BaseSignal) -> dict[str, Any]:
     """Recognise a scan: by shape, dtype and a few of its patterns."""
-    data = signal.data
+    data = plain(signal.data) if signal._lazy else signal.data
     n_positions = int(np.prod(data.shape[:-2], dtype=np.int64))
     spread = np.unique(np.linspace(0, n_positions - 1, _PATTERNS_COMPARED).astype(int))
     chosen = [data[np.unravel_index(i, data.shape[:-2] or (1,))] for i in spread]

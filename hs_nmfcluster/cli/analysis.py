@@ -1,17 +1,20 @@
 """The whole analysis of one scan: what the command line runs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from hs_nmfcluster.bridge import axes
+from hs_nmfcluster.cli.steps import Steps
 from hs_nmfcluster.factorization.constraints import Constraint
 from hs_nmfcluster.materials.phases import match_phases
-from hs_nmfcluster.report.findings import Findings
+from hs_nmfcluster.report.findings import Asked, Findings
 from hs_nmfcluster.results.factorization import Factorization
+from hs_nmfcluster.results.groups import Groups
+from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan.units import inverse_nm_per
 from hs_nmfcluster.signals import NMFDiffraction2D
@@ -47,6 +50,7 @@ class Options:
     probe_size: float | None = None
     max_memory: int | str | None = None
     checkpoint: str | os.PathLike[str] | None = None
+    print_info: bool = True
     show_progressbar: bool | None = None
 
     def __post_init__(self) -> None:
@@ -63,7 +67,7 @@ class Options:
             )
 
 
-def analyse(signal: NMFDiffraction2D, options: Options, say: Callable[[str], None]) -> Findings:
+def analyse(signal: NMFDiffraction2D, options: Options, steps: Steps) -> Iterator[Findings]:
     """Decompose a scan, order its components, cut the tree, and measure the groups.
 
     Parameters
@@ -72,61 +76,126 @@ def analyse(signal: NMFDiffraction2D, options: Options, say: Callable[[str], Non
         The scan.
     options
         Choices; without a number of components 20 are taken, or as many as the data allow.
-    say
-        Takes each line of what there is to say.
+    steps
+        Does what follows the decomposition, step by step, and says what was found.
 
-    Returns
-    -------
+    Yields
+    ------
     Findings
-        Without groups if there is a single component.
+        All that is known, each time that there is more. Without groups if there is a single
+        component.
 
     Raises
     ------
     TypeError, ValueError
         As the methods that it calls; what can be known before the long work is refused before.
     """
-    options = replace(options, beam_energy=_beam_energy(signal, options))
-    _check_phases(signal, options)
-    nmf = _decompose(signal, options, say)
-    say(repr(nmf))
+    check_phases(axes.detector_of(signal, (0.0, 0.0)).units, options)
+    nmf = _decompose(signal, options, steps.say)
+    steps("factorization", lambda: steps.say(repr(nmf)))
+    findings = Findings(signal=signal, factorization=nmf)
+    yield findings
     if nmf.n_components < 2:
-        say("A single component is not clustered.")
-        residual = nmf.residual(signal, show_progressbar=options.show_progressbar)
-        return Findings(signal=signal, factorization=nmf, residual=residual)
-    tree = signal.hierarchical_cluster(
-        nmf, center=options.center, show_progressbar=options.show_progressbar
+        steps.say("A single component is not clustered.")
+    else:
+        for more in _cluster(signal, findings, options, steps):
+            findings = more
+            yield findings
+    residual = steps.told(
+        "residual", nmf.residual, signal, show_progressbar=options.show_progressbar
     )
-    say(repr(tree))
-    groups = tree.cut(distance=options.distance, n_groups=options.n_groups)
-    say(repr(groups))
-    findings = Findings.of_groups(
-        groups,
-        signal=signal,
-        candidates=options.phases or None,
-        beam_energy=options.beam_energy,
-        probe_size=options.probe_size,
+    yield replace(findings, residual=residual)
+
+
+def _cluster(
+    signal: NMFDiffraction2D, findings: Findings, options: Options, steps: Steps
+) -> Iterator[Findings]:
+    tree = steps.told(
+        "tree",
+        signal.hierarchical_cluster,
+        findings.factorization,
+        center=options.center,
         show_progressbar=options.show_progressbar,
     )
-    for found in (findings.spacings, findings.sizes, findings.phases, findings.residual):
-        if found is not None:
-            say(repr(found))
-    return findings
+    if tree is not None:
+        yield replace(findings, tree=tree)
+        yield from cut(tree, findings, options, steps)
 
 
-def _beam_energy(signal: NMFDiffraction2D, options: Options) -> float | None:
-    """Energy in kV as chosen, or as the file says."""
-    if options.beam_energy is not None:
-        return options.beam_energy
+def cut(
+    tree: ClusterTree, findings: Findings, options: Options, steps: Steps
+) -> Iterator[Findings]:
+    """Cut a tree and measure the groups.
+
+    Parameters
+    ----------
+    tree
+        The tree.
+    findings
+        What is known already.
+    options
+        Choices, of which those that concern the factorization are not looked at.
+    steps
+        Does it step by step, and says what was found.
+
+    Yields
+    ------
+    Findings
+        All that is known, each time that there is more.
+    """
+    groups = steps.told("groups", tree.cut, distance=options.distance, n_groups=options.n_groups)
+    if groups is None:
+        return
+    missing: dict[str, str] = {}
+    findings = replace(findings, groups=groups, missing=missing)
+    yield findings
+    asked = Asked(missing)
+    for name, question in _questions(groups, options).items():
+        answer: dict[str, Any] = {name: steps.told(name, asked, name, question)}
+        findings = replace(findings, **answer)
+        yield findings
+    if options.phases and findings.spacings is not None:
+        phases = steps.told(
+            "phases", groups.match_phases, options.phases, spacings=findings.spacings
+        )
+        yield replace(findings, phases=phases)
+
+
+def _questions(groups: Groups, options: Options) -> dict[str, Callable[[], Any]]:
+    return {
+        "spacings": lambda: groups.lattice_spacings(beam_energy=options.beam_energy),
+        "sizes": lambda: groups.particle_sizes(probe_size=options.probe_size),
+        "orientation": groups.orientation_map,
+    }
+
+
+def with_beam_energy(options: Options, signal: NMFDiffraction2D) -> Options:
+    """Take the energy of the beam from the file, where none is chosen."""
     energy = signal.metadata.get_item("Acquisition_instrument.TEM.beam_energy", None)
-    return float(energy) if isinstance(energy, int | float) and energy > 0 else None
+    known = isinstance(energy, int | float) and energy > 0
+    if options.beam_energy is not None or not known:
+        return options
+    return replace(options, beam_energy=float(energy))
 
 
-def _check_phases(signal: NMFDiffraction2D, options: Options) -> None:
-    """Refuse what `Groups.match_phases` would refuse after the long work."""
+def check_phases(units: str, options: Options) -> None:
+    """Refuse what `Groups.match_phases` would refuse after the long work.
+
+    Parameters
+    ----------
+    units
+        Of the detector's axes.
+    options
+        With the phases and the beam's energy.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a phase is not understood, or spacings would not be known in nm.
+    """
     if not options.phases:
         return
     match_phases([], options.phases)
-    units = axes.detector_of(signal, (0.0, 0.0)).units
     if inverse_nm_per(units, options.beam_energy) is None:
         energy = ", or give the beam's energy" if "rad" in units else ""
         raise ValueError(
@@ -156,6 +225,7 @@ def _decompose(
             random_state=options.random_state,
             max_memory=options.max_memory,
             checkpoint=options.checkpoint,
+            print_info=options.print_info,
             show_progressbar=options.show_progressbar,
         )
 

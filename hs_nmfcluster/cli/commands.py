@@ -1,52 +1,160 @@
 """What the commands do."""
 
 import argparse
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hs_nmfcluster import validation
-from hs_nmfcluster.cli import outputs
-from hs_nmfcluster.cli.analysis import Options, analyse
+from hs_nmfcluster.cli.analysis import Options, analyse, check_phases, cut, with_beam_energy
+from hs_nmfcluster.cli.folder import output_folder, read_summary
+from hs_nmfcluster.cli.outputs import Outputs
+from hs_nmfcluster.cli.products import OF_THE_SCAN
+from hs_nmfcluster.cli.steps import Steps
+from hs_nmfcluster.cli.wording import in_words_of_options
 from hs_nmfcluster.factorization.constraints import Constraint, MapResolution, SmoothPatterns
-from hs_nmfcluster.io.reading import load_scan
+from hs_nmfcluster.io.reading import open_scan
+from hs_nmfcluster.io.storage import load
 from hs_nmfcluster.report import Findings
+from hs_nmfcluster.results.factorization import Factorization
+from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
+from hs_nmfcluster.words import say
+
+# What a summary says that needs the scan to be known.
+_NUMBERS_OF_THE_SCAN = ("positions_standing_out",)
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Analyse one file and give the summary."""
-    chosen = _chosen(options)
+    chosen, steps = _chosen(options), _steps(options)
     folder = options.output or f"{Path(options.file).stem}_nmf"
-    signal, found = load_scan(
+    signal, lines = open_scan(
         options.file,
         dataset=options.dataset,
+        reader=options.reader,
         scan_shape=tuple(options.scan_shape) if options.scan_shape else None,
+        skip_frames=options.skip_frames,
+        flyback=options.flyback,
+        transpose=options.transpose,
+        max_memory=options.memory,
     )
-    print(found)
-    _, summary = _analyse(signal, chosen, options, folder)
+    for line in lines:
+        steps.say(in_words_of_options(line))
+    source = str(Path(options.file).resolve())
+    _, summary = _analyse(signal, chosen, options, steps, folder, source)
     return summary
 
 
 def demo(options: argparse.Namespace) -> dict[str, Any]:
     """Analyse a simulated scan, compare with what was put in and give the summary."""
-    chosen = _chosen(options)
-    print("Simulating a metallic glass with crystallites ...")
+    chosen, steps = _chosen(options), _steps(options)
+    steps.say("Simulating a metallic glass with crystallites ...")
     simulate = linear_mixture if options.specimen == "mixture" else nanocrystals_in_glass
     signal, truth = simulate()
-    findings, summary = _analyse(signal, chosen, options, options.output or "hs_nmfcluster_demo")
-    return summary | {"truth": _compare(findings, truth)}
+    folder, source = options.output or "hs_nmfcluster_demo", f"demo --specimen {options.specimen}"
+    findings, summary = _analyse(signal, chosen, options, steps, folder, source)
+    return summary | {"truth": steps("comparison", _compare, findings, truth, steps)}
+
+
+def recut(options: argparse.Namespace) -> dict[str, Any]:
+    """Cut a saved tree anew, without the scan, and give the summary."""
+    steps, saved = _steps(options), Path(options.folder)
+    before = read_summary(saved)
+    nmf, tree = _saved(saved / "factorization.hspy"), _saved(saved / "tree.hspy")
+    chosen = _cut_chosen(options, before, tree)
+    tree.factorization = nmf
+    folder = Path(options.output or saved)
+    here = folder.resolve() == saved.resolve()
+    source = str(before.get("source", "")) or str(saved.resolve())
+    with output_folder(folder, source, overwrite=options.overwrite) as opened:
+        kept = _of_the_scan(before.get("files", ())) if here else ()
+        about = {"source": source, "beam_energy_kv": chosen.beam_energy}
+        about |= {name: before[name] for name in _NUMBERS_OF_THE_SCAN if here and name in before}
+        outputs = Outputs(opened, about, steps, kept)
+        findings = Findings(factorization=nmf, tree=tree)
+        for more in cut(tree, findings, chosen, steps):
+            findings = more
+            outputs.keep(findings)
+        if findings.groups is None:
+            raise ValueError(f"The tree cannot be cut: {steps.failed['groups']}")
+        return _finish(outputs, findings, options, steps, folder)
+
+
+def _saved(path: Path) -> Any:
+    wanted = {"factorization": Factorization, "tree": ClusterTree}[path.stem]
+    found = load(path)
+    if not isinstance(found, wanted):
+        raise ValueError(f"{path} holds no {wanted.__name__}.")
+    return found
+
+
+def _cut_chosen(
+    options: argparse.Namespace, before: Mapping[str, Any], tree: ClusterTree
+) -> Options:
+    """Take what is chosen about a cut, the beam's energy by default as in the run before."""
+    energy = before.get("beam_energy_kv") if options.beam_energy is None else options.beam_energy
+    chosen = Options(
+        n_components=len(tree),
+        distance=options.distance,
+        n_groups=options.groups,
+        phases=tuple(options.phases),
+        beam_energy=energy,
+        probe_size=options.probe_size,
+    )
+    check_phases(tree.grid.detector.units, chosen)
+    return chosen
+
+
+def _of_the_scan(names: Iterable[str]) -> list[str]:
+    """Files of an earlier run that need the scan to be made."""
+    return [name for name in names if name in OF_THE_SCAN or Path(name).stem in OF_THE_SCAN]
 
 
 def _analyse(
-    signal: Any, chosen: Options, options: argparse.Namespace, folder: str
+    signal: Any,
+    chosen: Options,
+    options: argparse.Namespace,
+    steps: Steps,
+    folder: str,
+    source: str,
 ) -> tuple[Findings, dict[str, Any]]:
-    path = outputs.make_folder(folder)
-    findings = analyse(signal, chosen, print)
-    summary = outputs.write(findings, path, formats=options.figure_format, report=options.report)
-    print(f"Written to {path}: {', '.join(summary['files'])}")
-    return findings, {"folder": str(path)} | summary
+    chosen = with_beam_energy(chosen, signal)
+    with output_folder(folder, source, overwrite=options.overwrite) as opened:
+        about = {"source": source, "beam_energy_kv": chosen.beam_energy}
+        outputs = Outputs(opened, about, steps)
+        findings = Findings(signal=signal)
+        for findings in analyse(signal, chosen, steps):
+            outputs.keep(findings)
+        summary = _finish(outputs, findings, options, steps, opened.path)
+    return findings, summary
+
+
+def _finish(
+    outputs: Outputs,
+    findings: Findings,
+    options: argparse.Namespace,
+    steps: Steps,
+    folder: Path,
+) -> dict[str, Any]:
+    summary = outputs.finish(
+        findings,
+        formats=options.figure_format,
+        report=options.report,
+        show=not options.quiet,
+    )
+    steps.say(f"Written to {folder}: {', '.join(summary['files'])}")
+    return {"folder": str(folder)} | summary
+
+
+def _steps(options: argparse.Namespace) -> Steps:
+    def complain(line: str) -> None:
+        say(f"hs-nmfcluster: {in_words_of_options(line)}", sys.stderr)
+
+    return Steps((lambda _: None) if options.quiet else say, complain)
 
 
 def _chosen(options: argparse.Namespace) -> Options:
@@ -65,6 +173,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         probe_size=options.probe_size,
         max_memory=options.memory,
         checkpoint=options.checkpoint,
+        print_info=not options.quiet,
         show_progressbar=not options.quiet,
     )
 
@@ -75,7 +184,7 @@ def _constraints(options: argparse.Namespace) -> tuple[Constraint, ...]:
     return (*maps, SmoothPatterns()) if options.smooth_patterns else maps
 
 
-def _compare(findings: Findings, truth: Any) -> dict[str, float]:
+def _compare(findings: Findings, truth: Any, steps: Steps) -> dict[str, float]:
     """Say how much of what the simulation put in was found."""
     nmf = findings.factorization
     if nmf is None:
@@ -90,16 +199,16 @@ def _compare(findings: Findings, truth: Any) -> dict[str, float]:
         background=truth.patterns[~truth.crystalline],
     )
     recall, _ = validation.recall_precision(match, truth.crystalline)
-    print(f"Crystals found: {recall:.0%} of {int(truth.crystalline.sum())}")
+    steps.say(f"Crystals found: {recall:.0%} of {int(truth.crystalline.sum())}")
     compared = {"crystals_found": float(recall)}
     if findings.groups is not None:
         # What is nobody's counterpart is left of the matrix, between the crystals or on them.
         labels = np.zeros(nmf.n_components, dtype=int)
         labels[match.found] = np.where(match.scores > 0.5, truth.labels[match.true], 0)
         agreement = validation.adjusted_rand_index(findings.groups.labels, labels)
-        print(f"Groups against true families (adjusted Rand index, at most 1): {agreement:.2f}")
+        steps.say(f"Groups against true families (adjusted Rand index, at most 1): {agreement:.2f}")
         compared["adjusted_rand_index"] = float(agreement)
     return compared
 
 
-COMMANDS = {"run": run, "demo": demo}
+COMMANDS = {"run": run, "demo": demo, "recut": recut}

@@ -1,209 +1,100 @@
-"""An analysis written into one folder: results, figures, numbers, report."""
+"""An analysis written into one folder as it goes on: results, figures, numbers, report."""
 
-import json
-import os
-import tempfile
-from collections.abc import Sequence
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from hyperspy.signal import BaseSignal
+from hs_nmfcluster.bridge.progress import step_progress
+from hs_nmfcluster.cli import products
+from hs_nmfcluster.cli.folder import SUMMARY, OutputFolder
+from hs_nmfcluster.cli.products import Product
+from hs_nmfcluster.cli.steps import Steps
+from hs_nmfcluster.cli.summary import as_json, summarise
+from hs_nmfcluster.report import Findings
 
-from hs_nmfcluster import plotting
-from hs_nmfcluster.files import written_whole
-from hs_nmfcluster.io import storage
-from hs_nmfcluster.report import Findings, write_report
-from hs_nmfcluster.report.cautions import cautions
-from hs_nmfcluster.report.figures import Illustration, illustrations
-
-FIGURE_FORMATS = ("png", "svg", "pdf")
-_DPI = 200
+_TRACEBACKS = "failures.txt"
 
 
-def write(
-    findings: Findings,
-    folder: Path,
-    *,
-    formats: Sequence[str] = ("png",),
-    report: bool = False,
-) -> dict[str, Any]:
-    """Write figures, results and ``summary.json``; every file is whole or absent.
+class Outputs:
+    """Writes what is known as soon as it is; what cannot be written costs nothing else.
 
     Parameters
     ----------
-    findings
-        What the analysis found.
     folder
-        An existing folder.
-    formats
-        Of the figures: ``"png"``, ``"svg"``, ``"pdf"``.
-    report
-        Whether to write ``report.html`` too.
-
-    Returns
-    -------
-    dict
-        The summary, with the names of the files.
+        Where.
+    about
+        What the summary says of the run itself: of which file, how.
+    steps
+        Does the writing, file by file.
+    kept
+        Files of an earlier run that this one does not replace.
     """
-    names = _write_results(findings, folder)
-    for figure in [*illustrations(findings), *_further_figures(findings)]:
-        names += _write_figure(figure, folder, formats)
-    if report:
-        write_report(folder / "report.html", findings)
-        names.append("report.html")
-    summary = summarise(findings) | {"files": [*names, "summary.json"]}
-    _write_text(folder / "summary.json", as_json(summary))
-    return summary
 
+    def __init__(
+        self, folder: OutputFolder, about: Mapping[str, Any], steps: Steps, kept: Iterable[str] = ()
+    ) -> None:
+        self._folder = folder
+        self._about = about
+        self._steps = steps
+        self._kept = list(kept)
+        self._tried: set[str] = set()
 
-def _write_results(findings: Findings, folder: Path) -> list[str]:
-    """Write what HyperSpy opens."""
-    nmf, tree, groups = findings.factorization, findings.tree, findings.groups
-    names = []
-    signals: dict[str, BaseSignal | None] = {}
-    if findings.signal is not None:
-        signals["mean_pattern"] = findings.signal.get_mean_pattern(show_progressbar=False)
-    if nmf is not None:
-        signals["maps"] = nmf.maps
-        nmf.save(folder / "factorization.hspy", overwrite=True)
-        names.append("factorization.hspy")
-    if tree is not None and groups is not None:
-        signals["group_patterns"] = groups.patterns
-        signals["group_maps"] = groups.maps
-        signals["group_aligned_maps"] = groups.aligned_maps
-        tree.save(folder / "tree.hspy", overwrite=True)
-        names.append("tree.hspy")
-    for name, signal in signals.items():
-        if signal is not None:
-            storage.save_whole(signal, folder / f"{name}.hspy")
-            names.append(f"{name}.hspy")
-    return names
+    def keep(self, findings: Findings) -> None:
+        """Write the results that are new."""
+        if not self._tried and self._folder.clear(self._kept):
+            self._steps.say(f"The results of the run before in {self._folder.path} are replaced.")
+        found = self._steps("results", lambda: list(products.results(findings))) or []
+        self._write(findings, [one for one in found if one.grows or one.name not in self._tried])
 
+    def finish(
+        self, findings: Findings, *, formats: Sequence[str], report: bool, show: bool | None
+    ) -> dict[str, Any]:
+        """Draw the figures, write the report and what could not be done.
 
-def _further_figures(findings: Findings) -> list[Illustration]:
-    """Name the figures that a report leaves out."""
-    nmf, groups = findings.factorization, findings.groups
-    further = []
-    if nmf is not None:
-        further.append(
-            Illustration("components_linear", "", "", lambda: nmf.plot(scaling="linear"))
-        )
-    if groups is not None:
-        further.append(
-            Illustration(
-                "dendrogram_sequence", "", "", lambda: groups.plot_dendrogram(kind="sequence")
-            )
-        )
-    return further
+        Parameters
+        ----------
+        findings
+            All that is known.
+        formats
+            Of the figures: ``"png"``, ``"svg"``, ``"pdf"``.
+        report
+            Whether to write ``report.html``.
+        show
+            Whether to show a bar while the figures are drawn.
 
+        Returns
+        -------
+        dict
+            The summary, with the names of the files.
+        """
+        figures = self._steps("figures", lambda: list(products.figures(findings, formats))) or []
+        self._announce(findings, [one for figure in figures for one in figure])
+        for figure in step_progress(figures, show, "Figures", "figure"):
+            self._write_all(figure)
+        last = [products.report(findings)] if report else []
+        self._write(findings, last)
+        if self._steps.tracebacks:
+            text = "\n".join(self._steps.tracebacks)
+            self._write(findings, [products.text_file(_TRACEBACKS, lambda: text)])
+        return self._announce(findings, [])
 
-def _write_figure(figure: Illustration, folder: Path, formats: Sequence[str]) -> list[str]:
-    with plotting.off_screen():
-        drawn = figure.draw()
-    names = [f"{figure.name}.{suffix}" for suffix in dict.fromkeys(formats)]
-    for name in names:
-        with written_whole(folder / name) as temporary:
-            drawn.savefig(temporary, dpi=_DPI)
-    return names
+    def _write(self, findings: Findings, new: Sequence[Product]) -> None:
+        self._announce(findings, new)
+        self._write_all(new)
 
+    def _write_all(self, new: Sequence[Product]) -> None:
+        for product in new:
+            self._tried.add(product.name)
+            self._steps(product.name, self._folder.write, product)
 
-def summarise(findings: Findings) -> dict[str, Any]:
-    """Put the numbers of an analysis into one dictionary for JSON."""
-    nmf, tree, groups = findings.factorization, findings.tree, findings.groups
-    summary: dict[str, Any] = {"hs_nmfcluster": version("hs_nmfcluster")}
-    if nmf is not None:
-        summary |= {
-            "settings": nmf.settings,
-            "center_px": nmf.center,
-            "mse": nmf.mse,
-            "pca_mse": nmf.pca_mse,
-            "restart_mse": nmf.restart_mse,
-            "stability": nmf.stability,
-            "data_passes": nmf.passes,
+    def _announce(self, findings: Findings, new: Sequence[Product]) -> dict[str, Any]:
+        """Write the summary, with the names of what comes next, in case that is cut short."""
+        names = [*self._kept, *self._folder.names, *(one.name for one in new), SUMMARY]
+        summary = {
+            **self._about,
+            **(self._steps("the numbers", summarise, findings) or {}),
+            "failed": dict(self._steps.failed),
+            "files": list(dict.fromkeys(names)),
         }
-    if findings.residual is not None:
-        summary["positions_standing_out"] = findings.residual.share_left
-    if tree is not None and groups is not None:
-        summary["merges"] = [
-            {"first": int(a), "second": int(b), "distance": d} for a, b, d, _ in tree.linkage
-        ]
-        summary["groups"] = [_summary_of_group(findings, group) for group in range(len(groups))]
-    summary["cautions"] = [vars(caution) for caution in cautions(findings)]
-    summary["not_measured"] = dict(findings.missing)
-    return summary
-
-
-def _summary_of_group(findings: Findings, group: int) -> dict[str, Any]:
-    groups, spacings, sizes = findings.groups, findings.spacings, findings.sizes
-    if groups is None:
-        return {}
-    members = groups[group]
-    summary: dict[str, Any] = {
-        "components": members,
-        "rotations_degrees": groups.rotations[members],
-    }
-    if spacings is not None:
-        summary["spacings"] = [
-            {
-                "d_nm": spacing.d,
-                "sigma_nm": spacing.sigma,
-                "radius": spacing.radius,
-                "radius_units": spacings.units,
-                "spots": spacing.n_spots,
-            }
-            for spacing in spacings[group]
-        ]
-    if sizes is not None:
-        mean, error = sizes[group].mean
-        summary["particles"] = {
-            "number": len(sizes[group].particles),
-            "at_edge": sizes[group].n_at_edge,
-            "mean_diameter": mean,
-            "error": error,
-            "units": sizes.units,
-        }
-    if findings.phases is not None:
-        summary["phase"] = findings.phases.verdict(group)
-    return summary
-
-
-def as_json(summary: dict[str, Any]) -> str:
-    """Write a summary as JSON, which has no NaN: what is not known is null."""
-    return json.dumps(_plain(summary), indent=2, allow_nan=False) + "\n"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic):
-        return _plain(value.tolist())
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _write_text(path: Path, text: str) -> None:
-    with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def make_folder(folder: str | os.PathLike[str]) -> Path:
-    """Make the output folder and see that it can be written, before any long work.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be made or written.
-    """
-    path = Path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        raise ValueError(
-            f"The output folder {str(path)!r} cannot be written: {error.strerror}."
-        ) from error
-    return path
+        text = self._steps("the numbers", as_json, summary) or "{}"
+        self._steps(SUMMARY, self._folder.write, products.text_file(SUMMARY, lambda: text))
+        return summary

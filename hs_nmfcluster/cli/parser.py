@@ -1,4 +1,4 @@
-"""What can be typed: ``hs-nmfcluster run FILE`` and ``hs-nmfcluster demo``, and the help on it."""
+"""What can be typed, ``hs-nmfcluster run FILE``, ``recut DIR`` and ``demo``, and the help on it."""
 
 import argparse
 
@@ -6,19 +6,29 @@ from hs_nmfcluster import __version__
 
 _EXIT_CODES = """exit codes:
   0    done
+  1    done, but for what stderr says could not be made
   2    the file or an argument cannot be used; one line on stderr says why
+  3    an error of this program; stderr says where the traceback is
   130  interrupted from the keyboard; no file is left half-written
 """
 _EXAMPLES = """examples:
   hs-nmfcluster run scan.mib -o results -k 20 --restarts 10 --report
+  hs-nmfcluster recut results --distance 0.3
   hs-nmfcluster demo --report
 """
 _RUN_EXAMPLES = """examples:
   hs-nmfcluster run scan.mib -o results -k 20 --restarts 10 --report
   hs-nmfcluster run scan.tvips --scan-shape 128 64 --center 255.5 250
+  hs-nmfcluster run scan.mib --scan-shape 256 256 --flyback 1 --skip-frames 1
+  hs-nmfcluster run scan.h5 --reader EMD --transpose
   hs-nmfcluster run scan.blo --inner 1.2 --outer 9 --groups 4
   hs-nmfcluster run scan.hspy --phases B2.cif B19.cif --figure-format svg pdf
   hs-nmfcluster run scan.mib --quiet --json > summary.json
+"""
+_RECUT_EXAMPLES = """examples:
+  hs-nmfcluster recut results --groups 4
+  hs-nmfcluster recut results --distance 0.3 -o results_at_0.3 --report
+  hs-nmfcluster recut results --phases B2.cif B19.cif --beam-energy 200
 """
 _DEMO_EXAMPLES = """examples:
   hs-nmfcluster demo
@@ -28,7 +38,7 @@ _DEMO_EXAMPLES = """examples:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Make the parser; its ``command`` is ``"run"`` or ``"demo"``."""
+    """Make the parser; its ``command`` is ``"run"``, ``"recut"`` or ``"demo"``."""
     parser = argparse.ArgumentParser(
         prog="hs-nmfcluster",
         description="Unsupervised analysis of 4D-STEM scans: which diffraction patterns is a "
@@ -56,6 +66,42 @@ def make_parser() -> argparse.ArgumentParser:
         metavar=("NX", "NY"),
         help="scan shape of a file that knows only a series of patterns",
     )
+    run.add_argument(
+        "--skip-frames",
+        type=int,
+        default=0,
+        metavar="N",
+        help="leave out N frames before the first position",
+    )
+    run.add_argument(
+        "--flyback",
+        type=int,
+        default=0,
+        metavar="N",
+        help="leave out N frames after each line of --scan-shape",
+    )
+    run.add_argument(
+        "--reader", metavar="NAME", help="reader of a file that several know, such as EMD"
+    )
+    run.add_argument(
+        "--transpose",
+        action="store_true",
+        help="swap scan and detector, of a file that was written the other way round",
+    )
+    recut = commands.add_parser(
+        "recut",
+        help="cut the tree of a run elsewhere",
+        description="Cut the saved tree of a run elsewhere and measure the groups anew, in "
+        "moments: the scan is neither read nor factorized again.",
+        epilog=f"{_RECUT_EXAMPLES}\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    recut.add_argument("folder", metavar="DIR", help="folder that a run has written")
+    recut.add_argument(
+        "-o", "--output", metavar="DIR", help="folder for the results (default: the same)"
+    )
+    _add_questions(recut)
+    _add_writing(recut)
     demo = commands.add_parser(
         "demo",
         help="analyse a simulated metallic glass",
@@ -92,10 +138,25 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help="limit maps to what the probe resolves: a distance in the unit of the scan axes",
     )
     add("--smooth-patterns", action="store_true", help="allow no unnatural drops in patterns")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the random starts (default: 0)")
+    add(
+        "--memory", metavar="SIZE", help='most to take, like "4 GB" (default: half of what is free)'
+    )
+    add(
+        "--checkpoint",
+        metavar="DIR",
+        help="folder to keep the state in; the same command goes on from there",
+    )
+    _add_questions(command)
+    _add_writing(command)
+
+
+def _add_questions(command: argparse.ArgumentParser) -> None:
+    """Add where to cut the tree, and what is to be known of the groups."""
     cut = command.add_mutually_exclusive_group()
     cut.add_argument("--distance", type=float, metavar="D", help="cut the tree at this distance")
     cut.add_argument("--groups", type=int, metavar="N", help="cut the tree into N groups")
-    add("--seed", type=int, default=0, metavar="N", help="seed of the random starts (default: 0)")
+    add = command.add_argument
     add(
         "--phases", nargs="+", default=[], metavar="CIF", help="known phases to match spacings with"
     )
@@ -108,6 +169,11 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add(
         "--probe-size", type=float, metavar="NM", help="full width of the probe, for particle sizes"
     )
+
+
+def _add_writing(command: argparse.ArgumentParser) -> None:
+    """Add what is written, and what is said meanwhile."""
+    add = command.add_argument
     add(
         "--report", action="store_true", help="write report.html: figures, tables, what to distrust"
     )
@@ -120,12 +186,9 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help="png, svg, pdf; one or several (default: png)",
     )
     add(
-        "--memory", metavar="SIZE", help='most to take, like "4 GB" (default: half of what is free)'
-    )
-    add(
-        "--checkpoint",
-        metavar="DIR",
-        help="folder to keep the state in; the same command goes on from there",
+        "--overwrite",
+        action="store_true",
+        help="replace the results of another file that the folder holds",
     )
     add("--json", action="store_true", help="print the summary as JSON, all else to stderr")
-    add("-q", "--quiet", action="store_true", help="no progress bars")
+    add("-q", "--quiet", action="store_true", help="print nothing but what goes wrong")

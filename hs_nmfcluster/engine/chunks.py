@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import dask.array as da
 import numpy as np
 
+from hs_nmfcluster.engine.sources import plain
+
 # Large enough for reading and products to run at their peak, small enough for many at a time.
 CHUNK_BYTES = 64 * 2**20
 # Chunks are left as the reader gave them up to this many times the size aimed at.
@@ -28,7 +30,7 @@ def whole_patterns(data: da.Array, chunk_bytes: int = CHUNK_BYTES) -> da.Array:
     dask.array.Array
         The same data; nothing is read.
     """
-    data = data.rechunk({-1: -1, -2: -1})
+    data = plain(data).rechunk({-1: -1, -2: -1})
     if largest_chunk(data) > _TOO_LARGE * chunk_bytes:
         scan_axes = dict.fromkeys(range(data.ndim - 2), "auto")
         return data.rechunk(scan_axes, block_size_limit=chunk_bytes)

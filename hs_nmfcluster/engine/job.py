@@ -307,8 +307,17 @@ class Job:
         raise ReadingError(
             f"Chunk {index + 1} of {len(matrix.blocks)}{of_file}, positions "
             f"{_box(block.positions, matrix.scan_shape)}, cannot be read: "
-            f"{type(cause).__name__}: {cause}"
+            f"{type(cause).__name__}: {cause}{_where_to_look(cause)}"
         ) from error
+
+
+def _where_to_look(cause: Exception) -> str:
+    if not isinstance(cause, FileNotFoundError) or scheduling.active_client() is None:
+        return ""
+    return (
+        ". Each worker of the cluster opens the file itself: load it by its whole path, of a "
+        "folder that all of them see"
+    )
 
 
 @dataclass(frozen=True)

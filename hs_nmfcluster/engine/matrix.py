@@ -16,6 +16,7 @@ from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.chunks import CHUNK_BYTES, whole_patterns
+from hs_nmfcluster.engine.sources import dense
 
 # Rows are handled in float64 in pieces of this size, which lie in the processor's cache, but of
 # so many rows at least, as the sums that they are added to may be larger than they.
@@ -352,7 +353,7 @@ def _spans(rows: NDArray | SelectedRows, larger: int) -> Iterator[slice]:
 
 def select(data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None) -> NDArray:
     """Take rows of the kept positions and pixels out of patterns ``(…, n_v, n_u)``."""
-    rows = data.reshape(-1, data.shape[-2] * data.shape[-1])
+    rows = dense(data).reshape(-1, data.shape[-2] * data.shape[-1])
     return _native(_take_pixels(rows if keep.all() else rows[keep], pixels))
 
 

@@ -102,8 +102,9 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
         job=job,
     )
     # Of the compressed problem, which one rule solves whatever was asked for.
-    used = {"solver": "hals"} if compressed else {}
+    used: dict[str, Any] = {"solver": "hals"} if compressed else {}
     provenance = _provenance(scan, prepared, found.passes)
+    used |= {"mean_square": found.mean_square}
     return Decomposition(found, prepared, arguments.described() | used | resolved | provenance)
 
 
@@ -147,6 +148,7 @@ def decompose_in_tiles(
         "tiles_numbers": list(tiling.numbers[::-1]),
         "tiles_asked_for": "auto" if size is None else "given",
         "structure_size": [float("nan") if one is None else one for one in seen[::-1]],
+        "mean_square": mosaic.mean_square,
         "components_per_tile": [len(pieces.patterns) for pieces in found],
         "above_noise_per_tile": [pieces.above_noise for pieces in found],
         "spot_radius": estimate_disk_radius(
@@ -281,6 +283,7 @@ def _provenance(scan: Scan, prepared: Prepared, passes: int) -> dict[str, Any]:
     return {
         "signal_mask": prepared.mask.description,
         "center_from": prepared.center_from,
+        "center_off": prepared.center_off,
         "positions_kept": prepared.matrix.n_positions,
         "pixels_kept": prepared.matrix.n_pixels,
         "data_in_memory": prepared.held,

@@ -27,6 +27,8 @@ _logger = logging.getLogger(__name__)
 
 # Pixels by which a centre can be off before rotations and spacings suffer visibly.
 _DISAGREEMENT = 1.0
+# Pixels by which no choice of a centre differs from another.
+_FAR_OFF = 4.0
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,18 @@ class Prepared:
     held: bool
     reads: int
     needs: Needs
+
+    @property
+    def center_off(self) -> float:
+        """Distance of the centre from where the mean pattern shows the beam, in pixels.
+
+        0 where there is no beam to be seen: the estimate is then the middle of the detector.
+        """
+        x, y = estimate_beam_center(self.look.mean)
+        n_v, n_u = self.look.mean.shape
+        if (x, y) == ((n_u - 1) / 2, (n_v - 1) / 2):
+            return 0.0
+        return float(np.hypot(x - self.center[0], y - self.center[1]))
 
 
 @dataclass(frozen=True)
@@ -263,8 +277,7 @@ def _report(prepared: Prepared, job: Job, *, lazy: bool) -> None:
         )
     x, y = prepared.center
     job.tell(f"Beam centre: x = {x:.2f}, y = {y:.2f} px ({prepared.center_from})")
-    for line in _disagreement(prepared.center, look.mean):
-        job.tell(line)
+    _report_disagreement(prepared, job)
     kept = 100 * (1 - left_out.mean())
     job.tell(f"Detector mask: {prepared.mask.description}; {kept:.1f} % of the pixels kept")
     if lazy:
@@ -274,14 +287,23 @@ def _report(prepared: Prepared, job: Job, *, lazy: bool) -> None:
         job.tell(f"Memory: at most {prepared.needs} beside the data; {read}")
 
 
-def _disagreement(center: tuple[float, float], mean_pattern: NDArray) -> list[str]:
+def _report_disagreement(prepared: Prepared, job: Job) -> None:
     """Say where the mean pattern shows the beam, if that is not where it was taken to be."""
-    x, y = estimate_beam_center(mean_pattern)
-    if (x, y) == ((mean_pattern.shape[1] - 1) / 2, (mean_pattern.shape[0] - 1) / 2):
-        return []  # what the estimate says where there is no beam to be seen
-    if np.hypot(x - center[0], y - center[1]) <= _DISAGREEMENT:
-        return []
-    return [
-        f"  but the mean pattern shows it at x = {x:.2f}, y = {y:.2f} px; "
-        f"`center=({x:.2f}, {y:.2f})` takes that"
-    ]
+    off = prepared.center_off
+    if off <= _DISAGREEMENT:
+        return
+    x, y = estimate_beam_center(prepared.look.mean)
+    shown = f"x = {x:.2f}, y = {y:.2f} px; `center=({x:.2f}, {y:.2f})` takes that"
+    if off <= _FAR_OFF:
+        job.tell(f"  but the mean pattern shows it at {shown}")
+        return
+    swapped = np.hypot(y - prepared.center[0], x - prepared.center[1]) < min(off / 2, _FAR_OFF)
+    _logger.warning(
+        "The centre x = %.2f, y = %.2f px (%s) lies %.3g px off the beam, which the mean pattern "
+        "shows at %s.%s",
+        *prepared.center,
+        prepared.center_from,
+        off,
+        shown,
+        " Are x and y swapped?" if swapped else "",
+    )

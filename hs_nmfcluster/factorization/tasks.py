@@ -208,11 +208,14 @@ class ResidualSums:
         Of the residual and of its square.
     worst
         Of the residual at the positions that are described worst.
+    data_square
+        Of the squared data, over all pixels: tells one scan from another.
     """
 
     total: NDArray[np.float64]
     square: NDArray[np.float64]
     worst: NDArray[np.float64]
+    data_square: float
 
 
 def left_over(
@@ -226,6 +229,8 @@ def left_over(
 
     def sums(x: NDArray[np.float64], where: NDArray[np.int64]) -> ResidualSums:
         left = x - maps[where] @ patterns
-        return ResidualSums(left.sum(axis=0), (left**2).sum(axis=0), left[worst[where]].sum(axis=0))
+        return ResidualSums(
+            left.sum(axis=0), (left**2).sum(axis=0), left[worst[where]].sum(axis=0), _square(x)
+        )
 
     return fold(sums(*piece) for piece in pieces(rows, positions))

@@ -1,34 +1,34 @@
 """Open one file of any kind and find the scan in it."""
 
-import io
-import logging
 import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from hyperspy.io import load
-from hyperspy.signals import LazySignal2D
-
-from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.bridge.checks import check_scan
-from hs_nmfcluster.scan import arguments as checks
+from hs_nmfcluster.io.layout import is_swapped, transposed, with_scan_axes, with_scan_shape
+from hs_nmfcluster.io.readers import NotAScanError, Opened, open_file
+from hs_nmfcluster.words import say, times
 
-
-class NotAScanError(ValueError):
-    """A file that cannot be read, or that holds no scan of patterns."""
+__all__ = ["NotAScanError", "load_scan", "open_scan"]
 
 
 def load_scan(
     path: str | os.PathLike[str],
     *,
     dataset: int | None = None,
+    reader: str | None = None,
     scan_shape: tuple[int, int] | None = None,
-) -> tuple[LazySignal2D, str]:
-    """Open a file lazily and take the scan of diffraction patterns in it.
+    skip_frames: int = 0,
+    flyback: int = 0,
+    transpose: bool = False,
+    max_memory: int | str | None = None,
+    print_info: bool = True,
+) -> Any:
+    """Open a file and take the scan of diffraction patterns in it, as the command line does.
+
+    What ``hs.load`` leaves to be done is done here: of several signals the scan is taken, of
+    several readers that claim a file the one that opens it, and where the file does not say which
+    axes are the detector's, the last two are taken. The path is taken literally, brackets and all.
 
     Parameters
     ----------
@@ -36,65 +36,107 @@ def load_scan(
         Any file that HyperSpy (RosettaSciIO) reads.
     dataset
         Which of several signals to take; by default the largest that is a scan.
+    reader
+        Name of RosettaSciIO's reader, such as ``"EMD"``, where several know such files; by default
+        the first that finds a scan.
     scan_shape
         ``(n_x, n_y)`` of a scan whose file knows only a series of patterns.
+    skip_frames
+        Frames before the first position that are left out.
+    flyback
+        Frames after each line that are left out; needs `scan_shape`.
+    transpose
+        Swap the scan and the detector, of a file that was written the other way round.
+    max_memory
+        What a file may take that can only be read as a whole, in bytes or text like ``"4 GB"``; by
+        default half of what is free.
+    print_info
+        Whether to print what was taken.
 
     Returns
     -------
-    signal : LazyNMFDiffraction2D
-    found : str
-        One line on what was taken.
+    NMFDiffraction2D
+        Lazy (`LazyNMFDiffraction2D`) unless the file could only be read as a whole.
 
     Raises
     ------
     NotAScanError
-        If there is no such file, it cannot be read, or what it holds is not a scan.
-    ValueError
-        If `dataset` or `scan_shape` does not fit the file.
+        If there is no such file, it cannot be read, or what it holds is not a scan: a ValueError.
+    TypeError, ValueError
+        If an argument does not fit the file.
+    MemoryError
+        If the file can only be read as a whole, and that takes more than `max_memory`.
+
+    Examples
+    --------
+    >>> import hs_nmfcluster, numpy as np, tempfile
+    >>> path = tempfile.mkdtemp() + "/scan [110].npy"
+    >>> np.save(path, np.ones((3, 4, 8, 9), dtype="uint16"))
+    >>> hs_nmfcluster.load_scan(path, print_info=False)
+    <LazyNMFDiffraction2D, title: , dimensions: (4, 3|9, 8)>
     """
-    signals = _read(Path(path))
-    index = _choose(signals, dataset, Path(path).name)
-    signal = signals[index]
-    if scan_shape is not None:
-        signal = _with_scan_shape(signal, scan_shape)
+    signal, lines = open_scan(
+        path,
+        dataset=dataset,
+        reader=reader,
+        scan_shape=scan_shape,
+        skip_frames=skip_frames,
+        flyback=flyback,
+        transpose=transpose,
+        max_memory=max_memory,
+    )
+    for line in lines if print_info else ():
+        say(line)
+    return signal
+
+
+def open_scan(
+    path: str | os.PathLike[str],
+    *,
+    dataset: int | None = None,
+    reader: str | None = None,
+    scan_shape: tuple[int, int] | None = None,
+    skip_frames: int = 0,
+    flyback: int = 0,
+    transpose: bool = False,
+    max_memory: int | str | None = None,
+) -> tuple[Any, list[str]]:
+    """Do as :func:`load_scan`, and return what there is to say instead of printing it."""
+    path = Path(path)
+    series = scan_shape is not None
+    opened, index, signal, said = _find(path, dataset, reader, max_memory, series=series)
+    lines = [said] if said else []
+    if transpose:
+        signal = transposed(signal)
+    elif is_swapped(signal):
+        lines.append(
+            "Caution: the scan's axes are in reciprocal units and the patterns' in lengths, as if "
+            "the two were swapped; `transpose` swaps them."
+        )
+    signal = with_scan_shape(signal, scan_shape, skip_frames, flyback)
     signal.set_signal_type("nmf_diffraction")
-    found = f"{Path(path).name}: {_describe(signal)}"
-    if len(signals) > 1:
-        found += f" (signal {index} of {len(signals)} in the file; `--dataset` takes another)"
-    return signal, found
+    return signal, [f"{path.name}: {_describe(signal)}{_choices(opened, index)}", *lines]
 
 
-def _read(path: Path) -> list[Any]:
-    if not path.exists():
-        raise NotAScanError(f"{path}: there is no such file.")
-    try:
-        with _readers_silenced():
-            loaded = load(os.fspath(path), lazy=True)
-    except Exception as error:  # readers raise whatever they meet in a file they do not know
-        lines = str(error).strip().splitlines()
-        # Errors of other types come from inside a reader and tell a user nothing.
-        reason = f": {lines[0]}" if lines and isinstance(error, OSError | ValueError) else "."
-        raise NotAScanError(
-            f"{path.name}: no reader of HyperSpy opens this file{reason}"
-        ) from error
-    return list(loaded) if isinstance(loaded, list | tuple) else [loaded]
-
-
-@contextmanager
-def _readers_silenced() -> Iterator[None]:
-    """Keep readers from reporting at length what is then said in one line."""
-    loggers = [logging.getLogger(name) for name in ("hyperspy", "rsciio")]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        # Some readers show progress bars of their own.
-        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
+def _find(
+    path: Path,
+    dataset: int | None,
+    reader: str | None,
+    max_memory: int | str | None,
+    *,
+    series: bool,
+) -> tuple[Opened, int, Any, str]:
+    """Find the first reader that finds a scan, and the scan."""
+    refusal: NotAScanError | None = None
+    for opened in open_file(path, reader, max_memory):
+        found = [with_scan_axes(signal, series=series) for signal in opened.signals]
+        try:
+            index = _choose([signal for signal, _ in found], dataset, path.name)
+        except NotAScanError as error:
+            refusal = refusal or error
+        else:
+            return opened, index, *found[index]
+    raise refusal or NotAScanError(f"{path.name}: it holds no signal.")
 
 
 def _choose(signals: list[Any], dataset: int | None, name: str) -> int:
@@ -124,24 +166,24 @@ def _why_not(signal: Any) -> str:
     return ""
 
 
-def _with_scan_shape(signal: Any, scan_shape: tuple[int, int]) -> Any:
-    n_x, n_y = (checks.check_whole_number("scan_shape", n) for n in scan_shape)
-    positions = int(np.prod(axes.scan_shape(signal)))
-    if n_x * n_y != positions:
-        raise ValueError(
-            f"`scan_shape` = ({n_x}, {n_y}) holds {n_x * n_y} positions, the file has {positions}."
+def _choices(opened: Opened, index: int) -> str:
+    """Say what else could have been taken of the file."""
+    choices = []
+    if len(opened.signals) > 1:
+        choices.append(
+            f"signal {index} of {len(opened.signals)} in the file; `dataset` takes another"
         )
-    data = signal.data.reshape((n_y, n_x, *signal.data.shape[-2:]))
-    scan_axes = [
-        {"name": name, "size": n, "navigate": True} for name, n in (("y", n_y), ("x", n_x))
-    ]
-    title = {"General": {"title": signal.metadata.General.title}}
-    return type(signal)(data, axes=[*scan_axes, *axes.signal_axes(signal)], metadata=title)
+    if opened.others:
+        choices.append(f"read as {opened.reader}; `reader` takes {' or '.join(opened.others)}")
+    return f" ({'; '.join(choices)})" if choices else ""
 
 
 def _describe(signal: Any) -> str:
-    scan = " × ".join(str(n) for n in signal.axes_manager.navigation_shape)
-    pattern = " × ".join(str(n) for n in signal.axes_manager.signal_shape)
+    scan, pattern = (
+        times(shape)
+        for shape in (signal.axes_manager.navigation_shape, signal.axes_manager.signal_shape)
+    )
     size = signal.data.size * signal.data.dtype.itemsize / 1e9
     kind = f"{signal.data.dtype}, {size:.3g} GB"
-    return f"scan of {scan} positions, patterns of {pattern} pixels, {kind}"
+    whole = "" if signal._lazy else ", read as a whole"
+    return f"scan of {scan} positions, patterns of {pattern} pixels, {kind}{whole}"

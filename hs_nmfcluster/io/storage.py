@@ -17,9 +17,11 @@ from hs_nmfcluster.files import may_overwrite, written_whole
 
 _NODE = "HSNMFCluster"
 _SUFFIXES = (".hspy", ".zspy")
-_CLASSES = {
-    "Factorization": "hs_nmfcluster.results.factorization",
-    "ClusterTree": "hs_nmfcluster.results.tree",
+# Of each kind of result, what makes it of a file.
+_LOADERS = {
+    "Factorization": ("hs_nmfcluster.results.factorization", "Factorization", "_from_state"),
+    "ClusterTree": ("hs_nmfcluster.results.tree", "ClusterTree", "_from_state"),
+    "Groups": ("hs_nmfcluster.results.tree", "ClusterTree", "_cut_from_state"),
 }
 
 
@@ -33,7 +35,7 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    Factorization or ClusterTree
+    Factorization, ClusterTree or Groups
         What was saved.
 
     Raises
@@ -54,7 +56,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     True
     """
     signal, kind, state = read(path)
-    return getattr(import_module(_CLASSES[kind]), kind)._from_state(signal, state)
+    module, owner, method = _LOADERS[kind]
+    return getattr(getattr(import_module(module), owner), method)(signal, state)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[BaseSignal, str, dict[str, Any]]:
@@ -70,7 +73,7 @@ def read(path: str | os.PathLike[str]) -> tuple[BaseSignal, str, dict[str, Any]]
         raise ValueError(f"{not_ours} that can be read: {error}") from error
     metadata = getattr(signal, "metadata", None)
     node = metadata.get_item(_NODE) if metadata is not None else None
-    if node is None or node.get_item("kind") not in _CLASSES:
+    if node is None or node.get_item("kind") not in _LOADERS:
         raise ValueError(f"{not_ours}; open it with hyperspy.api.load.")
     kind, state = node.get_item("kind"), _as_dict(node.get_item("state"))
     delattr(signal.metadata, _NODE)
@@ -127,9 +130,26 @@ def save(
         raise FileNotFoundError(f"There is no folder {os.fspath(path.parent)!r} to save into.")
     if path.exists() and not may_overwrite(path, overwrite):
         return
-    stored = signal.deepcopy()
-    stored.metadata.add_dictionary({_NODE: {"kind": kind, "state": state}})
+    stored = _without_place(signal)
+    stored.metadata.add_dictionary({_NODE: {"kind": kind, "state": _all_without_place(state)}})
     save_whole(stored, path)
+
+
+def _all_without_place(state: dict[str, Any]) -> dict[str, Any]:
+    kept = dict(state)
+    for name, value in state.items():
+        if isinstance(value, BaseSignal):
+            kept[name] = _without_place(value)
+        elif isinstance(value, dict):
+            kept[name] = _all_without_place(value)
+    return kept
+
+
+def _without_place(signal: BaseSignal) -> BaseSignal:
+    """Copy a signal without where it was saved last, a path object that files cannot hold."""
+    copy = signal.deepcopy()
+    copy.tmp_parameters = DictionaryTreeBrowser()
+    return copy
 
 
 def save_whole(signal: BaseSignal, path: Path) -> None:

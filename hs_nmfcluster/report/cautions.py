@@ -18,6 +18,8 @@ from hs_nmfcluster.words import counted, named_components, named_groups
 _FEW_POSITIONS = 10
 # Shares by which restarts may differ in their error, NMF may exceed PCA, and that are nothing.
 _RESTARTS_AGREE, _NEAR_PCA, _NOTHING = 0.01, 0.02, 1e-6
+# Pixels that a centre may be off the beam.
+_CENTER_OFF = 4.0
 # A cut is moved by this share to see whether the groups stay.
 _CUT_MOVED = 0.1
 # Distances that fall by less than this from one merge to the next are noise.
@@ -74,6 +76,15 @@ def of_factorization(nmf: Factorization) -> Iterator[Caution]:
             "missed the best ones.",
         )
     yield from _of_residual(nmf)
+    off = float(nmf.settings.get("center_off", 0.0))
+    if off > _CENTER_OFF:
+        yield Caution(
+            "Centre off the beam",
+            f"The centre was taken to be {off:.3g} px from where the mean pattern shows the beam. "
+            "Rotations and spacings rest on it: see the mean pattern, and whether x and y were "
+            "swapped.",
+            serious=True,
+        )
     if "estimated" in str(nmf.settings.get("center_from", "")):
         x, y = nmf.center
         yield Caution(

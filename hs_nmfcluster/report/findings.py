@@ -31,8 +31,10 @@ class Findings:
         The scan.
     factorization
         Its components.
+    tree
+        The tree of its components; of the groups, where there are any.
     groups
-        The groups that a cut through their tree left.
+        The groups that a cut through the tree left.
     residual
         What the components leave of the scan.
     study
@@ -45,6 +47,7 @@ class Findings:
 
     signal: BaseSignal | None = None
     factorization: Factorization | None = None
+    tree: Tree | None = None
     groups: Groups | None = None
     residual: Residual | None = None
     study: RankStudy | None = None
@@ -54,10 +57,9 @@ class Findings:
     phases: Phases | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def tree(self) -> Tree | None:
-        """The tree that was cut."""
-        return None if self.groups is None else self.groups.tree
+    def __post_init__(self) -> None:
+        if self.groups is not None:
+            object.__setattr__(self, "tree", self.groups.tree)
 
     @classmethod
     def of_groups(
@@ -91,7 +93,7 @@ class Findings:
             As `Factorization.residual` and `Groups.match_phases`.
         """
         missing: dict[str, str] = {}
-        asked = _Asked(missing)
+        asked = Asked(missing)
         factorization = groups.tree.factorization if factorization is None else factorization
         residual = None
         if signal is not None and factorization is not None:
@@ -115,12 +117,19 @@ class Findings:
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """Asks questions that some groups cannot answer, and notes why."""
+class Asked:
+    """Asks questions that some groups cannot answer, and notes why.
+
+    Parameters
+    ----------
+    missing
+        Why an answer could not be had, by the name of the question.
+    """
 
     missing: dict[str, str]
 
     def __call__(self, name: str, question: Callable[..., T], **arguments: Any) -> T | None:
+        """Ask; None where there is no answer."""
         try:
             return question(**arguments)
         except ValueError as reason:

@@ -30,6 +30,13 @@ class Drawn(Protocol):
         """Draw it."""
 
 
+class Tabular(Protocol):
+    """Whatever is a table."""
+
+    def to_csv(self, path: Path) -> None:
+        """Write it as a CSV file."""
+
+
 class Factorization(Drawn, Protocol):
     """Patterns, maps and how far to trust them."""
 
@@ -159,6 +166,10 @@ class Groups(Drawn, Protocol):
     def rotations(self) -> NDArray[np.float64]:
         """Rotation of each component against the first of its group."""
 
+    @property
+    def shifts(self) -> NDArray[np.float64] | None:
+        """Shift of each component's map against the first of its group, in scan pixels."""
+
     def __len__(self) -> int: ...
 
     def __iter__(self) -> Iterator[NDArray[np.intp]]: ...
@@ -207,7 +218,7 @@ class Spacing(Protocol):
         """Radius of the ring in the unit of the pattern's axes."""
 
 
-class Spacings(Drawn, Protocol):
+class Spacings(Drawn, Tabular, Protocol):
     """Lattice spacings of each group."""
 
     @property
@@ -250,7 +261,7 @@ class GroupSizes(Protocol):
         """Mean diameter and its standard error."""
 
 
-class Sizes(Drawn, Protocol):
+class Sizes(Drawn, Tabular, Protocol):
     """Particles of each group."""
 
     @property
@@ -273,7 +284,7 @@ class Sizes(Drawn, Protocol):
         """Say what is known of the particles of one group."""
 
 
-class Orientation(Drawn, Protocol):
+class Orientation(Drawn, Tabular, Protocol):
     """In-plane angles of the crystals of each group."""
 
     @property
@@ -284,7 +295,7 @@ class Orientation(Drawn, Protocol):
         """Say at which angles the crystals of one group lie."""
 
 
-class Phases(Protocol):
+class Phases(Tabular, Protocol):
     """Candidate phases ranked by how they explain the spacings."""
 
     @property

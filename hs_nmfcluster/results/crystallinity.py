@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
-from hs_nmfcluster.results.tables import data_frame
+from hs_nmfcluster.results.tables import Table, Tabular
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class Crystallinity:
+class Crystallinity(Tabular):
     """Shares of the scattered intensity, **not** volume fractions.
 
     Made by `Groups.crystallinity`; see there for its limits.
@@ -119,13 +119,16 @@ class Crystallinity:
         >>> shares.to_dataframe()["components_with_spots"].tolist()
         [0, 2, 1, 1]
         """
+        return self._table().to_dataframe()
+
+    def _table(self) -> Table:
         rows: list[dict[str, Any]] = [
             {"group": group, "share": share, "components_with_spots": count}
             for group, (share, count) in enumerate(
                 zip(self.mean_shares, self.crystalline_members, strict=True)
             )
         ]
-        return data_frame(rows, ("group", "share", "components_with_spots"))
+        return Table(("group", "share", "components_with_spots"), rows)
 
     def plot(self) -> "Figure":
         """Draw the share of what lies in spots.

@@ -16,7 +16,7 @@ from hs_nmfcluster.factorization.constraints import (
     limit_maps,
 )
 from hs_nmfcluster.factorization.constraints.unnatural import unnatural_drops, unresolved_power
-from hs_nmfcluster.results.tables import data_frame
+from hs_nmfcluster.results.tables import Table, Tabular
 from hs_nmfcluster.scan.arguments import check_positive
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _SHOWN = 8
 
 
 @dataclass(eq=False, repr=False)
-class Diagnosis:
+class Diagnosis(Tabular):
     """Result of :meth:`~hs_nmfcluster.Factorization.diagnose`: ``(k,)``, one number a component.
 
     Parameters
@@ -95,9 +95,12 @@ class Diagnosis:
         >>> list(diagnosis.to_dataframe())
         ['missing', 'depth', 'unresolved']
         """
+        return self._table().to_dataframe()
+
+    def _table(self) -> Table:
         columns = ("missing", "depth", "unresolved")
         values = zip(*(getattr(self, name) for name in columns), strict=True)
-        return data_frame([dict(zip(columns, row, strict=True)) for row in values], columns)
+        return Table(columns, [dict(zip(columns, row, strict=True)) for row in values])
 
     def plot(self) -> "Figure":
         """Draw patterns, their holes, maps and the maps' spectra, of the first eight components.

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes
+from hs_nmfcluster.clustering.alignable import Metric
+from hs_nmfcluster.clustering.similarity import By
 from hs_nmfcluster.factorization.decomposition import Decomposition, DecompositionInTiles
 from hs_nmfcluster.factorization.fit import Fit
 from hs_nmfcluster.factorization.stability import pattern_stability
@@ -20,6 +22,7 @@ from hs_nmfcluster.report.cards import factorization_card
 from hs_nmfcluster.results.diagnosis import Diagnosis, diagnose
 from hs_nmfcluster.results.neighbourhoods import components_of
 from hs_nmfcluster.results.residual import Residual, measure_residual
+from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
@@ -252,6 +255,55 @@ class Factorization:
         """
         return plotting.plot_convergence(self.history, best=self.best_restart)
 
+    def hierarchical_cluster(
+        self,
+        *,
+        by: By = "patterns",
+        metric: Metric = "cross_correlation",
+        n_radial: int | None = None,
+        n_azimuthal: int = 360,
+        radial_range: tuple[float, float] | None = None,
+        center: Sequence[float] | None = None,
+        show_progressbar: bool | None = None,
+    ) -> ClusterTree:
+        """Order the components by likeness; the scan itself is not needed.
+
+        Parameters
+        ----------
+        by, metric, n_radial, n_azimuthal, radial_range, show_progressbar
+            As in :meth:`~hs_nmfcluster.NMFDiffraction2D.hierarchical_cluster`.
+        center
+            Beam centre ``(x, y)`` in pixels; by default that of the decomposition.
+
+        Returns
+        -------
+        ClusterTree
+
+        Raises
+        ------
+        TypeError, ValueError
+            For fewer than two components; for an argument that is out of range or of the wrong
+            type.
+
+        Examples
+        --------
+        >>> len(nmf.hierarchical_cluster(show_progressbar=False))
+        3
+        """
+        tree = ClusterTree.from_patterns(
+            self.patterns,
+            self.maps,
+            by=by,
+            metric=metric,
+            n_radial=n_radial,
+            n_azimuthal=n_azimuthal,
+            radial_range=radial_range,
+            center=self.center if center is None else center,
+            show_progressbar=show_progressbar,
+        )
+        tree.factorization = self
+        return tree
+
     def residual(self, signal: BaseSignal, *, show_progressbar: bool | None = None) -> Residual:
         """See what the components leave of the scan, so that a missed phase shows.
 
@@ -290,7 +342,7 @@ class Factorization:
             self.maps,
             self.position_mse,
             self.detector_mask,
-            self.mse,
+            (self.mse, self.settings.get("mean_square")),
             show_progressbar,
         )
 

@@ -15,6 +15,7 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
+from hs_nmfcluster.io import storage
 from hs_nmfcluster.materials.crystallinity import measure_shares
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.orientation import measure_angles
@@ -25,7 +26,6 @@ from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.report import Findings, check_path, subject, write_report
 from hs_nmfcluster.report.cards import groups_card
 from hs_nmfcluster.results.crystallinity import Crystallinity
-from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.orientation import OrientationMap
 from hs_nmfcluster.results.phases import PhaseMatch
 from hs_nmfcluster.results.rank_study import RankStudy
@@ -59,6 +59,9 @@ class CutTree(subject.Tree, Protocol):
     @property
     def merge_shifts(self) -> NDArray[np.float64] | None:
         """Shift of each merge."""
+
+    def _state(self) -> dict[str, Any]:
+        """All but the patterns, as it is saved."""
 
 
 class Groups:
@@ -352,12 +355,43 @@ class Groups:
             images["map_pixel"] = pixel_size(maps.axes_manager.signal_axes)
         return images
 
+    def save(self, path: str | os.PathLike[str], overwrite: bool | None = None) -> None:
+        """Write the groups, with their tree, into one file that `hs_nmfcluster.load` gives back.
+
+        Parameters
+        ----------
+        path
+            ``.hspy`` or ``.zspy``. HyperSpy alone opens the file too, as the patterns that were
+            clustered.
+        overwrite
+            As in HyperSpy: None asks if the file exists.
+
+        Raises
+        ------
+        ValueError, FileNotFoundError
+            Another suffix; no such folder.
+
+        Examples
+        --------
+        >>> import hs_nmfcluster, tempfile
+        >>> path = tempfile.mkdtemp() + "/groups.hspy"
+        >>> groups.save(path)
+        >>> len(hs_nmfcluster.load(path))
+        4
+        """
+        state = {
+            "tree": self.tree._state(),
+            "kept": self.kept,
+            "distance": np.nan if self.distance is None else self.distance,
+        }
+        storage.save(path, self.tree.patterns, "Groups", state, overwrite)
+
     def report(
         self,
         path: str | os.PathLike[str],
         *,
         signal: BaseSignal | None = None,
-        factorization: Factorization | None = None,
+        factorization: subject.Factorization | None = None,
         study: RankStudy | None = None,
         spacings: LatticeSpacings | None = None,
         sizes: ParticleSizes | None = None,

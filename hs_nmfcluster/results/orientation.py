@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
-from hs_nmfcluster.results.tables import data_frame
+from hs_nmfcluster.results.tables import Table, Tabular
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _COLUMNS = ("component", "group", "angle", "symmetry", "period", "correlation", 
 
 
 @dataclass(frozen=True, repr=False)
-class OrientationMap:
+class OrientationMap(Tabular):
     """In-plane angles of the crystals of each group.
 
     Made by `Groups.orientation_map`.
@@ -156,6 +156,9 @@ class OrientationMap:
         >>> angles.to_dataframe()["symmetry"].tolist()
         [0, 2, 2, 4, 6]
         """
+        return self._table().to_dataframe()
+
+    def _table(self) -> Table:
         rows: list[dict[str, Any]] = [
             {
                 "component": k,
@@ -168,7 +171,7 @@ class OrientationMap:
             }
             for k, group in enumerate(self.labels)
         ]
-        return data_frame(rows, _COLUMNS)
+        return Table(_COLUMNS, rows)
 
     def plot(self) -> "Figure":
         """Draw each group's angles in cyclic colours, with a wheel that says which is which.

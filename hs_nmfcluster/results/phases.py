@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hs_nmfcluster.materials.phases import Explanation
-from hs_nmfcluster.results.tables import data_frame
+from hs_nmfcluster.results.tables import Table, Tabular
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, repr=False)
-class PhaseMatch:
+class PhaseMatch(Tabular):
     """Candidate phases ranked by how they explain the spacings of groups.
 
     Made by `Groups.match_phases`.
@@ -237,6 +237,9 @@ class PhaseMatch:
         >>> match.to_dataframe()["phase"].tolist()
         ['B2', 'B2', 'other', 'other']
         """
+        return self._table().to_dataframe()
+
+    def _table(self) -> Table:
         rows: list[dict[str, Any]] = [
             {
                 "phase": phase,
@@ -254,7 +257,7 @@ class PhaseMatch:
             for phase in self.ranking()
             for one in self.explanations[phase]
         ]
-        return data_frame(rows, _COLUMNS)
+        return Table(_COLUMNS, rows)
 
 
 def _written(one: Explanation) -> str:

@@ -76,7 +76,7 @@ class Residual:
     def __repr__(self) -> str:
         return (
             f"<Residual: MSE {self.mse:.6g}; at the worst position "
-            f"{np.nanmax(self.position_excess.data):.3g} times the usual; "
+            f"{np.nanmax(self.position_excess.data, initial=0.0):.3g} times the usual; "
             f"{100 * self.share_left:.2g} % of the positions stand out>"
         )
 
@@ -108,22 +108,22 @@ def measure_residual(
     maps: BaseSignal,
     position_mse: NDArray[np.float64],
     detector_mask: NDArray[np.bool_],
-    mse: float,
+    expected: tuple[float, float | None],
     show_progressbar: bool | None = None,
 ) -> Residual:
     """Compare a scan with the components of its factorization; see `Factorization.residual`."""
     _check_same_shape(signal, maps.data.shape[1:] + detector_mask.shape)
     by_position = position_excess(position_mse, patterns.data, maps.data)
-    left_out = ~np.isfinite(by_position)
-    worst = _worst(by_position)
+    # Where the model has no intensity, as of a blank frame, there is no excess over it to rank by.
+    worst = _worst(by_position if np.isfinite(by_position).any() else position_mse)
     kept = ~detector_mask
-    matrix = ScanMatrix.from_array(signal.data, left_out, detector_mask)
+    matrix = ScanMatrix.from_array(signal.data, np.isnan(position_mse), detector_mask)
     C = np.asarray(maps.data).reshape(len(patterns.data), -1).T
     S = patterns.data[:, kept]
     with pass_progress(show_progressbar, "Residual") as bar:
         sums = residual_sums(Job(bar), matrix, C, S, worst.ravel())
     found_mse = float(sums.square.sum() / matrix.size)
-    _check_same_data(found_mse, mse)
+    _check_same_data(found_mse, sums.data_square / matrix.size, *expected)
 
     mean = sums.total / matrix.n_positions
     # Of the data: what no component describes has no intensity in the model.
@@ -167,9 +167,17 @@ def _check_same_shape(signal: BaseSignal, needed: tuple[int, ...]) -> None:
         )
 
 
-def _check_same_data(mse: float, expected: float) -> None:
-    if not np.isclose(mse, expected, rtol=1e-3):
+def _check_same_data(
+    mse: float, mean_square: float, expected_mse: float, expected_mean_square: float | None
+) -> None:
+    if expected_mean_square is not None:
+        if not np.isclose(mean_square, expected_mean_square, rtol=1e-6):
+            raise ValueError(
+                "`signal` is not the scan that was factorized: the mean square of its data is "
+                f"{mean_square:.6g}, of that one's {expected_mean_square:.6g}."
+            )
+    elif not np.isclose(mse, expected_mse, rtol=1e-3):
         raise ValueError(
             "`signal` is not the scan that was factorized: the model leaves a mean square error "
-            f"of {mse:.6g} in it, of {expected:.6g} in that one."
+            f"of {mse:.6g} in it, of {expected_mse:.6g} in that one."
         )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import axis_units
 from hs_nmfcluster.materials.sizes import GroupSizes
-from hs_nmfcluster.results.tables import data_frame
+from hs_nmfcluster.results.tables import Table, Tabular
 from hs_nmfcluster.scan.units import PixelSize, nm_per
 from hs_nmfcluster.words import counted
 
@@ -25,7 +25,7 @@ _COLUMNS = ("group", "component", "x", "y", "diameter", "sigma", "at_edge", "hei
 
 
 @dataclass(frozen=True, repr=False)
-class ParticleSizes:
+class ParticleSizes(Tabular):
     """Sizes and numbers of particles in each group.
 
     Made by `Groups.particle_sizes`. ``sizes[1]`` is group 1; iteration goes through the groups.
@@ -187,13 +187,16 @@ class ParticleSizes:
         >>> sizes.to_dataframe()["group"].tolist()
         [1, 1, 2, 3]
         """
+        return self._table().to_dataframe()
+
+    def _table(self) -> Table:
         rows: list[dict[str, Any]] = []
         for number, group in enumerate(self):
             rows += [
                 {"group": number, **vars(particle), "units": self.units}
                 for particle in group.particles
             ]
-        return data_frame(rows, _COLUMNS)
+        return Table(_COLUMNS, rows)
 
     def to_signal(self) -> Signal2D:
         """Particles as an image ``(group | x, y)``: the number of each, from 1, in its disc.
@@ -261,6 +264,11 @@ def scan_scale(
     if maps.data.ndim != 3:
         raise ValueError(
             f"Particle sizes need a scan along two axes; this one has {maps.data.ndim - 1}."
+        )
+    if 1 in maps.data.shape[1:]:
+        raise ValueError(
+            f"Particle sizes need a scan along two axes; this one is a line of {maps.data[0].size} "
+            "positions."
         )
     if units not in (None, "nm", "px"):
         raise ValueError(f"`units` must be 'nm', 'px' or None, got {units!r}.")

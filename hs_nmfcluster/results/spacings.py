@@ -12,7 +12,7 @@ from hyperspy.signals import Signal1D
 from hs_nmfcluster import plotting
 from hs_nmfcluster.materials.rings import Ring
 from hs_nmfcluster.materials.spacings import GroupRings, Profiles
-from hs_nmfcluster.results.tables import data_frame
+from hs_nmfcluster.results.tables import Table, Tabular
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 from hs_nmfcluster.scan.units import format_units
 from hs_nmfcluster.words import counted
@@ -61,7 +61,7 @@ class Spacing:
 
 
 @dataclass(frozen=True, repr=False)
-class LatticeSpacings:
+class LatticeSpacings(Tabular):
     """Lattice spacings of each group, with what was measured to get there.
 
     Made by `Groups.lattice_spacings`. ``spacings[0]`` are the spacings of group 0, the largest
@@ -214,6 +214,9 @@ class LatticeSpacings:
         >>> spacings.to_dataframe().groupby("group")["spots"].sum().tolist()
         [0, 8, 8, 6]
         """
+        return self._table().to_dataframe()
+
+    def _table(self) -> Table:
         rows: list[dict[str, Any]] = []
         for number, (group, spacings) in enumerate(zip(self.groups, self, strict=True)):
             rows += [
@@ -234,7 +237,7 @@ class LatticeSpacings:
                 if group.halo is not None:
                     halo = {"halo_radius": group.halo.radius, "halo_width": group.halo.width}
                     rows[-1].update(halo)
-        return data_frame(rows, _COLUMNS)
+        return Table(_COLUMNS, rows)
 
     def to_signal(self) -> Signal1D:
         """Radial profiles as a signal ``(profile, group | r)``: mean, maximum, background.

@@ -6,13 +6,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
-from hyperspy.defaults_parser import preferences
-from hyperspy.external.progressbar import progressbar
 from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import detector_of, pixel_size, polar_stack
+from hs_nmfcluster.bridge.progress import is_shown, step_progress
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
 from hs_nmfcluster.clustering.alignable import Metric
@@ -26,8 +25,8 @@ from hs_nmfcluster.io import storage
 from hs_nmfcluster.materials.group_arrays import spot_limits
 from hs_nmfcluster.materials.significance import SpotEvidence, spot_evidence
 from hs_nmfcluster.plotting.choices import Kind, Scaling
+from hs_nmfcluster.report import subject
 from hs_nmfcluster.report.cards import tree_card
-from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.tree_inputs import center_of, checked_maps, checked_patterns
 from hs_nmfcluster.scan.arguments import check_choice, check_positive, check_whole_number
@@ -126,7 +125,7 @@ class ClusterTree:
         self._merge_shifts = merges.shifts
         self._shifts = shifts
         self.evidence = evidence
-        self.factorization: Factorization | None = None
+        self.factorization: subject.Factorization | None = None
 
     @classmethod
     def from_patterns(
@@ -341,7 +340,7 @@ class ClusterTree:
     def _suggested(self) -> SuggestedCut:
         return suggest(self.linkage, self.relative, self.crystalline)
 
-    def cut(self, *, distance: float | None = None, n_groups: int | None = None) -> Groups:
+    def cut(self, distance: float | None = None, *, n_groups: int | None = None) -> Groups:
         """Undo merges from the top; what is left are the groups.
 
         Parameters
@@ -360,7 +359,8 @@ class ClusterTree:
         Raises
         ------
         ValueError
-            If both are given, `distance` is not positive, or there are not so many components.
+            If both are given, `distance` is not positive or is a whole number above one, which
+            looks like a number of groups, or there are not so many components.
 
         Examples
         --------
@@ -380,8 +380,33 @@ class ClusterTree:
             return Groups(self, kept)
         if distance is None:
             distance = self.suggest_cut().distance
+        if isinstance(distance, int) and distance > 1:
+            raise ValueError(
+                f"`distance` = {distance} is a whole number: `n_groups={distance}` cuts into as "
+                f"many groups, `distance={distance}.0` at that distance."
+            )
         distance = check_positive("distance", distance)
         return Groups(self, self.thresholds <= distance, distance)
+
+    def plot(self, kind: Kind = "distance", **arguments: Any) -> "Figure":
+        """Draw the tree: the same as `plot_dendrogram`.
+
+        Parameters
+        ----------
+        kind
+            As in `plot_dendrogram`.
+        **arguments
+            Likewise.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = tree.plot(n_groups=4)
+        """
+        return self.plot_dendrogram(kind, **arguments)
 
     def plot_dendrogram(
         self,
@@ -607,6 +632,10 @@ class ClusterTree:
         >>> len(hs_nmfcluster.load(path))
         4
         """
+        storage.save(path, self.patterns, "ClusterTree", self._state(), overwrite)
+
+    def _state(self) -> dict[str, Any]:
+        """All but the patterns, as it is saved."""
         detector = self.grid.detector
         state: dict[str, Any] = {
             "by": self.by,
@@ -624,7 +653,7 @@ class ClusterTree:
             state["maps"] = self.maps
         if self.evidence is not None:
             state |= {name: getattr(self.evidence, name) for name in _EVIDENCE}
-        storage.save(path, self.patterns, "ClusterTree", state, overwrite)
+        return state
 
     @classmethod
     def _from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> Self:
@@ -647,13 +676,21 @@ class ClusterTree:
             ),
         )
 
+    @classmethod
+    def _cut_from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> Groups:
+        """Give back groups, which are a tree and what was kept of it."""
+        tree = cls._from_state(patterns, state["tree"])
+        distance = float(state["distance"])
+        kept = np.asarray(state["kept"], dtype=bool).ravel()
+        return Groups(tree, kept, None if np.isnan(distance) else distance)
+
 
 def _progress(show: bool | None, n: int) -> Progress:
     """Bar over the merges; a tree of a few components is made before one could be seen."""
-    if n < _MANY or not (preferences.General.show_progressbar if show is None else show):
+    if n < _MANY or not is_shown(show):
         return iter
 
     def wrap(merges: Iterable[int]) -> Iterable[int]:
-        return progressbar(merges, desc="Clustering", unit="merge")
+        return step_progress(merges, show, "Clustering", "merge")
 
     return wrap

@@ -2,9 +2,37 @@
 
 import operator
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
+
+Given = ParamSpec("Given")
+Returned = TypeVar("Returned")
+
+
+def called_otherwise(
+    **names: str,
+) -> Callable[[Callable[Given, Returned]], Callable[Given, Returned]]:
+    """Decorate a method, so that names of arguments of other programs get a hint.
+
+    Parameters
+    ----------
+    **names
+        What is called so elsewhere, and how here.
+    """
+
+    def decorate(method: Callable[Given, Returned]) -> Callable[Given, Returned]:
+        @wraps(method)
+        def call(*args: Given.args, **kwargs: Given.kwargs) -> Returned:
+            for name in kwargs:
+                if name in names:
+                    raise TypeError(f"`{name}` is called `{names[name]}` here.")
+            return method(*args, **kwargs)
+
+        return call
+
+    return decorate
 
 
 def check_whole_number(name: str, value: object, minimum: int = 1) -> int:

@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.words import times
+
 #: Family name of the components that are no crystals.
 AMORPHOUS = "amorphous"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Truth:
     """The known answer to a simulated scan.
 
@@ -76,6 +78,13 @@ class Truth:
     particle_positions: NDArray[np.floating] = field(default_factory=lambda: np.empty((0, 2)))
     particle_diameters: NDArray[np.floating] = field(default_factory=lambda: np.empty(0))
     particle_fractions: NDArray[np.floating] = field(default_factory=lambda: np.empty(0))
+
+    def __repr__(self) -> str:
+        families = ", ".join(
+            f"{self.families.count(name)} {name}" for name in dict.fromkeys(self.families)
+        )
+        scan, pattern = times(self.maps.shape[:0:-1]), times(self.patterns.shape[:0:-1])
+        return f"<Truth: {families}; scan of {scan}, patterns of {pattern} pixels>"
 
     @property
     def n_components(self) -> int:

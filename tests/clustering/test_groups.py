@@ -2,7 +2,8 @@ import hyperspy.api as hs
 import numpy as np
 import pytest
 
-from hs_nmfcluster import ClusterTree, NMFDiffraction2D
+import hs_nmfcluster
+from hs_nmfcluster import ClusterTree, Groups, NMFDiffraction2D
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
 from hs_nmfcluster.scan.detector import Detector
 
@@ -228,3 +229,27 @@ class TestPlot:
         figure.savefig(tmp_path / "groups.png")
         assert len(figure.axes) >= 9
         assert groups.plot(scaling="linear").axes
+
+
+class TestSave:
+    @pytest.mark.parametrize("suffix", [".hspy", ".zspy"])
+    @pytest.mark.parametrize("where", [{"n_groups": 3}, {"distance": 0.3}, {"n_groups": 1}])
+    def test_round_trip(self, specimen, tmp_path, suffix, where):
+        groups = ClusterTree.from_patterns(*specimen[:2]).cut(**where)
+        groups.save(tmp_path / f"groups{suffix}")
+        back = hs_nmfcluster.load(tmp_path / f"groups{suffix}")
+        assert type(back) is Groups
+        assert repr(back) == repr(groups)
+        assert back.distance == groups.distance
+        np.testing.assert_array_equal(back.kept, groups.kept)
+        np.testing.assert_array_equal(back.rotations, groups.rotations)
+        np.testing.assert_array_equal(back.shifts, groups.shifts)
+        np.testing.assert_allclose(back.patterns.data, groups.patterns.data)
+        assert repr(back.lattice_spacings()) == repr(groups.lattice_spacings())
+        assert repr(back.particle_sizes()) == repr(groups.particle_sizes())
+        assert len(back.tree.cut(n_groups=2)) == 2
+
+    def test_hyperspy_opens_it(self, groups, tmp_path):
+        groups.save(tmp_path / "groups.hspy")
+        loaded = hs.load(tmp_path / "groups.hspy")
+        np.testing.assert_array_equal(loaded.data, groups.tree.patterns.data)

@@ -197,6 +197,15 @@ class TestCut:
         with pytest.raises(TypeError, match=next(iter(given))):
             tree.cut(**given)
 
+    def test_distance_comes_first(self, tree):
+        assert tree.cut(0.2).distance == 0.2
+        np.testing.assert_array_equal(tree.cut(0.2).labels, tree.cut(distance=0.2).labels)
+
+    def test_a_number_of_groups_is_no_distance(self, tree):
+        with pytest.raises(ValueError, match=r"`n_groups=3` cuts into as many groups"):
+            tree.cut(3)
+        assert len(tree.cut(3.0)) == 1
+
     def test_every_number(self, tree):
         assert [len(tree.cut(n_groups=n)) for n in range(1, 11)] == list(range(1, 11))
 
@@ -275,6 +284,13 @@ class TestFigures:
     def test_repr(self, tree):
         assert repr(tree).startswith("<ClusterTree of 10 patterns by cross_correlation")
         assert "into 3 group" in repr(tree)
+
+
+class TestPlot:
+    def test_is_the_dendrogram(self, tree):
+        arguments = {"kind": "sequence", "n_groups": 3}
+        drawn, expected = tree.plot(**arguments), tree.plot_dendrogram(**arguments)
+        assert [ax.get_label() for ax in drawn.axes] == [ax.get_label() for ax in expected.axes]
 
 
 class TestPlotPolar:

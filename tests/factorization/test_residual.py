@@ -37,6 +37,44 @@ class TestResidual:
         assert np.isnan(found.position_excess.data[masks[0].T]).all()
         assert np.isnan(found.pattern_excess.data[masks[1].T]).all()
 
+    def test_blank_frames(self, scan):
+        """Their model is zero, hence no excess; but they were factorized like the others."""
+        data = scan.copy()
+        data[2, 1:4] = 0
+        s = signal(data)
+        nmf = decompose(s)
+        found = nmf.residual(s, show_progressbar=False)
+        left = data - nmf.model().data.compute()
+        np.testing.assert_allclose(found.mean.data, left.mean(axis=(0, 1)))
+        assert found.mse == pytest.approx((left**2).mean())
+        assert np.isnan(found.position_excess.data[2, 1:4]).all()
+
+    @pytest.mark.parametrize("share", [0.8, 0.999])
+    def test_mostly_negative(self, scan, share):
+        """The dark signal was taken off twice: the model is zero nearly everywhere."""
+        data = scan - int(np.quantile(scan, share))
+        s = signal(data)
+        nmf = decompose(s, 2)
+        found = nmf.residual(s, show_progressbar=False)
+        left = data - nmf.model().data.compute()
+        np.testing.assert_allclose(found.mean.data, left.mean(axis=(0, 1)), atol=1e-9)
+        worst = left[found.worst_positions].mean(axis=0)
+        np.testing.assert_allclose(found.worst.data, worst, atol=1e-9)
+        assert "MSE" in repr(found)
+        found.plot().canvas.draw()
+
+    def test_no_position_with_intensity(self, scan):
+        s = signal(scan)
+        nmf = decompose(s)
+        nothing = replace(nmf, maps=nmf.maps * 0, position_mse=(scan**2).mean(axis=(2, 3)))
+        nothing.mse = (scan.astype(float) ** 2).mean()
+        found = nothing.residual(s, show_progressbar=False)
+        assert found.worst_positions.flat[np.argmax(nothing.position_mse)]
+        assert np.isnan(found.position_excess.data).all()
+        np.testing.assert_allclose(found.mean.data, scan.mean(axis=(0, 1)))
+        assert "at the worst position 0 times" in repr(found)
+        found.plot().canvas.draw()
+
     def test_maps_on_a_cluster(self, scan):
         s = signal(scan)
         nmf = decompose(s)

@@ -197,6 +197,13 @@ class TestBadInput:
         with pytest.raises(ValueError, match="scan along two axes"):
             tree.cut(n_groups=2).particle_sizes()
 
+    @pytest.mark.parametrize("part", [np.s_[:, 5:6], np.s_[:, :, 7:8]])
+    def test_line_scan_along_one_of_two_axes(self, groups, part):
+        line = hs.signals.Signal2D(groups.tree.maps.data[part])
+        tree = ClusterTree.from_patterns(groups.tree.patterns, line)
+        with pytest.raises(ValueError, match=r"two axes; this one is a line of \d+ positions"):
+            tree.cut(n_groups=2).particle_sizes()
+
 
 class TestViews:
     def test_dataframe(self, groups):

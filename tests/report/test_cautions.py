@@ -81,6 +81,12 @@ class TestFactorization:
         few[0, :10] = 1.0
         assert "Few positions" in titles(of_factorization(replace(good, position_mse=few)))
 
+    @pytest.mark.parametrize(("off", "said"), [(0.0, False), (3.9, False), (4.1, True)])
+    def test_center_off_the_beam(self, good, off, said):
+        settings = good.settings | {"center_off": off}
+        found = titles(of_factorization(replace(good, settings=settings)))
+        assert ("Centre off the beam" in found) == said
+
     def test_estimated_center(self, good):
         assert "given" in good.settings["center_from"]
         settings = good.settings | {"center_from": "estimated from the mean pattern"}

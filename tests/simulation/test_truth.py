@@ -35,6 +35,12 @@ class TestTruth:
         area = truth.masks[1:].sum(axis=(1, 2)) * 1.5**2
         np.testing.assert_allclose(area, np.pi * 4.0**2 / 4, rtol=0.3)
 
+    def test_repr_is_a_line(self, specimen):
+        truth = specimen[1]
+        assert repr(truth).startswith("<Truth: 1 amorphous, 1 A, 1 B, 1 C; scan of ")
+        assert "\n" not in repr(truth)
+        assert len(repr(truth)) < 100
+
     def test_npz(self, specimen, tmp_path):
         truth = specimen[1]
         truth.save(tmp_path / "truth.npz")

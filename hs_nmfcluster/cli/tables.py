@@ -1,0 +1,85 @@
+"""The tables of an analysis."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.subject import Tabular
+from hs_nmfcluster.results.tables import Table
+from hs_nmfcluster.words import group_name
+
+_SHIFTS = ("shift_x_px", "shift_y_px")
+
+
+def tables(findings: Findings) -> Iterator[tuple[str, Tabular]]:
+    """Name the tables that can be written."""
+    if findings.factorization is not None:
+        yield "components", _components(findings)
+    if findings.groups is not None:
+        yield "groups", _groups(findings)
+    answers: dict[str, Tabular | None] = {
+        "spacings": findings.spacings,
+        "particles": findings.sizes,
+        "orientations": findings.orientation,
+        "phases": findings.phases,
+    }
+    for name, answer in answers.items():
+        if answer is not None:
+            yield name, answer
+
+
+def _components(findings: Findings) -> Table:
+    """One row a component: how strong, how sure, and where it belongs."""
+    nmf, groups = findings.factorization, findings.groups
+    if nmf is None:
+        return Table((), ())
+    rows: list[dict[str, Any]] = [
+        {
+            "component": k,
+            "strength": float(np.sqrt(np.nansum(np.asarray(nmf.maps.data[k]) ** 2))),
+            "stability": nmf.stability[k],
+        }
+        for k in range(nmf.n_components)
+    ]
+    columns = ["component", "strength", "stability"]
+    if groups is not None:
+        columns += ["group", "rotation_degrees"]
+        for row, group, rotation in zip(rows, groups.labels, groups.rotations, strict=True):
+            row |= {"group": int(group), "rotation_degrees": rotation}
+        if groups.shifts is not None:
+            columns += _SHIFTS[: groups.shifts.shape[1]]
+            for row, shift in zip(rows, groups.shifts, strict=True):
+                row |= dict(zip(_SHIFTS, shift, strict=False))
+    return Table(columns, rows)
+
+
+def _groups(findings: Findings) -> Table:
+    """One row a group, with its components and what is known of it."""
+    groups = findings.groups
+    if groups is None:
+        return Table((), ())
+    columns = ["group", "name", "components"]
+    rows: list[dict[str, Any]] = [
+        {"group": n, "name": group_name(n), "components": " ".join(map(str, members))}
+        for n, members in enumerate(groups)
+    ]
+    if findings.spacings is not None:
+        columns += ["spacings", "spacing_units"]
+        for row, spacings in zip(rows, findings.spacings, strict=True):
+            known = findings.spacings.calibrated
+            values = [one.d if known else one.radius for one in spacings]
+            units = "nm" if known else f"radius in {findings.spacings.units}"
+            row |= {"spacings": " ".join(f"{v:.4g}" for v in values), "spacing_units": units}
+    if findings.sizes is not None:
+        columns += ["particles", "mean_diameter", "mean_diameter_sigma", "diameter_units"]
+        for row, sizes in zip(rows, findings.sizes, strict=True):
+            mean, error = sizes.mean
+            row |= {"particles": len(sizes.particles), "mean_diameter": mean}
+            row |= {"mean_diameter_sigma": error, "diameter_units": findings.sizes.units}
+    if findings.phases is not None:
+        columns.append("phase")
+        for row in rows:
+            row["phase"] = findings.phases.verdict(row["group"])
+    return Table(columns, rows)
