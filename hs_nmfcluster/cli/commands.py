@@ -12,6 +12,7 @@ from hs_nmfcluster.cli.analysis import Options, analyse
 from hs_nmfcluster.factorization.constraints import Constraint, MapResolution, SmoothPatterns
 from hs_nmfcluster.io.reading import load_scan
 from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.summary import in_words
 from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
 
 
@@ -46,6 +47,7 @@ def _analyse(
     findings = analyse(signal, chosen, print)
     summary = outputs.write(findings, path, formats=options.figure_format, report=options.report)
     print(f"Written to {path}: {', '.join(summary['files'])}")
+    print(in_words(findings))
     return findings, {"folder": str(path)} | summary
 
 

@@ -15,6 +15,7 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
+from hs_nmfcluster.clustering.separation import Separation, separation
 from hs_nmfcluster.materials.crystallinity import measure_shares
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.orientation import measure_angles
@@ -24,6 +25,7 @@ from hs_nmfcluster.materials.spacings import measure_rings
 from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.report import Findings, check_path, subject, write_report
 from hs_nmfcluster.report.cards import groups_card
+from hs_nmfcluster.report.summary import in_words
 from hs_nmfcluster.results.crystallinity import Crystallinity
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.orientation import OrientationMap
@@ -33,7 +35,7 @@ from hs_nmfcluster.results.sizes import ParticleSizes, scan_scale
 from hs_nmfcluster.results.spacings import LatticeSpacings
 from hs_nmfcluster.scan.arguments import check_relative_error
 from hs_nmfcluster.scan.units import PixelSize, inverse_nm_per
-from hs_nmfcluster.words import counted, distance_label
+from hs_nmfcluster.words import counted, distance_label, group_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,15 +109,21 @@ class Groups:
         """Go through the groups: indices of the components of each."""
         return iter(self._members)
 
-    def __getitem__(self, group: int) -> NDArray[np.intp]:
-        """Return the components of one group."""
+    def __getitem__(self, group: int | str) -> NDArray[np.intp]:
+        """Return the components of one group, by its number or its name in figures, ``"ii"``."""
+        if isinstance(group, str):
+            names = [group_name(number) for number in range(len(self))]
+            if group not in names:
+                raise KeyError(f"There is no group {group!r}, only {', '.join(names)}.")
+            group = names.index(group)
         return self._members[group]
 
     def __repr__(self) -> str:
         where = "" if self.distance is None else f" (cut at {self.distance:.3f})"
         lines = [f"<{counted(len(self), 'group')} of {len(self.tree)} components{where}"]
         lines += [
-            f"  {number}: {len(members)} – {', '.join(map(str, members))}"
+            f"  {group_name(number)}: {len(members)} – {', '.join(map(str, members))}"
+            f"{' (matrix)' if number in self.matrix else ''}"
             for number, members in enumerate(self)
         ]
         return "\n".join(lines) + ">"
@@ -130,6 +138,58 @@ class Groups:
         for number, members in enumerate(self):
             labels[members] = number
         return labels
+
+    @property
+    def matrix(self) -> tuple[int, ...]:
+        """Numbers of the groups that hold no crystal; none in a plain tree."""
+        crystalline = self.tree.crystalline
+        return tuple(
+            number for number, members in enumerate(self) if not crystalline[members].any()
+        )
+
+    @cached_property
+    def separation(self) -> Separation:
+        """How far each component lies from its own group and from the nearest other.
+
+        In the relative distances of the tree (`ClusterTree.relative`): 1 means nothing but rings in
+        common. NaN for components of the matrix; ``neighbour`` is a number of a group.
+        """
+        chosen = np.flatnonzero(self.tree.crystalline)
+        own, nearest = np.full((2, len(self.tree)), np.nan)
+        neighbour = np.full(len(self.tree), -1)
+        if chosen.size:
+            numbers, labels = np.unique(self.labels[chosen], return_inverse=True)
+            found = separation(self.tree.relative.distances[np.ix_(chosen, chosen)], labels)
+            own[chosen], nearest[chosen] = found.own, found.nearest
+            neighbour[chosen] = np.where(found.neighbour < 0, -1, numbers[found.neighbour])
+        return Separation(own, nearest, neighbour)
+
+    def summary(self, sizes: ParticleSizes | None = None) -> str:
+        """Say in words what was found, how surely, and what to do about what is not sure.
+
+        Parameters
+        ----------
+        sizes
+            What `particle_sizes` gave; by default it is called without arguments where there are
+            maps.
+
+        Returns
+        -------
+        str
+            The answer in its first line, then one line for each group, then what to distrust.
+
+        Examples
+        --------
+        >>> print(groups.summary().splitlines()[0])
+        3 families of crystals (3 particles), matrix; cut by hand
+        """
+        missing: dict[str, str] = {}
+        if sizes is None:
+            try:
+                sizes = self.particle_sizes()
+            except ValueError as reason:
+                missing["sizes"] = str(reason)
+        return in_words(Findings(groups=self, sizes=sizes, missing=missing))
 
     @cached_property
     def rotations(self) -> NDArray[np.float64]:
@@ -426,7 +486,12 @@ class Groups:
     def _arrays(self) -> GroupArrays:
         """What the answers are measured from."""
         return GroupArrays(
-            tuple(self), self.tree.patterns.data, self.rotations, self.patterns.data, self.tree.grid
+            tuple(self),
+            self.tree.patterns.data,
+            self.rotations,
+            self.patterns.data,
+            self.tree.grid,
+            None if self.tree.evidence is None else self.tree.crystalline,
         )
 
     @cached_property

@@ -305,6 +305,11 @@ class ClusterTree:
         return self.evidence.crystalline
 
     @property
+    def uncertain(self) -> NDArray[np.intp]:
+        """Components of which it was a close call whether they show spots."""
+        return np.flatnonzero([] if self.evidence is None else self.evidence.uncertain)
+
+    @property
     def thresholds(self) -> NDArray[np.float64]:
         """Distance below which a cut undoes each merge, ``(n - 1,)``; 0 within the matrix."""
         return cuts.thresholds(self.linkage, self.crystalline)
