@@ -34,6 +34,7 @@ def answer(groups: Groups, sizes: Sizes | None = None) -> str:
 def unsure_components(groups: Groups) -> list[int]:
     """Components that may be no crystals, or crystals of another group, in rising order."""
     unsure = set(groups.tree.uncertain.tolist())
+    unsure |= set(np.flatnonzero(groups.tree.compounds.double).tolist())
     if is_suggested(groups):
         unsure |= set(groups.tree.suggest_cut().border)
     return sorted(unsure)

@@ -156,6 +156,7 @@ def of_groups(groups: Groups) -> Iterator[Caution]:
             f"{'shows' if tree.uncertain.size == 1 else 'show'} spots was a close call. Look at "
             "the patterns; more electrons or fewer components would tell.",
         )
+    yield from _of_compounds(groups)
     alone = [g for g in range(len(groups)) if len(groups[g]) == 1 and g not in groups.matrix]
     if alone and len(groups) > 1:
         yield Caution(
@@ -163,6 +164,28 @@ def of_groups(groups: Groups) -> Iterator[Caution]:
             f"{named_groups(alone)} {'holds' if len(alone) == 1 else 'hold'} one component each: "
             "nothing else in the scan confirms it. Look at the pattern, and whether its map lies "
             "where another group has a crystal.",
+        )
+
+
+def _of_compounds(groups: Groups) -> Iterator[Caution]:
+    """Say which components are not one crystal on its zone axis."""
+    found = groups.tree.compounds
+    for component in np.flatnonzero(found.double):
+        first, second = (int(part) for part in found.parts[component])
+        both = str(first) if first == second else f"{first} and {second}"
+        yield Caution(
+            "Two crystals in one component",
+            f"Component {component} shows the spots of {both}"
+            f"{' at two angles' if first == second else ''} at once, as where crystals overlap. It "
+            "counts as one; more components may part them.",
+        )
+    tilted = np.flatnonzero(found.tilted)
+    if tilted.size:
+        yield Caution(
+            "Tilted crystals",
+            f"{named_components(tilted)} {'shows' if tilted.size == 1 else 'show'} spots without "
+            "their opposites: crystals off their zone axis, or a wrong beam centre. Their group "
+            "is less sure than others; check the centre in the mean pattern.",
         )
 
 

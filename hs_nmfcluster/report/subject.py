@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.clustering.compounds import Compounds
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.relative import Relative
 from hs_nmfcluster.clustering.separation import Separation
@@ -124,6 +125,10 @@ class Tree(Protocol):
     @property
     def uncertain(self) -> NDArray[np.intp]:
         """Components of which it was a close call whether they show spots."""
+
+    @property
+    def compounds(self) -> Compounds:
+        """Which crystals hold two at once, and which are tilted."""
 
     @property
     def thresholds(self) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
+from hs_nmfcluster.clustering.mirror import mirror_images, orientations
 from hs_nmfcluster.clustering.separation import Separation, separation
 from hs_nmfcluster.materials.crystallinity import measure_shares
 from hs_nmfcluster.materials.group_arrays import GroupArrays
@@ -57,6 +58,10 @@ class CutTree(subject.Tree, Protocol):
     @property
     def merge_rotations(self) -> NDArray[np.float64] | None:
         """Rotation of each merge."""
+
+    @property
+    def merge_mirrors(self) -> NDArray[np.bool_] | None:
+        """Whether each merge mirrored."""
 
     @property
     def merge_shifts(self) -> NDArray[np.float64] | None:
@@ -206,10 +211,41 @@ class Groups:
             shifts = follow(polar, tree.linkage, self.kept)
         elif tree.merge_rotations is None:
             return np.zeros(len(tree))
+        elif tree.merge_mirrors is not None:
+            return 180.0 - (180.0 - self._orientations[0]) % 360.0
         else:
             shifts = tree.merge_rotations[:, None]
         rotations = cuts.displacements(tree.linkage, shifts, self.kept)[:, 0]
         return 180.0 - (180.0 - rotations) % 360.0
+
+    @cached_property
+    def mirrored(self) -> NDArray[np.bool_]:
+        """Which components are mirror images of the first of their group, ``(n,)``.
+
+        Such a component is the first one, mirrored (y becomes −y), then rotated by `rotations`. All
+        False unless the tree was made with ``mirror=True``.
+        """
+        if self.tree.by == "maps" or self.tree.merge_mirrors is None:
+            return np.zeros(len(self.tree), dtype=bool)
+        return self._orientations[1]
+
+    @cached_property
+    def _orientations(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        turns, flips = self.tree.merge_rotations, self.tree.merge_mirrors
+        assert turns is not None
+        assert flips is not None
+        merges = np.stack([turns, flips.astype(np.float64)], axis=1)
+        return orientations(self.tree.linkage, merges, self.kept)
+
+    @cached_property
+    def _unmirrored(self) -> tuple[NDArray, NDArray[np.float64]]:
+        """Patterns of the components as the first of each group lies but for these rotations."""
+        patterns, flipped = self.tree.patterns.data, self.mirrored
+        if not flipped.any():
+            return patterns, self.rotations
+        patterns = np.array(patterns, dtype=np.float64)
+        patterns[flipped] = mirror_images(patterns[flipped], self.tree.grid.detector)
+        return patterns, np.where(flipped, -self.rotations, self.rotations)
 
     @cached_property
     def shifts(self) -> NDArray[np.float64] | None:
@@ -246,9 +282,9 @@ class Groups:
         NaN.
         """
         detector = self.tree.grid.detector
+        patterns, rotations = self._unmirrored
         averages = [
-            rotated_average(self.tree.patterns.data[members], -self.rotations[members], detector)
-            for members in self
+            rotated_average(patterns[members], -rotations[members], detector) for members in self
         ]
         return _stack(self.tree.patterns, np.stack(averages), "Rotation-corrected patterns")
 
@@ -487,8 +523,7 @@ class Groups:
         """What the answers are measured from."""
         return GroupArrays(
             tuple(self),
-            self.tree.patterns.data,
-            self.rotations,
+            *self._unmirrored,
             self.patterns.data,
             self.tree.grid,
             None if self.tree.evidence is None else self.tree.crystalline,

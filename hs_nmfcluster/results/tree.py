@@ -17,7 +17,9 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
 from hs_nmfcluster.clustering.alignable import Metric
 from hs_nmfcluster.clustering.apart import agglomerate_apart
+from hs_nmfcluster.clustering.compounds import Compounds, find_compounds
 from hs_nmfcluster.clustering.correlation import centered_patterns
+from hs_nmfcluster.clustering.mirror import consistent
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.relative import Relative, relative_distances
 from hs_nmfcluster.clustering.similarity import By, items_to_cluster, pairwise
@@ -141,6 +143,7 @@ class ClusterTree:
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
         crystals_first: bool = True,
+        mirror: bool = False,
         show_progressbar: bool | None = None,
     ) -> Self:
         """Cluster patterns, or the maps that belong to them.
@@ -165,6 +168,9 @@ class ClusterTree:
             Patterns that show spots join each other, those that show none (matrix) join each
             other by their radial profiles, and the last merge joins both. False makes the paper's
             plain tree of all (Fig. 7), as do other metrics and maps.
+        mirror
+            Compare each pattern also with the mirror images of the others: a crystal that lies
+            upside down is then the same. `Groups.mirrored` tells which do.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -197,8 +203,10 @@ class ClusterTree:
             radial_range=radial_range,
         )
         compared = patterns if maps is None or by == "patterns" else maps
-        items = items_to_cluster(compared.data, by, metric, grid)
+        mirror = mirror and (by, metric) == ("patterns", "cross_correlation")
+        items = items_to_cluster(compared.data, by, metric, grid, mirror)
         similarity, shifts = pairwise(items)
+        shifts = consistent(shifts) if mirror else shifts
         progress = _progress(show_progressbar, len(similarity))
         evidence = None
         if crystals_first and (by, metric) == ("patterns", "cross_correlation"):
@@ -212,7 +220,7 @@ class ClusterTree:
             merges = agglomerate(items, similarity, progress)
         else:
             merges = agglomerate_apart(
-                lambda some: items_to_cluster(patterns.data[some], by, metric, grid),
+                lambda some: items_to_cluster(patterns.data[some], by, metric, grid, mirror),
                 similarity,
                 centered_patterns(grid.transform(patterns.data)).mean(axis=-1),
                 evidence.crystalline,
@@ -259,9 +267,19 @@ class ClusterTree:
     def rotations(self) -> NDArray[np.floating] | None:
         """Pairwise rotations, ``(n, n)`` degrees: pattern j is i rotated by ``rotations[i, j]``.
 
-        None unless patterns were compared by cross-correlation.
+        Where they were compared with mirror images too, j may be the mirror image of i so rotated
+        (`mirrored`). None unless patterns were compared by cross-correlation.
         """
+        if self.mirrored is not None:
+            return np.where(self.mirrored, 1, -1) * self._shifts[..., 0]
         return -self._shifts[..., 0] if self._rotated else None
+
+    @property
+    def mirrored(self) -> NDArray[np.bool_] | None:
+        """Which pairs are alike as mirror images, ``(n, n)``; None if that was not asked."""
+        if not self._rotated or self._shifts.shape[-1] == 1:
+            return None
+        return self._shifts[..., 1] > 0
 
     @property
     def merge_rotations(self) -> NDArray[np.float64] | None:
@@ -271,6 +289,14 @@ class ClusterTree:
         unless patterns were compared by cross-correlation.
         """
         return self._merge_shifts[:, 0] if self._rotated else None
+
+    @property
+    def merge_mirrors(self) -> NDArray[np.bool_] | None:
+        """Whether the second cluster of each merge was mirrored first, ``(n - 1,)``.
+
+        None unless patterns were compared with mirror images too.
+        """
+        return None if self.mirrored is None else self._merge_shifts[:, 1] > 0
 
     @property
     def shifts(self) -> NDArray[np.floating] | None:
@@ -325,6 +351,25 @@ class ClusterTree:
             return relative_distances(self.grid.transform(self.patterns.data), self.similarity)
         distances = np.clip(1.0 - self.similarity, 0.0, None)
         return Relative(distances / (distances.max() or 1.0), np.zeros(len(self)))
+
+    @cached_property
+    def compounds(self) -> Compounds:
+        """Which crystals hold two crystals at once, and which are tilted, ``(n,)`` each.
+
+        Returns
+        -------
+        Compounds
+            False and 0 for the matrix, and for patterns that were not compared over rotations.
+        """
+        n, chosen = len(self), np.flatnonzero(self.crystalline)
+        found = Compounds(np.zeros(n, bool), np.full((n, 2), -1), np.zeros(n), np.zeros(n, bool))
+        if self._rotated and self.evidence is not None and chosen.size:
+            polar = self.grid.transform(self.patterns.data[chosen])
+            of_chosen = find_compounds(polar, self.relative.noise[chosen])
+            for every, own in zip(found, of_chosen, strict=True):
+                every[chosen] = own
+            found.parts[chosen] = np.where(of_chosen.parts < 0, -1, chosen[of_chosen.parts])
+        return found
 
     def suggest_cut(self) -> SuggestedCut:
         """Cut where crystals are nearest to their own group beside the nearest other one.

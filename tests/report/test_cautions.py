@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster import ClusterTree, NMFDiffraction2D
+from hs_nmfcluster.clustering.compounds import Compounds
 from hs_nmfcluster.clustering.relative import Relative
 from hs_nmfcluster.materials.particles import Particle
 from hs_nmfcluster.materials.phases import match_phases
@@ -151,6 +152,17 @@ class TestCut:
         found = {c.title: c for c in of_groups(tree_of([0.1, 0.12, 0.9], noise=noise).cut())}
         assert found["Components at the border"].text.startswith("Component 1 may")
 
+    def test_what_is_not_one_crystal(self):
+        tree = tree_of([0.1, 0.12, 0.9])
+        double, tilted = np.arange(4) == 2, np.arange(4) < 2
+        parts = np.array([[-1, -1], [-1, -1], [3, 0], [-1, -1]])
+        tree.compounds = Compounds(double, parts, np.zeros(4), tilted)
+        found = {c.title: c for c in of_groups(tree.cut())}
+        assert "Component 2 shows the spots of 3 and 0 at" in (
+            found["Two crystals in one component"].text
+        )
+        assert found["Tilted crystals"].text.startswith("Components 0, 1 show")
+
     def test_matrix_is_neither_alone_nor_wide(self):
         evidence = SpotEvidence(
             np.array([1.0, 0.5, 9.0, 9.0]),
@@ -161,6 +173,8 @@ class TestCut:
         tree.linkage[1:, :2] = [[2, 3], [4, 5]]
         tree.relative.distances[2, 3] = tree.relative.distances[3, 2] = 0.01
         tree.linkage[1, 2] = 0.01
+        none = np.zeros(4, dtype=bool)
+        tree.compounds = Compounds(none, np.full((4, 2), -1), np.zeros(4), none)
         groups = tree.cut()
         assert [members.tolist() for members in groups] == [[0, 1], [2, 3]]
         found = {c.title: c for c in of_groups(groups)}
