@@ -60,6 +60,7 @@ def suggest(
     linkage: NDArray[np.float64],
     relative: Relative,
     crystalline: NDArray[np.bool_] | None = None,
+    hosts: NDArray[np.intp] | None = None,
 ) -> SuggestedCut:
     """Cut where components are nearest to their own group beside the nearest other one.
 
@@ -77,6 +78,9 @@ def suggest(
     crystalline
         ``(n,)``: the components that are grouped; the others are one group, whatever the distance.
         All by default.
+    hosts
+        ``(n,)``: component that describes the same crystal better, −1 for none, which is what
+        counts. These stay together at any distance too.
 
     Examples
     --------
@@ -92,11 +96,14 @@ def suggest(
     """
     n = len(linkage) + 1
     chosen = np.ones(n, dtype=bool) if crystalline is None else crystalline
-    places = np.flatnonzero(chosen)
+    hosts = np.full(n, -1) if hosts is None else hosts
+    matrix = int(not chosen.all())
+    counted = chosen & (hosts < 0)
+    places = np.flatnonzero(counted)
     if not places.size:
         reason = "no component shows spots: all are matrix"
         return SuggestedCut(float(linkage[:, 2].max()) + BEYOND, 1, reason)
-    candidates = _candidates(linkage, chosen)
+    candidates = _candidates(linkage, chosen, hosts)
     distances = relative.distances[np.ix_(places, places)]
     found = list(along_merges(distances, candidates.merges, candidates.stops))
     scores = np.array([one.silhouettes.mean() for one in found])
@@ -104,7 +111,7 @@ def suggest(
     apart = scores[best] > _APART
     if not apart and _mean_of_pairs(distances) < _APART:
         best = len(scores) - 1
-    n_groups = places.size - candidates.stops + int(places.size < n)
+    n_groups = places.size - candidates.stops + matrix
     others = np.delete(scores, best)
     noisy = relative.noise[places] > _NOISY
     lonely = int(candidates.stops[best]) == places.size - 1
@@ -156,13 +163,21 @@ class _Candidates:
         return (below + above) / 2 if np.isfinite(above) else below + BEYOND
 
 
-def _candidates(linkage: NDArray[np.float64], chosen: NDArray[np.bool_]) -> _Candidates:
+def _candidates(
+    linkage: NDArray[np.float64], chosen: NDArray[np.bool_], hosts: NDArray[np.intp]
+) -> _Candidates:
     n = len(chosen)
+    effective = thresholds(linkage, chosen, hosts)
+    # What stays with its host goes by the host's name, and their merges are none.
+    counted = chosen & (hosts < 0)
+    numbers = np.cumsum(counted) - 1
+    own = np.where(hosts < 0, numbers, numbers[hosts])
+    names = np.concatenate([own, np.zeros(len(linkage), dtype=np.intp)])
     inside = merges_of(linkage, chosen)
-    effective = thresholds(linkage, chosen)
-    names = np.concatenate([np.cumsum(chosen) - 1, np.zeros(len(linkage), dtype=np.intp)])
     for merge in np.flatnonzero(inside):
-        names[n + merge] = names[int(linkage[merge, 0])]
+        first, second = linkage[merge, :2].astype(np.intp)
+        names[n + merge] = names[first]
+        inside[merge] = names[first] != names[second]
     # No merge comes before what it joins, as its own threshold is at least as large.
     order = np.flatnonzero(inside)[np.argsort(effective[inside], kind="stable")]
     ordered = effective[order]
@@ -170,8 +185,8 @@ def _candidates(linkage: NDArray[np.float64], chosen: NDArray[np.bool_]) -> _Can
     if stops.size > _MOST_CUTS:
         chosen_stops = stops.size - np.geomspace(1, stops.size, _MOST_CUTS).round().astype(np.intp)
         stops = stops[np.unique(chosen_stops)]
-    rest = effective[~inside & (effective > 0)]
-    end = float(rest.min()) if rest.size and not chosen.all() else np.inf
+    joining = ~merges_of(linkage, chosen) & ~merges_of(linkage, ~chosen)
+    end = float(effective[joining].min()) if joining.any() else np.inf
     return _Candidates(names[linkage[order, :2].astype(np.intp)], ordered, stops, end)
 
 

@@ -81,12 +81,15 @@ def of_group(groups: Groups, sizes: Sizes | None, group: int) -> str:
     parts = [f"{counted(len(members), 'component')} ({listed})"]
     if group in groups.matrix:
         return f"matrix, {parts[0]}"
+    crystals = members[groups.tree.hosts[members] < 0]
+    if len(crystals) < len(members):
+        parts.append(f"{counted(len(members) - len(crystals), 'part')} of the same crystals")
     distances = groups.separation
-    own, nearest = distances.own[members].mean(), distances.nearest[members].mean()
-    if len(members) > 1:
+    own, nearest = distances.own[crystals].mean(), distances.nearest[crystals].mean()
+    if len(crystals) > 1:
         parts.append(f"{own:.2f} from each other")
     if np.isfinite(nearest):
-        names, counts = np.unique(distances.neighbour[members], return_counts=True)
+        names, counts = np.unique(distances.neighbour[crystals], return_counts=True)
         parts.append(f"{nearest:.2f} from {group_name(int(names[counts.argmax()]))}")
     if sizes is not None:
         parts.append(sizes.describe(group))

@@ -157,7 +157,8 @@ def of_groups(groups: Groups) -> Iterator[Caution]:
             "the patterns; more electrons or fewer components would tell.",
         )
     yield from _of_compounds(groups)
-    alone = [g for g in range(len(groups)) if len(groups[g]) == 1 and g not in groups.matrix]
+    crystals_in = np.bincount(groups.labels[tree.hosts < 0], minlength=len(groups))
+    alone = [g for g in np.flatnonzero(crystals_in == 1).tolist() if g not in groups.matrix]
     if alone and len(groups) > 1:
         yield Caution(
             "Single components",

@@ -105,6 +105,7 @@ class Tree(Protocol):
     linkage: NDArray[np.float64]
     factorization: Any
     evidence: Any
+    hosts: NDArray[np.intp]
 
     @property
     def by(self) -> str:

@@ -157,9 +157,10 @@ class Groups:
         """How far each component lies from its own group and from the nearest other.
 
         In the relative distances of the tree (`ClusterTree.relative`): 1 means nothing but rings in
-        common. NaN for components of the matrix; ``neighbour`` is a number of a group.
+        common. NaN for components of the matrix and for parts of crystals; ``neighbour`` is the
+        number of a group.
         """
-        chosen = np.flatnonzero(self.tree.crystalline)
+        chosen = np.flatnonzero(self.tree.crystalline & (self.tree.hosts < 0))
         own, nearest = np.full((2, len(self.tree)), np.nan)
         neighbour = np.full(len(self.tree), -1)
         if chosen.size:

@@ -20,6 +20,7 @@ from hs_nmfcluster.clustering.apart import agglomerate_apart
 from hs_nmfcluster.clustering.compounds import Compounds, find_compounds
 from hs_nmfcluster.clustering.correlation import centered_patterns
 from hs_nmfcluster.clustering.mirror import consistent
+from hs_nmfcluster.clustering.places import find_hosts
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.relative import Relative, relative_distances
 from hs_nmfcluster.clustering.similarity import By, items_to_cluster, pairwise
@@ -79,6 +80,9 @@ class ClusterTree:
     evidence : SpotEvidence or None
         How surely each component shows spots: ``significance`` in standard deviations,
         ``crystalline``, ``uncertain``. None for a plain tree.
+    hosts : numpy.ndarray
+        ``(n,)``: for a component that describes part of a crystal (its rim, a bent part), the one
+        that describes it best; −1 for all others. Both are always in one group.
     factorization : Factorization or None
         Whose components these are, where that is known. `save` does not keep it.
 
@@ -117,6 +121,7 @@ class ClusterTree:
         similarity: NDArray[np.floating],
         shifts: NDArray[np.floating],
         evidence: SpotEvidence | None = None,
+        hosts: NDArray[np.intp] | None = None,
     ) -> None:
         self.patterns = patterns
         self.maps = maps
@@ -128,6 +133,7 @@ class ClusterTree:
         self._merge_shifts = merges.shifts
         self._shifts = shifts
         self.evidence = evidence
+        self.hosts = np.full(len(similarity), -1) if hosts is None else hosts
         self.factorization: Factorization | None = None
 
     @classmethod
@@ -216,7 +222,13 @@ class ClusterTree:
                 None if maps is None else maps.data,
                 radial_range=spot_limits(patterns.data, grid),
             )
-        if evidence is None or len(set(evidence.crystalline.tolist())) == 1:
+        hosts = np.full(len(similarity), -1)
+        if evidence is not None and maps is not None:
+            crystals = np.flatnonzero(evidence.crystalline)
+            found = find_hosts(grid.transform(patterns.data[crystals]), maps.data[crystals])
+            hosts[crystals] = np.where(found < 0, -1, crystals[found])
+        plain = evidence is None or not evidence.crystalline.any()
+        if evidence is None or plain or (evidence.crystalline.all() and (hosts < 0).all()):
             merges = agglomerate(items, similarity, progress)
         else:
             merges = agglomerate_apart(
@@ -224,6 +236,7 @@ class ClusterTree:
                 similarity,
                 centered_patterns(grid.transform(patterns.data)).mean(axis=-1),
                 evidence.crystalline,
+                hosts,
                 progress,
             )
         return cls(
@@ -236,6 +249,7 @@ class ClusterTree:
             similarity=similarity,
             shifts=shifts,
             evidence=evidence,
+            hosts=hosts,
         )
 
     def __len__(self) -> int:
@@ -337,8 +351,11 @@ class ClusterTree:
 
     @property
     def thresholds(self) -> NDArray[np.float64]:
-        """Distance below which a cut undoes each merge, ``(n - 1,)``; 0 within the matrix."""
-        return cuts.thresholds(self.linkage, self.crystalline)
+        """Distance below which a cut undoes each merge, ``(n - 1,)``.
+
+        0 within the matrix and within one crystal.
+        """
+        return cuts.thresholds(self.linkage, self.crystalline, self.hosts)
 
     @cached_property
     def relative(self) -> Relative:
@@ -359,9 +376,10 @@ class ClusterTree:
         Returns
         -------
         Compounds
-            False and 0 for the matrix, and for patterns that were not compared over rotations.
+            False and 0 for the matrix, for parts of a crystal (`hosts`), and for patterns that
+            were not compared over rotations.
         """
-        n, chosen = len(self), np.flatnonzero(self.crystalline)
+        n, chosen = len(self), np.flatnonzero(self.crystalline & (self.hosts < 0))
         found = Compounds(np.zeros(n, bool), np.full((n, 2), -1), np.zeros(n), np.zeros(n, bool))
         if self._rotated and self.evidence is not None and chosen.size:
             polar = self.grid.transform(self.patterns.data[chosen])
@@ -389,7 +407,7 @@ class ClusterTree:
 
     @cached_property
     def _suggested(self) -> SuggestedCut:
-        return suggest(self.linkage, self.relative, self.crystalline)
+        return suggest(self.linkage, self.relative, self.crystalline, self.hosts)
 
     def cut(self, *, distance: float | None = None, n_groups: int | None = None) -> Groups:
         """Undo merges from the top; what is left are the groups.
@@ -674,6 +692,7 @@ class ClusterTree:
             state["maps"] = self.maps
         if self.evidence is not None:
             state |= {name: getattr(self.evidence, name) for name in _EVIDENCE}
+            state["hosts"] = self.hosts
         storage.save(path, self.patterns, "ClusterTree", state, overwrite)
 
     @classmethod
@@ -695,6 +714,7 @@ class ClusterTree:
                 if all(name in state for name in _EVIDENCE)
                 else None
             ),
+            hosts=np.asarray(state["hosts"]) if "hosts" in state else None,
         )
 
 
