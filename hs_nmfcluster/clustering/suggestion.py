@@ -13,6 +13,9 @@ from hs_nmfcluster.clustering.separation import Separation, along_merges
 _APART = 0.5
 # Silhouette below which a component is at the border of its group.
 _BORDER = 0.4
+# Distance to the nearest other group below which it may be the same kind, tilted by a degree; and
+# share of components that may be unsure where a cut is clear.
+_TILTED, _FEW = 0.25, 0.125
 # Share of noise from which on a pattern does not tell where it belongs.
 _NOISY = 0.5
 # Silhouettes by which a clear cut is better than all others, and that none reaches where one group
@@ -121,11 +124,12 @@ def suggest(
     else:
         certain = apart and (not others.size or scores[best] - others.max() > _MARGIN)
         unsure = noisy | (found[best].silhouettes < _BORDER)
+        certain = certain and _nearest_groups(found[best]) > _TILTED
     return SuggestedCut(
         distance=candidates.distance(best),
         n_groups=int(n_groups[best]),
         reason=_reason(found[best], bool(apart), lonely, places.size),
-        clear=bool(certain) and 4 * int(unsure.sum()) <= places.size,
+        clear=bool(certain) and int(unsure.sum()) <= _FEW * places.size,
         score=float(scores[best]),
         coarser=_best_of(scores, n_groups, slice(best + 1, None)),
         finer=_best_of(scores, n_groups, slice(best)),
@@ -188,6 +192,13 @@ def _candidates(
     joining = ~merges_of(linkage, chosen) & ~merges_of(linkage, ~chosen)
     end = float(effective[joining].min()) if joining.any() else np.inf
     return _Candidates(names[linkage[order, :2].astype(np.intp)], ordered, stops, end)
+
+
+def _nearest_groups(found: Separation) -> float:
+    """Distance of the two groups that are nearest to each other."""
+    _, groups = np.unique(found.labels, return_inverse=True)
+    means = np.bincount(groups, found.nearest) / np.bincount(groups)
+    return float(means.min())
 
 
 def _best_of(

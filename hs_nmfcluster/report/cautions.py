@@ -203,7 +203,7 @@ def _of_cut(groups: Groups) -> Iterator[Caution]:
     if not cut.clear and groups.tree.crystalline.any():
         others = [other for other in (cut.coarser, cut.finer) if other is not None]
         compared = " and ".join(f"{counted(n, 'group')} {score:.2f}" for n, score in others)
-        noisy = len(cut.border) > groups.tree.crystalline.sum() / 4
+        noisy = len(cut.border) > groups.tree.crystalline.sum() / 8
         yield Caution(
             "Cut not clear",
             f"{counted(cut.n_groups, 'group')} score {cut.score:.2f}, {compared}"

@@ -168,7 +168,7 @@ class Groups:
             found = separation(self.tree.relative.distances[np.ix_(chosen, chosen)], labels)
             own[chosen], nearest[chosen] = found.own, found.nearest
             neighbour[chosen] = np.where(found.neighbour < 0, -1, numbers[found.neighbour])
-        return Separation(own, nearest, neighbour)
+        return Separation(own, nearest, neighbour, self.labels)
 
     def summary(self, sizes: ParticleSizes | None = None) -> str:
         """Say in words what was found, how surely, and what to do about what is not sure.
