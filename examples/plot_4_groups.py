@@ -30,11 +30,11 @@ tree.plot_dendrogram(kind="distance")
 # %%
 # Where to cut?
 # -------------
-# A tree can be cut anywhere. The suggested cut is the clearest gap, and says
-# why.
+# A tree can be cut anywhere. The suggested cut is where crystals are nearest to
+# their own group beside the nearest other. The summary says how clear it is.
 print(tree.suggest_cut().reason)
 groups = tree.cut()
-groups
+print(groups.summary())
 
 # %%
 # Each group in a row: the rotation-corrected pattern, the sum of the maps, and

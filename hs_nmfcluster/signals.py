@@ -549,6 +549,7 @@ class NMFDiffraction2D(Signal2D):
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
         crystals_first: bool = True,
+        mirror: bool = False,
         show_progressbar: bool | None = None,
     ) -> ClusterTree:
         """Order components by likeness of their patterns, whatever their in-plane rotation.
@@ -575,6 +576,9 @@ class NMFDiffraction2D(Signal2D):
         crystals_first
             Whether to tell crystals from matrix before clustering. False makes the paper's plain
             tree of all components (Fig. 7).
+        mirror
+            Whether crystals that lie upside down count as the same: patterns are then compared
+            with each other's mirror images too.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -607,6 +611,7 @@ class NMFDiffraction2D(Signal2D):
             radial_range=radial_range,
             center=center,
             crystals_first=crystals_first,
+            mirror=mirror,
             show_progressbar=show_progressbar,
         )
         tree.factorization = factorization

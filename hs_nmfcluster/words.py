@@ -118,6 +118,17 @@ def group_name(group: int) -> str:
     return name
 
 
+def joined(names: Sequence[str], most: int = 12) -> str:
+    """Write some names with commas, the first ones of many.
+
+    Examples
+    --------
+    >>> joined(["3", "7"]), joined(["3", "7", "8"], most=2)
+    ('3, 7', '3, 7, …')
+    """
+    return ", ".join([*names[:most], *["…"] * (len(names) > most)])
+
+
 def named_components(components: Sequence[int] | NDArray[np.integer]) -> str:
     """Name some components at the beginning of a sentence.
 

@@ -19,6 +19,7 @@ from hs_nmfcluster.factorization.constraints import Constraint, MapResolution, S
 from hs_nmfcluster.io.reading import open_scan
 from hs_nmfcluster.io.storage import load
 from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.summary import in_words
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
@@ -130,6 +131,8 @@ def _analyse(
         for findings in analyse(signal, chosen, steps):
             outputs.keep(findings)
         summary = _finish(outputs, findings, options, steps, opened.path)
+    if findings.groups is not None:
+        steps.say(in_words(findings))
     return findings, summary
 
 

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.answer import answer, unsure_components
 from hs_nmfcluster.report.cautions import cautions
+from hs_nmfcluster.report.subject import Groups
+from hs_nmfcluster.words import group_name
 
 
 def summarise(findings: Findings) -> dict[str, Any]:
@@ -30,10 +33,23 @@ def summarise(findings: Findings) -> dict[str, Any]:
         summary["merges"] = [
             {"first": int(a), "second": int(b), "distance": d} for a, b, d, _ in tree.linkage
         ]
+        summary["answer"] = answer(groups, findings.sizes)
+        summary["cut"] = _summary_of_cut(groups)
         summary["groups"] = [_summary_of_group(findings, group) for group in range(len(groups))]
     summary["cautions"] = [vars(caution) for caution in cautions(findings)]
     summary["not_measured"] = dict(findings.missing)
     return summary
+
+
+def _summary_of_cut(groups: Groups) -> dict[str, Any]:
+    suggested = groups.tree.suggest_cut()
+    evidence = groups.tree.evidence
+    return {
+        "distance": groups.distance,
+        "suggested": vars(suggested),
+        "spot_significance": None if evidence is None else evidence.significance,
+        "not_sure_about": unsure_components(groups),
+    }
 
 
 def _summary_of_group(findings: Findings, group: int) -> dict[str, Any]:
@@ -42,6 +58,8 @@ def _summary_of_group(findings: Findings, group: int) -> dict[str, Any]:
         return {}
     members = groups[group]
     summary: dict[str, Any] = {
+        "name": group_name(group),
+        "matrix": group in groups.matrix,
         "components": members,
         "rotations_degrees": groups.rotations[members],
     }

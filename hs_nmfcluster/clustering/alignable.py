@@ -92,9 +92,13 @@ class RotatablePatterns:
         self, rows: slice, columns: slice
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Similarities and the rotations in degrees that bring the columns onto the rows."""
-        correlation = correlation_over_rotations(
-            self._spectra[:, rows], self._spectra[:, columns], self._n_phi
-        )
+        return self._compare(rows, columns, self._spectra[:, columns])
+
+    def _compare(
+        self, rows: slice, columns: slice, spectra: NDArray[np.complexfloating]
+    ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+        """As `compare`, with these coefficients for the columns."""
+        correlation = correlation_over_rotations(self._spectra[:, rows], spectra, self._n_phi)
         values, places = correlation_peaks(correlation, 1)
         norms = self._norms[columns, None] * self._norms[rows]
         return normalised(values, norms).T, (places * (-360.0 / self._n_phi)).swapaxes(0, 1)

@@ -79,11 +79,14 @@ def position(
 
 
 def thresholds(
-    linkage: NDArray[np.float64], crystalline: NDArray[np.bool_] | None = None
+    linkage: NDArray[np.float64],
+    crystalline: NDArray[np.bool_] | None = None,
+    hosts: NDArray[np.intp] | None = None,
 ) -> NDArray[np.float64]:
     """Distance below which a cut undoes each merge, ``(n - 1,)``.
 
-    As `effective_distances`, but what is not crystalline stays together at every distance.
+    As `effective_distances`, but what is not crystalline stays together at every distance, and so
+    does what describes one crystal.
 
     Parameters
     ----------
@@ -91,11 +94,18 @@ def thresholds(
         ``(n - 1, 4)``.
     crystalline
         ``(n,)``; all by default.
+    hosts
+        ``(n,)``: component that describes the same crystal better, −1 for none.
     """
     effective = effective_distances(linkage)
-    if crystalline is None:
-        return effective
-    return np.where(merges_of(linkage, ~crystalline), 0.0, effective)
+    if crystalline is not None:
+        effective = np.where(merges_of(linkage, ~crystalline), 0.0, effective)
+    if hosts is not None:
+        for host in np.unique(hosts[hosts >= 0]):
+            together = hosts == host
+            together[host] = True
+            effective = np.where(merges_of(linkage, together), 0.0, effective)
+    return effective
 
 
 def merges_of(linkage: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

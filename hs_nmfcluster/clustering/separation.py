@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 
 # Distances below this are no distances: crystals of one kind are tilted by fractions of a degree.
 _TILT = 0.05
+# Spread that is assumed where every member is alone: tilted by a degree, crystals of one kind lie
+# as far apart.
+_UNKNOWN = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,11 +32,14 @@ class Separation:
         none.
     neighbour
         Which group that is, ``(n,)``; -1 if there is none.
+    labels
+        Own group, ``(n,)``.
     """
 
     own: NDArray[np.float64]
     nearest: NDArray[np.float64]
     neighbour: NDArray[np.intp]
+    labels: NDArray[np.intp]
 
     @property
     def silhouettes(self) -> NDArray[np.float64]:
@@ -72,12 +78,13 @@ def _separation(
     company = sizes[labels] - 1
     own = sums[each, labels] / np.maximum(company, 1)
     shared = own[company > 0]
-    own = np.where(company > 0, own, max(shared.mean() if shared.size else 0.0, _TILT))
+    own = np.where(company > 0, own, max(shared.mean(), _TILT) if shared.size else _UNKNOWN)
     others = sums / sizes
     others[each, labels] = np.inf
     neighbour = others.argmin(axis=1)
     nearest = others[each, neighbour]
-    return Separation(own, nearest, np.where(np.isfinite(nearest), neighbour, -1))
+    neighbour = np.where(np.isfinite(nearest), neighbour, -1)
+    return Separation(own, nearest, neighbour, np.array(labels))
 
 
 def along_merges(

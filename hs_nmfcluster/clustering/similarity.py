@@ -12,6 +12,7 @@ from hs_nmfcluster.clustering.alignable import (
     RotatablePatterns,
     ShiftableMaps,
 )
+from hs_nmfcluster.clustering.mirror import MirrorablePatterns
 from hs_nmfcluster.clustering.polar import PolarGrid
 
 By = Literal["patterns", "maps"]
@@ -130,7 +131,9 @@ def pairwise(items: Alignable) -> tuple[NDArray[np.floating], NDArray[np.floatin
     return similarity, shifts
 
 
-def items_to_cluster(data: NDArray, by: By, metric: Metric, grid: PolarGrid) -> Alignable:
+def items_to_cluster(
+    data: NDArray, by: By, metric: Metric, grid: PolarGrid, mirror: bool = False
+) -> Alignable:
     """Return what agglomeration works on.
 
     Parameters
@@ -142,6 +145,8 @@ def items_to_cluster(data: NDArray, by: By, metric: Metric, grid: PolarGrid) -> 
     grid
         Bins for the cross-correlation of patterns; the other metrics take the pixels in its
         range of radii.
+    mirror
+        Whether patterns are compared by cross-correlation with their mirror images too.
 
     Raises
     ------
@@ -149,7 +154,7 @@ def items_to_cluster(data: NDArray, by: By, metric: Metric, grid: PolarGrid) -> 
         If a pattern has no measured pixel in the radial range, or no pixel is measured in all.
     """
     if metric == "cross_correlation":
-        return ShiftableMaps(data) if by == "maps" else _rotatable(data, grid)
+        return ShiftableMaps(data) if by == "maps" else _rotatable(data, grid, mirror)
     rows = data[:, grid.pixels] if by == "patterns" else data.reshape(len(data), -1)
     measured = ~np.isnan(rows).any(axis=0)
     if not measured.any():
@@ -159,7 +164,7 @@ def items_to_cluster(data: NDArray, by: By, metric: Metric, grid: PolarGrid) -> 
     return FixedRows(rows[:, measured], metric)
 
 
-def _rotatable(patterns: NDArray, grid: PolarGrid) -> RotatablePatterns:
+def _rotatable(patterns: NDArray, grid: PolarGrid, mirror: bool) -> RotatablePatterns:
     polar = grid.transform(patterns)
     empty = np.isnan(polar).all(axis=(1, 2))
     if empty.any():
@@ -167,4 +172,4 @@ def _rotatable(patterns: NDArray, grid: PolarGrid) -> RotatablePatterns:
             f"Pattern {empty.argmax()} has no measured pixel between r = {grid.radii[0]:g} and "
             f"{grid.radii[-1]:g} {grid.detector.units}."
         )
-    return RotatablePatterns(polar)
+    return MirrorablePatterns(polar) if mirror else RotatablePatterns(polar)

@@ -13,6 +13,9 @@ from hs_nmfcluster.clustering.separation import Separation, along_merges
 _APART = 0.5
 # Silhouette below which a component is at the border of its group.
 _BORDER = 0.4
+# Distance to the nearest other group below which it may be the same kind, tilted by a degree; and
+# share of components that may be unsure where a cut is clear.
+_TILTED, _FEW = 0.25, 0.125
 # Share of noise from which on a pattern does not tell where it belongs.
 _NOISY = 0.5
 # Silhouettes by which a clear cut is better than all others, and that none reaches where one group
@@ -60,6 +63,7 @@ def suggest(
     linkage: NDArray[np.float64],
     relative: Relative,
     crystalline: NDArray[np.bool_] | None = None,
+    hosts: NDArray[np.intp] | None = None,
 ) -> SuggestedCut:
     """Cut where components are nearest to their own group beside the nearest other one.
 
@@ -77,6 +81,9 @@ def suggest(
     crystalline
         ``(n,)``: the components that are grouped; the others are one group, whatever the distance.
         All by default.
+    hosts
+        ``(n,)``: component that describes the same crystal better, −1 for none, which is what
+        counts. These stay together at any distance too.
 
     Examples
     --------
@@ -92,11 +99,14 @@ def suggest(
     """
     n = len(linkage) + 1
     chosen = np.ones(n, dtype=bool) if crystalline is None else crystalline
-    places = np.flatnonzero(chosen)
+    hosts = np.full(n, -1) if hosts is None else hosts
+    matrix = int(not chosen.all())
+    counted = chosen & (hosts < 0)
+    places = np.flatnonzero(counted)
     if not places.size:
         reason = "no component shows spots: all are matrix"
         return SuggestedCut(float(linkage[:, 2].max()) + BEYOND, 1, reason)
-    candidates = _candidates(linkage, chosen)
+    candidates = _candidates(linkage, chosen, hosts)
     distances = relative.distances[np.ix_(places, places)]
     found = list(along_merges(distances, candidates.merges, candidates.stops))
     scores = np.array([one.silhouettes.mean() for one in found])
@@ -104,7 +114,7 @@ def suggest(
     apart = scores[best] > _APART
     if not apart and _mean_of_pairs(distances) < _APART:
         best = len(scores) - 1
-    n_groups = places.size - candidates.stops + int(places.size < n)
+    n_groups = places.size - candidates.stops + matrix
     others = np.delete(scores, best)
     noisy = relative.noise[places] > _NOISY
     lonely = int(candidates.stops[best]) == places.size - 1
@@ -114,11 +124,12 @@ def suggest(
     else:
         certain = apart and (not others.size or scores[best] - others.max() > _MARGIN)
         unsure = noisy | (found[best].silhouettes < _BORDER)
+        certain = certain and _nearest_groups(found[best]) > _TILTED
     return SuggestedCut(
         distance=candidates.distance(best),
         n_groups=int(n_groups[best]),
         reason=_reason(found[best], bool(apart), lonely, places.size),
-        clear=bool(certain) and 4 * int(unsure.sum()) <= places.size,
+        clear=bool(certain) and int(unsure.sum()) <= _FEW * places.size,
         score=float(scores[best]),
         coarser=_best_of(scores, n_groups, slice(best + 1, None)),
         finer=_best_of(scores, n_groups, slice(best)),
@@ -156,13 +167,21 @@ class _Candidates:
         return (below + above) / 2 if np.isfinite(above) else below + BEYOND
 
 
-def _candidates(linkage: NDArray[np.float64], chosen: NDArray[np.bool_]) -> _Candidates:
+def _candidates(
+    linkage: NDArray[np.float64], chosen: NDArray[np.bool_], hosts: NDArray[np.intp]
+) -> _Candidates:
     n = len(chosen)
+    effective = thresholds(linkage, chosen, hosts)
+    # What stays with its host goes by the host's name, and their merges are none.
+    counted = chosen & (hosts < 0)
+    numbers = np.cumsum(counted) - 1
+    own = np.where(hosts < 0, numbers, numbers[hosts])
+    names = np.concatenate([own, np.zeros(len(linkage), dtype=np.intp)])
     inside = merges_of(linkage, chosen)
-    effective = thresholds(linkage, chosen)
-    names = np.concatenate([np.cumsum(chosen) - 1, np.zeros(len(linkage), dtype=np.intp)])
     for merge in np.flatnonzero(inside):
-        names[n + merge] = names[int(linkage[merge, 0])]
+        first, second = linkage[merge, :2].astype(np.intp)
+        names[n + merge] = names[first]
+        inside[merge] = names[first] != names[second]
     # No merge comes before what it joins, as its own threshold is at least as large.
     order = np.flatnonzero(inside)[np.argsort(effective[inside], kind="stable")]
     ordered = effective[order]
@@ -170,9 +189,16 @@ def _candidates(linkage: NDArray[np.float64], chosen: NDArray[np.bool_]) -> _Can
     if stops.size > _MOST_CUTS:
         chosen_stops = stops.size - np.geomspace(1, stops.size, _MOST_CUTS).round().astype(np.intp)
         stops = stops[np.unique(chosen_stops)]
-    rest = effective[~inside & (effective > 0)]
-    end = float(rest.min()) if rest.size and not chosen.all() else np.inf
+    joining = ~merges_of(linkage, chosen) & ~merges_of(linkage, ~chosen)
+    end = float(effective[joining].min()) if joining.any() else np.inf
     return _Candidates(names[linkage[order, :2].astype(np.intp)], ordered, stops, end)
+
+
+def _nearest_groups(found: Separation) -> float:
+    """Distance of the two groups that are nearest to each other."""
+    _, groups = np.unique(found.labels, return_inverse=True)
+    means = np.bincount(groups, found.nearest) / np.bincount(groups)
+    return float(means.min())
 
 
 def _best_of(

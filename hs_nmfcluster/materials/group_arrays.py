@@ -44,6 +44,8 @@ class GroupArrays:
         Rotation-corrected average pattern of each group, ``(n_groups, n_v, n_u)``.
     grid
         Bins of r and phi in which patterns were compared.
+    crystalline
+        Which components were found to be crystals, ``(n,)``; None where that was not asked.
     """
 
     members: tuple[NDArray[np.intp], ...]
@@ -51,6 +53,7 @@ class GroupArrays:
     rotations: NDArray[np.float64]
     averages: NDArray[np.floating]
     grid: PolarGrid
+    crystalline: NDArray[np.bool_] | None = None
 
     @property
     def detector(self) -> Detector:
@@ -76,4 +79,9 @@ class GroupArrays:
     @cached_property
     def spot_shares(self) -> NDArray[np.float64]:
         """Share of each component's intensity that lies in spots of its own, ``(n,)``."""
-        return own_spot_shares(self.components, self.detector, self.limits)
+        shares = own_spot_shares(self.components, self.detector, self.limits)
+        return shares if self.crystalline is None else np.where(self.crystalline, shares, 0.0)
+
+    def is_matrix(self, group: int) -> bool:
+        """Whether a group is known to hold no crystal."""
+        return self.crystalline is not None and not self.crystalline[self.members[group]].any()

@@ -32,7 +32,7 @@ _MOST, _PLACES = 12, 4
 # Diameters of the highest peak at half its height, and pixels at least, within which two peaks,
 # or a peak and the opposite of another, are one direction.
 _SAME_DIRECTION, _CLOSE = 1.5, 2.5
-# Height from which a pixel is kept out of the texture, and by how many pixels around it.
+# Height from which a pixel, or a position, is kept out of the texture, with so many around it.
 _SPOT, _AROUND = 8.0, 2
 # Clean pixels on a ring and its neighbours, fewer of which do not tell its texture.
 _FEW = 24
@@ -45,7 +45,7 @@ _WRONG = 0.01
 # Factors of that mark, below and above, within which a component is called uncertain.
 _SURE, _UNLIKELY = 1e3, 10.0
 # Quantiles by which the texture of a pattern is known, which spots do not move; and that of a map,
-# whose lower half may be cut off at zero, while particles take less than a tenth of it.
+# whose lower half may be cut off at zero.
 _PATTERN_LAW, _MAP_LAW = GammaLaw((0.25, 0.5, 0.75)), GammaLaw((0.5, 0.75, 0.9))
 # The tail of a map is taken to be exponential at the least, as speckle at single positions is.
 _EXPONENTIAL = 1.0
@@ -201,11 +201,13 @@ def _log_chance_of_places(scan: NDArray[np.floating]) -> float:
     measured = np.isfinite(scan)
     if not measured.any():
         return 0.0
-    level = np.median(scan[measured])
-    values = ndimage.gaussian_filter(
-        np.where(measured, scan, level).astype(np.float64), _MAP_SMOOTHING
-    )
-    quantiles = np.quantile(values[measured], _MAP_LAW.levels)
+    middle, upper = np.quantile(scan[measured], [0.5, 0.75])
+    filled = np.where(measured, scan, middle).astype(np.float64)
+    values = ndimage.gaussian_filter(filled, _MAP_SMOOTHING)
+    # Particles are left out of the texture, as the spots of a pattern are.
+    particles = filled > middle + _SPOT * (upper - middle) / _QUARTILE
+    clean = measured & ~ndimage.binary_dilation(particles, iterations=_AROUND)
+    quantiles = np.quantile(values[clean if clean.any() else measured], _MAP_LAW.levels)
     unit = max(quantiles[2] - quantiles[1], 1e-6 * float(np.ptp(values)))
     if unit <= 0:
         return 0.0

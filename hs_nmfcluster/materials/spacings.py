@@ -116,12 +116,13 @@ def measure_rings(
         rings, spots = _rings(spots, detector, min_spots, min_intensity)
         components, rotations = groups.components[members], groups.rotations[members]
         shares = shares_in_spots(components, rotations, spots, detector)
-        if rings and carried_by_most(shares):
+        if rings and carried_by_most(shares) and not groups.is_matrix(number):
             found.append(GroupRings(_relative(rings, patterns[number])))
             continue
         inside = (profiles.radii >= limits[0]) & (profiles.radii <= limits[1])
         halo_found = find_halo(profiles.radii[inside], profiles.mean[number, inside])
-        exceptions = tuple(int(k) for k in members[shares >= SMALLEST_SHARE])
+        shows = (shares >= SMALLEST_SHARE) & (not groups.is_matrix(number))
+        exceptions = tuple(int(k) for k in members[shows])
         found.append(GroupRings((), halo_found, exceptions))
     return tuple(found), profiles
 

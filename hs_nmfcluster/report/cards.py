@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
+from hs_nmfcluster.report.answer import answer
 from hs_nmfcluster.report.markup import Picture, card, figure_uri, map_uri, pattern_uri
 from hs_nmfcluster.report.subject import Factorization, Groups, RankStudy, Tree
 from hs_nmfcluster.words import counted, group_name, times
@@ -80,7 +81,8 @@ def tree_card(tree: Tree) -> str:
 def groups_card(groups: Groups) -> str:
     """HTML of groups: members, patterns and maps, each in the colour of its group."""
     shown = range(min(len(groups), _MOST_PICTURES))
-    facts = [(f"Group {group_name(g)}", listed(groups[g])) for g in shown]
+    facts = [("Found", answer(groups))]
+    facts += [(f"Group {group_name(g)}", listed(groups[g])) for g in shown]
     if len(groups) > _MOST_PICTURES:
         facts.append(("…", f"and {len(groups) - _MOST_PICTURES} more"))
 

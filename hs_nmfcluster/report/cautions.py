@@ -5,7 +5,6 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.factorization.residual import position_excess, standing_out
 from hs_nmfcluster.report.answer_cautions import of_phases, of_sizes, of_spacings
 from hs_nmfcluster.report.cards import STABLE
@@ -20,8 +19,6 @@ _FEW_POSITIONS = 10
 _RESTARTS_AGREE, _NEAR_PCA, _NOTHING = 0.01, 0.02, 1e-6
 # Pixels that a centre may be off the beam.
 _CENTER_OFF = 4.0
-# A cut is moved by this share to see whether the groups stay.
-_CUT_MOVED = 0.1
 # Distances that fall by less than this from one merge to the next are noise.
 _INVERSION = 0.01
 
@@ -66,16 +63,17 @@ def of_factorization(nmf: Factorization) -> Iterator[Caution]:
             "Raise max_iterations.",
             serious=True,
         )
-    yield from _of_restarts(nmf)
+    by_position = position_excess(nmf.position_mse, nmf.patterns.data, nmf.maps.data)
+    missed = bool(standing_out(by_position).any())
+    yield from _of_restarts(nmf, missed)
     # A PCA that leaves nothing has as many components as there are positions or pixels.
     if nmf.mse > (1 + _NEAR_PCA) * nmf.pca_mse > _NOTHING * nmf.mse:
         yield Caution(
             "Far above PCA",
             f"The error is {100 * (nmf.mse / nmf.pca_mse - 1):.2g} % above that of a PCA with as "
             "many components: non-negative patterns describe this scan poorly, or the restarts "
-            "missed the best ones.",
+            "missed the best ones. Use more restarts.",
         )
-    yield from _of_residual(nmf)
     off = float(nmf.settings.get("center_off", 0.0))
     if off > _CENTER_OFF:
         yield Caution(
@@ -85,6 +83,8 @@ def of_factorization(nmf: Factorization) -> Iterator[Caution]:
             "swapped.",
             serious=True,
         )
+    if missed:
+        yield _of_residual(by_position, n_positions < _FEW_POSITIONS * nmf.n_components)
     if "estimated" in str(nmf.settings.get("center_from", "")):
         x, y = nmf.center
         yield Caution(
@@ -94,7 +94,8 @@ def of_factorization(nmf: Factorization) -> Iterator[Caution]:
         )
 
 
-def _of_restarts(nmf: Factorization) -> Iterator[Caution]:
+def _of_restarts(nmf: Factorization, missed: bool) -> Iterator[Caution]:
+    """Say what the restarts tell; not to take fewer components where some structure is missed."""
     if np.isnan(nmf.stability).all():
         yield Caution(
             "Stability not known",
@@ -108,8 +109,8 @@ def _of_restarts(nmf: Factorization) -> Iterator[Caution]:
             "Components that do not return",
             f"{named_components(unstable)} did not return in the other restarts (mean "
             f"correlation below {STABLE}): other starts share the same intensity out differently. "
-            "Distrust these patterns, and groups that rest on them; more restarts or fewer "
-            "components may help.",
+            "Distrust these patterns, and groups that rest on them; more restarts"
+            f"{'' if missed else ' or fewer components'} may help.",
             serious=unstable.size > nmf.n_components / 2,
         )
     best = nmf.restart_mse.min()
@@ -122,59 +123,111 @@ def _of_restarts(nmf: Factorization) -> Iterator[Caution]:
         )
 
 
-def _of_residual(nmf: Factorization) -> Iterator[Caution]:
-    by_position = position_excess(nmf.position_mse, nmf.patterns.data, nmf.maps.data)
+def _of_residual(by_position: NDArray[np.float64], few_positions: bool) -> Caution:
     out = standing_out(by_position)
-    if out.any():
-        yield Caution(
-            "Structure left",
-            f"{counted(int(out.sum()), 'position')} ({100 * out.mean():.2g} %) "
-            f"{'is' if out.sum() == 1 else 'are'} described worse "
-            f"than the noise of the others allows, up to {np.nanmax(by_position):.2g} times: a "
-            "phase there may be missed. See the residual; take more components.",
-            serious=True,
-        )
+    advice = "measure more positions" if few_positions else "take more components"
+    return Caution(
+        "Structure left",
+        f"{counted(int(out.sum()), 'position')} ({100 * out.mean():.2g} %) "
+        f"{'is' if out.sum() == 1 else 'are'} described worse "
+        f"than the noise of the others allows, up to {np.nanmax(by_position):.2g} times: a "
+        f"phase there may be missed. See the residual; {advice}.",
+        serious=True,
+    )
 
 
 def of_groups(groups: Groups) -> Iterator[Caution]:
     """Say what to distrust in a tree and its cut."""
-    linkage, kept = groups.tree.linkage, groups.kept
-    falls = inversions(linkage)
+    tree, kept = groups.tree, groups.kept
+    falls = inversions(tree.linkage)
     above = falls[~kept[falls]]
     if above.size:
         yield Caution(
             "Inversions above the cut",
             f"{counted(above.size, 'merge')} above the cut joined at a smaller distance than what "
-            "it holds: the order of the tree is not one of likeness there, and a cut by distance "
-            "is not the same as one by number of groups.",
+            "it holds: the order of the tree is not one of likeness there. Look at the patterns "
+            "of these groups before you join any by hand.",
         )
     if groups.distance is not None:
-        yield from _of_cut(groups, groups.distance)
-        wide = int((linkage[kept, 2] > groups.distance).sum())
+        # Matrix stays together at any distance.
+        of_crystals = kept & (tree.thresholds > 0)
+        wide = int((tree.linkage[of_crystals, 2] > groups.distance).sum())
         if wide:
             yield Caution(
                 "Groups wider than the cut",
                 f"{counted(wide, 'merge')} within groups lie beyond the cut at "
-                f"{groups.distance:.3g}: they stay because a later merge came down below it.",
+                f"{groups.distance:.3g}: they stay because a later merge came down below it. "
+                "Look whether the members of these groups are alike.",
             )
-    alone = [group for group in range(len(groups)) if len(groups[group]) == 1]
+    yield from _of_cut(groups)
+    if tree.uncertain.size:
+        yield Caution(
+            "Crystal or matrix",
+            f"Whether {named_components(tree.uncertain).lower()} "
+            f"{'shows' if tree.uncertain.size == 1 else 'show'} spots was a close call. Look at "
+            "the patterns; more electrons or fewer components would tell.",
+        )
+    yield from _of_compounds(groups)
+    crystals_in = np.bincount(groups.labels[tree.hosts < 0], minlength=len(groups))
+    alone = [g for g in np.flatnonzero(crystals_in == 1).tolist() if g not in groups.matrix]
     if alone and len(groups) > 1:
         yield Caution(
             "Single components",
             f"{named_groups(alone)} {'holds' if len(alone) == 1 else 'hold'} one component each: "
-            "nothing else in the scan confirms it.",
+            "nothing else in the scan confirms it. Look at the pattern, and whether its map lies "
+            "where another group has a crystal.",
         )
 
 
-def _of_cut(groups: Groups, distance: float) -> Iterator[Caution]:
-    effective = cuts.effective_distances(groups.tree.linkage)
-    moved = [distance * (1 - _CUT_MOVED), distance, distance * (1 + _CUT_MOVED)]
-    more, _, fewer = (1 + int((effective > place).sum()) for place in moved)
-    if fewer != more:
+def _of_compounds(groups: Groups) -> Iterator[Caution]:
+    """Say which components are not one crystal on its zone axis."""
+    found = groups.tree.compounds
+    for component in np.flatnonzero(found.double):
+        first, second = (int(part) for part in found.parts[component])
+        both = str(first) if first == second else f"{first} and {second}"
         yield Caution(
-            "Sensitive cut",
-            f"Moved by 10 % down or up, the cut leaves {more} or {fewer} groups instead of "
-            f"{len(groups)}. Look at the dendrogram for a clearer gap.",
+            "Two crystals in one component",
+            f"Component {component} shows the spots of {both}"
+            f"{' at two angles' if first == second else ''} at once, as where crystals overlap. It "
+            "counts as one; more components may part them.",
+        )
+    tilted = np.flatnonzero(found.tilted)
+    if tilted.size:
+        yield Caution(
+            "Tilted crystals",
+            f"{named_components(tilted)} {'shows' if tilted.size == 1 else 'show'} spots without "
+            "their opposites: crystals off their zone axis, or a wrong beam centre. Their group "
+            "is less sure than others; check the centre in the mean pattern.",
+        )
+
+
+def _of_cut(groups: Groups) -> Iterator[Caution]:
+    """Say how sure the suggested cut is, or that another was chosen."""
+    cut = groups.tree.suggest_cut()
+    if not np.array_equal(groups.kept, groups.tree.thresholds <= cut.distance):
+        yield Caution(
+            "Cut by hand",
+            f"The tree suggests {counted(cut.n_groups, 'group')} instead of {len(groups)}: "
+            f"{cut.reason}.",
+        )
+        return
+    if not cut.clear and groups.tree.crystalline.any():
+        others = [other for other in (cut.coarser, cut.finer) if other is not None]
+        compared = " and ".join(f"{counted(n, 'group')} {score:.2f}" for n, score in others)
+        noisy = len(cut.border) > groups.tree.crystalline.sum() / 8
+        yield Caution(
+            "Cut not clear",
+            f"{counted(cut.n_groups, 'group')} score {cut.score:.2f}, {compared}"
+            f"{', and too many components may as well belong elsewhere' if noisy else ''}. "
+            "Look at the dendrogram and drag the cut with tree.explore().",
+            serious=True,
+        )
+    if cut.border:
+        yield Caution(
+            "Components at the border",
+            f"{named_components(cut.border)} may as well belong elsewhere, or "
+            f"{'holds' if len(cut.border) == 1 else 'hold'} too much noise to tell: compare the "
+            "patterns with those of their groups.",
         )
 
 

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.clustering.compounds import Compounds
 from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.clustering.relative import Relative
+from hs_nmfcluster.clustering.separation import Separation
 from hs_nmfcluster.clustering.suggestion import SuggestedCut
 from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.scan.units import PixelSize
@@ -108,6 +111,8 @@ class Tree(Protocol):
 
     linkage: NDArray[np.float64]
     factorization: Any
+    evidence: Any
+    hosts: NDArray[np.intp]
 
     @property
     def by(self) -> str:
@@ -120,6 +125,26 @@ class Tree(Protocol):
     @property
     def grid(self) -> PolarGrid:
         """Bins in which patterns were compared."""
+
+    @property
+    def crystalline(self) -> NDArray[np.bool_]:
+        """Which components are grouped as crystals."""
+
+    @property
+    def uncertain(self) -> NDArray[np.intp]:
+        """Components of which it was a close call whether they show spots."""
+
+    @property
+    def compounds(self) -> Compounds:
+        """Which crystals hold two at once, and which are tilted."""
+
+    @property
+    def thresholds(self) -> NDArray[np.float64]:
+        """Distance below which a cut undoes each merge."""
+
+    @property
+    def relative(self) -> Relative:
+        """Distances that a common halo does not move."""
 
     def __len__(self) -> int: ...
 
@@ -145,6 +170,14 @@ class Groups(Drawn, Protocol):
     @property
     def tree(self) -> Tree:
         """The tree."""
+
+    @property
+    def matrix(self) -> tuple[int, ...]:
+        """Numbers of the groups that hold no crystal."""
+
+    @property
+    def separation(self) -> Separation:
+        """How far each component lies from its own group and the nearest other."""
 
     @property
     def patterns(self) -> Signal:

@@ -15,6 +15,8 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
+from hs_nmfcluster.clustering.mirror import mirror_images, orientations
+from hs_nmfcluster.clustering.separation import Separation, separation
 from hs_nmfcluster.io import storage
 from hs_nmfcluster.materials.crystallinity import measure_shares
 from hs_nmfcluster.materials.group_arrays import GroupArrays
@@ -25,6 +27,7 @@ from hs_nmfcluster.materials.spacings import measure_rings
 from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.report import Findings, check_path, subject, write_report
 from hs_nmfcluster.report.cards import groups_card
+from hs_nmfcluster.report.summary import in_words
 from hs_nmfcluster.results.crystallinity import Crystallinity
 from hs_nmfcluster.results.orientation import OrientationMap
 from hs_nmfcluster.results.phases import PhaseMatch
@@ -33,7 +36,7 @@ from hs_nmfcluster.results.sizes import ParticleSizes, scan_scale
 from hs_nmfcluster.results.spacings import LatticeSpacings
 from hs_nmfcluster.scan.arguments import check_relative_error
 from hs_nmfcluster.scan.units import PixelSize, inverse_nm_per
-from hs_nmfcluster.words import counted, distance_label
+from hs_nmfcluster.words import counted, distance_label, group_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,6 +58,10 @@ class CutTree(subject.Tree, Protocol):
     @property
     def merge_rotations(self) -> NDArray[np.float64] | None:
         """Rotation of each merge."""
+
+    @property
+    def merge_mirrors(self) -> NDArray[np.bool_] | None:
+        """Whether each merge mirrored."""
 
     @property
     def merge_shifts(self) -> NDArray[np.float64] | None:
@@ -110,15 +117,21 @@ class Groups:
         """Go through the groups: indices of the components of each."""
         return iter(self._members)
 
-    def __getitem__(self, group: int) -> NDArray[np.intp]:
-        """Return the components of one group."""
+    def __getitem__(self, group: int | str) -> NDArray[np.intp]:
+        """Return the components of one group, by its number or its name in figures, ``"ii"``."""
+        if isinstance(group, str):
+            names = [group_name(number) for number in range(len(self))]
+            if group not in names:
+                raise KeyError(f"There is no group {group!r}, only {', '.join(names)}.")
+            group = names.index(group)
         return self._members[group]
 
     def __repr__(self) -> str:
         where = "" if self.distance is None else f" (cut at {self.distance:.3f})"
         lines = [f"<{counted(len(self), 'group')} of {len(self.tree)} components{where}"]
         lines += [
-            f"  {number}: {len(members)} – {', '.join(map(str, members))}"
+            f"  {group_name(number)}: {len(members)} – {', '.join(map(str, members))}"
+            f"{' (matrix)' if number in self.matrix else ''}"
             for number, members in enumerate(self)
         ]
         return "\n".join(lines) + ">"
@@ -133,6 +146,59 @@ class Groups:
         for number, members in enumerate(self):
             labels[members] = number
         return labels
+
+    @property
+    def matrix(self) -> tuple[int, ...]:
+        """Numbers of the groups that hold no crystal; none in a plain tree."""
+        crystalline = self.tree.crystalline
+        return tuple(
+            number for number, members in enumerate(self) if not crystalline[members].any()
+        )
+
+    @cached_property
+    def separation(self) -> Separation:
+        """How far each component lies from its own group and from the nearest other.
+
+        In the relative distances of the tree (`ClusterTree.relative`): 1 means nothing but rings in
+        common. NaN for components of the matrix and for parts of crystals; ``neighbour`` is the
+        number of a group.
+        """
+        chosen = np.flatnonzero(self.tree.crystalline & (self.tree.hosts < 0))
+        own, nearest = np.full((2, len(self.tree)), np.nan)
+        neighbour = np.full(len(self.tree), -1)
+        if chosen.size:
+            numbers, labels = np.unique(self.labels[chosen], return_inverse=True)
+            found = separation(self.tree.relative.distances[np.ix_(chosen, chosen)], labels)
+            own[chosen], nearest[chosen] = found.own, found.nearest
+            neighbour[chosen] = np.where(found.neighbour < 0, -1, numbers[found.neighbour])
+        return Separation(own, nearest, neighbour, self.labels)
+
+    def summary(self, sizes: ParticleSizes | None = None) -> str:
+        """Say in words what was found, how surely, and what to do about what is not sure.
+
+        Parameters
+        ----------
+        sizes
+            What `particle_sizes` gave; by default it is called without arguments where there are
+            maps.
+
+        Returns
+        -------
+        str
+            The answer in its first line, then one line for each group, then what to distrust.
+
+        Examples
+        --------
+        >>> print(groups.summary().splitlines()[0])
+        3 families of crystals (3 particles), matrix; cut by hand
+        """
+        missing: dict[str, str] = {}
+        if sizes is None:
+            try:
+                sizes = self.particle_sizes()
+            except ValueError as reason:
+                missing["sizes"] = str(reason)
+        return in_words(Findings(groups=self, sizes=sizes, missing=missing))
 
     @cached_property
     def rotations(self) -> NDArray[np.float64]:
@@ -149,10 +215,41 @@ class Groups:
             shifts = follow(polar, tree.linkage, self.kept)
         elif tree.merge_rotations is None:
             return np.zeros(len(tree))
+        elif tree.merge_mirrors is not None:
+            return 180.0 - (180.0 - self._orientations[0]) % 360.0
         else:
             shifts = tree.merge_rotations[:, None]
         rotations = cuts.displacements(tree.linkage, shifts, self.kept)[:, 0]
         return 180.0 - (180.0 - rotations) % 360.0
+
+    @cached_property
+    def mirrored(self) -> NDArray[np.bool_]:
+        """Which components are mirror images of the first of their group, ``(n,)``.
+
+        Such a component is the first one, mirrored (y becomes −y), then rotated by `rotations`. All
+        False unless the tree was made with ``mirror=True``.
+        """
+        if self.tree.by == "maps" or self.tree.merge_mirrors is None:
+            return np.zeros(len(self.tree), dtype=bool)
+        return self._orientations[1]
+
+    @cached_property
+    def _orientations(self) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        turns, flips = self.tree.merge_rotations, self.tree.merge_mirrors
+        assert turns is not None
+        assert flips is not None
+        merges = np.stack([turns, flips.astype(np.float64)], axis=1)
+        return orientations(self.tree.linkage, merges, self.kept)
+
+    @cached_property
+    def _unmirrored(self) -> tuple[NDArray, NDArray[np.float64]]:
+        """Patterns of the components as the first of each group lies but for these rotations."""
+        patterns, flipped = self.tree.patterns.data, self.mirrored
+        if not flipped.any():
+            return patterns, self.rotations
+        patterns = np.array(patterns, dtype=np.float64)
+        patterns[flipped] = mirror_images(patterns[flipped], self.tree.grid.detector)
+        return patterns, np.where(flipped, -self.rotations, self.rotations)
 
     @cached_property
     def shifts(self) -> NDArray[np.float64] | None:
@@ -189,9 +286,9 @@ class Groups:
         NaN.
         """
         detector = self.tree.grid.detector
+        patterns, rotations = self._unmirrored
         averages = [
-            rotated_average(self.tree.patterns.data[members], -self.rotations[members], detector)
-            for members in self
+            rotated_average(patterns[members], -rotations[members], detector) for members in self
         ]
         return _stack(self.tree.patterns, np.stack(averages), "Rotation-corrected patterns")
 
@@ -460,7 +557,11 @@ class Groups:
     def _arrays(self) -> GroupArrays:
         """What the answers are measured from."""
         return GroupArrays(
-            tuple(self), self.tree.patterns.data, self.rotations, self.patterns.data, self.tree.grid
+            tuple(self),
+            *self._unmirrored,
+            self.patterns.data,
+            self.tree.grid,
+            None if self.tree.evidence is None else self.tree.crystalline,
         )
 
     @cached_property

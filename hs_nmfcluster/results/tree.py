@@ -16,7 +16,10 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
 from hs_nmfcluster.clustering.alignable import Metric
 from hs_nmfcluster.clustering.apart import agglomerate_apart
+from hs_nmfcluster.clustering.compounds import Compounds, find_compounds
 from hs_nmfcluster.clustering.correlation import centered_patterns
+from hs_nmfcluster.clustering.mirror import consistent
+from hs_nmfcluster.clustering.places import find_hosts
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.relative import Relative, relative_distances
 from hs_nmfcluster.clustering.similarity import By, items_to_cluster, pairwise
@@ -76,6 +79,9 @@ class ClusterTree:
     evidence : SpotEvidence or None
         How surely each component shows spots: ``significance`` in standard deviations,
         ``crystalline``, ``uncertain``. None for a plain tree.
+    hosts : numpy.ndarray
+        ``(n,)``: for a component that describes part of a crystal (its rim, a bent part), the one
+        that describes it best; −1 for all others. Both are always in one group.
     factorization : Factorization or None
         Whose components these are, where that is known. `save` does not keep it.
 
@@ -114,6 +120,7 @@ class ClusterTree:
         similarity: NDArray[np.floating],
         shifts: NDArray[np.floating],
         evidence: SpotEvidence | None = None,
+        hosts: NDArray[np.intp] | None = None,
     ) -> None:
         self.patterns = patterns
         self.maps = maps
@@ -125,6 +132,7 @@ class ClusterTree:
         self._merge_shifts = merges.shifts
         self._shifts = shifts
         self.evidence = evidence
+        self.hosts = np.full(len(similarity), -1) if hosts is None else hosts
         self.factorization: subject.Factorization | None = None
 
     @classmethod
@@ -140,6 +148,7 @@ class ClusterTree:
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
         crystals_first: bool = True,
+        mirror: bool = False,
         show_progressbar: bool | None = None,
     ) -> Self:
         """Cluster patterns, or the maps that belong to them.
@@ -164,6 +173,9 @@ class ClusterTree:
             Patterns that show spots join each other, those that show none (matrix) join each
             other by their radial profiles, and the last merge joins both. False makes the paper's
             plain tree of all (Fig. 7), as do other metrics and maps.
+        mirror
+            Compare each pattern also with the mirror images of the others: a crystal that lies
+            upside down is then the same. `Groups.mirrored` tells which do.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -196,8 +208,10 @@ class ClusterTree:
             radial_range=radial_range,
         )
         compared = patterns if maps is None or by == "patterns" else maps
-        items = items_to_cluster(compared.data, by, metric, grid)
+        mirror = mirror and (by, metric) == ("patterns", "cross_correlation")
+        items = items_to_cluster(compared.data, by, metric, grid, mirror)
         similarity, shifts = pairwise(items)
+        shifts = consistent(shifts) if mirror else shifts
         progress = _progress(show_progressbar, len(similarity))
         evidence = None
         if crystals_first and (by, metric) == ("patterns", "cross_correlation"):
@@ -207,14 +221,21 @@ class ClusterTree:
                 None if maps is None else maps.data,
                 radial_range=spot_limits(patterns.data, grid),
             )
-        if evidence is None or len(set(evidence.crystalline.tolist())) == 1:
+        hosts = np.full(len(similarity), -1)
+        if evidence is not None and maps is not None:
+            crystals = np.flatnonzero(evidence.crystalline)
+            found = find_hosts(grid.transform(patterns.data[crystals]), maps.data[crystals])
+            hosts[crystals] = np.where(found < 0, -1, crystals[found])
+        plain = evidence is None or not evidence.crystalline.any()
+        if evidence is None or plain or (evidence.crystalline.all() and (hosts < 0).all()):
             merges = agglomerate(items, similarity, progress)
         else:
             merges = agglomerate_apart(
-                lambda some: items_to_cluster(patterns.data[some], by, metric, grid),
+                lambda some: items_to_cluster(patterns.data[some], by, metric, grid, mirror),
                 similarity,
                 centered_patterns(grid.transform(patterns.data)).mean(axis=-1),
                 evidence.crystalline,
+                hosts,
                 progress,
             )
         return cls(
@@ -227,6 +248,7 @@ class ClusterTree:
             similarity=similarity,
             shifts=shifts,
             evidence=evidence,
+            hosts=hosts,
         )
 
     def __len__(self) -> int:
@@ -258,9 +280,19 @@ class ClusterTree:
     def rotations(self) -> NDArray[np.floating] | None:
         """Pairwise rotations, ``(n, n)`` degrees: pattern j is i rotated by ``rotations[i, j]``.
 
-        None unless patterns were compared by cross-correlation.
+        Where they were compared with mirror images too, j may be the mirror image of i so rotated
+        (`mirrored`). None unless patterns were compared by cross-correlation.
         """
+        if self.mirrored is not None:
+            return np.where(self.mirrored, 1, -1) * self._shifts[..., 0]
         return -self._shifts[..., 0] if self._rotated else None
+
+    @property
+    def mirrored(self) -> NDArray[np.bool_] | None:
+        """Which pairs are alike as mirror images, ``(n, n)``; None if that was not asked."""
+        if not self._rotated or self._shifts.shape[-1] == 1:
+            return None
+        return self._shifts[..., 1] > 0
 
     @property
     def merge_rotations(self) -> NDArray[np.float64] | None:
@@ -270,6 +302,14 @@ class ClusterTree:
         unless patterns were compared by cross-correlation.
         """
         return self._merge_shifts[:, 0] if self._rotated else None
+
+    @property
+    def merge_mirrors(self) -> NDArray[np.bool_] | None:
+        """Whether the second cluster of each merge was mirrored first, ``(n - 1,)``.
+
+        None unless patterns were compared with mirror images too.
+        """
+        return None if self.mirrored is None else self._merge_shifts[:, 1] > 0
 
     @property
     def shifts(self) -> NDArray[np.floating] | None:
@@ -304,9 +344,17 @@ class ClusterTree:
         return self.evidence.crystalline
 
     @property
+    def uncertain(self) -> NDArray[np.intp]:
+        """Components of which it was a close call whether they show spots."""
+        return np.flatnonzero([] if self.evidence is None else self.evidence.uncertain)
+
+    @property
     def thresholds(self) -> NDArray[np.float64]:
-        """Distance below which a cut undoes each merge, ``(n - 1,)``; 0 within the matrix."""
-        return cuts.thresholds(self.linkage, self.crystalline)
+        """Distance below which a cut undoes each merge, ``(n - 1,)``.
+
+        0 within the matrix and within one crystal.
+        """
+        return cuts.thresholds(self.linkage, self.crystalline, self.hosts)
 
     @cached_property
     def relative(self) -> Relative:
@@ -319,6 +367,26 @@ class ClusterTree:
             return relative_distances(self.grid.transform(self.patterns.data), self.similarity)
         distances = np.clip(1.0 - self.similarity, 0.0, None)
         return Relative(distances / (distances.max() or 1.0), np.zeros(len(self)))
+
+    @cached_property
+    def compounds(self) -> Compounds:
+        """Which crystals hold two crystals at once, and which are tilted, ``(n,)`` each.
+
+        Returns
+        -------
+        Compounds
+            False and 0 for the matrix, for parts of a crystal (`hosts`), and for patterns that
+            were not compared over rotations.
+        """
+        n, chosen = len(self), np.flatnonzero(self.crystalline & (self.hosts < 0))
+        found = Compounds(np.zeros(n, bool), np.full((n, 2), -1), np.zeros(n), np.zeros(n, bool))
+        if self._rotated and self.evidence is not None and chosen.size:
+            polar = self.grid.transform(self.patterns.data[chosen])
+            of_chosen = find_compounds(polar, self.relative.noise[chosen])
+            for every, own in zip(found, of_chosen, strict=True):
+                every[chosen] = own
+            found.parts[chosen] = np.where(of_chosen.parts < 0, -1, chosen[of_chosen.parts])
+        return found
 
     def suggest_cut(self) -> SuggestedCut:
         """Cut where crystals are nearest to their own group beside the nearest other one.
@@ -338,7 +406,7 @@ class ClusterTree:
 
     @cached_property
     def _suggested(self) -> SuggestedCut:
-        return suggest(self.linkage, self.relative, self.crystalline)
+        return suggest(self.linkage, self.relative, self.crystalline, self.hosts)
 
     def cut(self, distance: float | None = None, *, n_groups: int | None = None) -> Groups:
         """Undo merges from the top; what is left are the groups.
@@ -653,6 +721,7 @@ class ClusterTree:
             state["maps"] = self.maps
         if self.evidence is not None:
             state |= {name: getattr(self.evidence, name) for name in _EVIDENCE}
+            state["hosts"] = self.hosts
         return state
 
     @classmethod
@@ -674,6 +743,7 @@ class ClusterTree:
                 if all(name in state for name in _EVIDENCE)
                 else None
             ),
+            hosts=np.asarray(state["hosts"]) if "hosts" in state else None,
         )
 
     @classmethod

@@ -45,7 +45,7 @@ class TestMembers:
         assert groups[2].tolist() == [3, 5, 8]
 
     def test_repr(self, groups):
-        assert repr(groups).splitlines()[1] == "  0: 4 – 0, 2, 6, 9"
+        assert repr(groups).splitlines()[1] == "  i: 4 – 0, 2, 6, 9"
 
 
 class TestRotations:

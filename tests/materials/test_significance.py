@@ -130,7 +130,7 @@ class TestSpotEvidence:
 
     def test_one_pair_found_everywhere_is_aligned_speckle(self):
         patterns = speckled(30, n=40) + spots((14, 30), height=30.0)
-        assert judged(patterns, everywhere(40)).crystalline.sum() <= 2
+        assert judged(patterns, everywhere(40)).crystalline.sum() <= 4
         assert judged(patterns).crystalline.all()
 
     def test_one_pair_found_in_one_place_is_a_crystal(self):

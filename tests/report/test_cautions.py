@@ -6,15 +6,17 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster import ClusterTree, NMFDiffraction2D
+from hs_nmfcluster.clustering.compounds import Compounds
+from hs_nmfcluster.clustering.relative import Relative
 from hs_nmfcluster.materials.particles import Particle
 from hs_nmfcluster.materials.phases import match_phases
 from hs_nmfcluster.materials.rings import Ring
+from hs_nmfcluster.materials.significance import SpotEvidence
 from hs_nmfcluster.materials.sizes import GroupSizes
 from hs_nmfcluster.materials.spacings import GroupRings, Profiles
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.answer_cautions import of_phases, of_sizes, of_spacings
 from hs_nmfcluster.report.cautions import cautions, inversions, of_factorization, of_groups
-from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.phases import PhaseMatch
 from hs_nmfcluster.results.sizes import ParticleSizes
 from hs_nmfcluster.results.spacings import LatticeSpacings
@@ -58,6 +60,14 @@ class TestFactorization:
         nmf = replace(good, stability=np.full(4, np.nan))
         assert "Stability not known" in titles(of_factorization(nmf))
 
+    def test_advice_does_not_contradict_itself(self, good):
+        unstable = replace(good, stability=np.array([1.0, 0.3, 0.2, 0.5]))
+        missed = unstable.position_mse.copy()
+        missed[2:5, 2:5] *= 30
+        for nmf in (unstable, replace(unstable, position_mse=missed)):
+            said = " ".join(caution.text for caution in of_factorization(nmf))
+            assert ("fewer components" in said) != ("more components" in said)
+
     def test_restarts_differ(self, good):
         nmf = replace(good, restart_mse=good.mse * np.array([1.0, 1.02, 1.0]))
         assert "Restarts differ" in titles(of_factorization(nmf))
@@ -93,19 +103,25 @@ class TestFactorization:
         assert "Estimated centre" in titles(of_factorization(replace(good, settings=settings)))
 
 
-def tree_of(distances):
+def tree_of(distances, relative=None, noise=None, evidence=None):
     """A tree of four with these distances; first 0 and 1, then 2, then 3 join."""
     patterns = NMFDiffraction2D(np.random.default_rng(0).random((4, 9, 9)))
-    tree = ClusterTree.from_patterns(patterns, center=(4, 4))
+    tree = ClusterTree.from_patterns(patterns, center=(4, 4), crystals_first=False)
     linkage = [[0, 1, 0, 2], [2, 4, 0, 3], [3, 5, 0, 4]]
     tree.linkage = np.array(linkage, dtype=float)
     tree.linkage[:, 2] = distances
+    if relative is None:
+        relative = np.zeros((4, 4))
+        for i, j in zip(*np.triu_indices(4, 1), strict=True):
+            relative[i, j] = relative[j, i] = distances[j - 1]
+    tree.relative = Relative(relative, np.zeros(4) if noise is None else noise)
+    tree.evidence = evidence
     return tree
 
 
 class TestCut:
     def test_clear_cut(self):
-        found = of_groups(tree_of([0.10, 0.12, 0.9]).cut(distance=0.5))
+        found = of_groups(tree_of([0.10, 0.12, 0.9]).cut())
         # The fourth one is alone, and that is all there is to say.
         assert titles(found) == {"Single components"}
 
@@ -124,14 +140,52 @@ class TestCut:
         assert len(groups) == 2
         assert "Groups wider than the cut" in titles(of_groups(groups))
 
-    def test_sensitive_cut(self):
-        found = {c.title: c for c in of_groups(tree_of([0.1, 0.52, 0.9]).cut(distance=0.5))}
-        assert "3 or 2 groups instead of 3" in found["Sensitive cut"].text
+    @pytest.mark.parametrize("how", [{"distance": 0.11}, {"n_groups": 3}])
+    def test_another_cut_than_suggested(self, how):
+        found = {c.title: c for c in of_groups(tree_of([0.10, 0.12, 0.9]).cut(**how))}
+        assert "suggests 2 groups instead of 3" in found["Cut by hand"].text
+        assert not found["Cut by hand"].serious
 
-    def test_cut_by_number_has_no_distance(self):
-        groups = tree_of([0.1, 0.52, 0.9]).cut(n_groups=3)
-        assert isinstance(groups, Groups)
-        assert "Sensitive cut" not in titles(of_groups(groups))
+    def test_cut_that_is_not_clear(self):
+        tree = tree_of([0.1, 0.25, 0.5])
+        found = {c.title: c for c in of_groups(tree.cut())}
+        assert found["Cut not clear"].serious
+        number, score = tree.suggest_cut().finer
+        assert f"{number} groups {score:.2f}" in found["Cut not clear"].text
+
+    def test_components_at_the_border(self):
+        noise = np.array([0.1, 0.9, 0.1, 0.1])
+        found = {c.title: c for c in of_groups(tree_of([0.1, 0.12, 0.9], noise=noise).cut())}
+        assert found["Components at the border"].text.startswith("Component 1 may")
+
+    def test_what_is_not_one_crystal(self):
+        tree = tree_of([0.1, 0.12, 0.9])
+        double, tilted = np.arange(4) == 2, np.arange(4) < 2
+        parts = np.array([[-1, -1], [-1, -1], [3, 0], [-1, -1]])
+        tree.compounds = Compounds(double, parts, np.zeros(4), tilted)
+        found = {c.title: c for c in of_groups(tree.cut())}
+        assert "Component 2 shows the spots of 3 and 0 at" in (
+            found["Two crystals in one component"].text
+        )
+        assert found["Tilted crystals"].text.startswith("Components 0, 1 show")
+
+    def test_matrix_is_neither_alone_nor_wide(self):
+        evidence = SpotEvidence(
+            np.array([1.0, 0.5, 9.0, 9.0]),
+            np.array([False, False, True, True]),
+            np.array([True, False, False, False]),
+        )
+        tree = tree_of([0.8, 0.85, 0.9], evidence=evidence)
+        tree.linkage[1:, :2] = [[2, 3], [4, 5]]
+        tree.relative.distances[2, 3] = tree.relative.distances[3, 2] = 0.01
+        tree.linkage[1, 2] = 0.01
+        none = np.zeros(4, dtype=bool)
+        tree.compounds = Compounds(none, np.full((4, 2), -1), np.zeros(4), none)
+        groups = tree.cut()
+        assert [members.tolist() for members in groups] == [[0, 1], [2, 3]]
+        found = {c.title: c for c in of_groups(groups)}
+        assert set(found) == {"Crystal or matrix"}
+        assert "component 0 shows" in found["Crystal or matrix"].text
 
 
 def spacings_of(*rings, per_nm=1.0, camera_error=0.01):

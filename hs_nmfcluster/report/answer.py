@@ -1,0 +1,96 @@
+"""What was found and how surely, in a line."""
+
+import numpy as np
+
+from hs_nmfcluster.report.subject import Groups, Sizes
+from hs_nmfcluster.words import counted, group_name, joined
+
+
+def answer(groups: Groups, sizes: Sizes | None = None) -> str:
+    """Say in one line what was found.
+
+    Parameters
+    ----------
+    groups
+        The groups.
+    sizes
+        Their particles.
+    """
+    crystals = [group for group in range(len(groups)) if group not in groups.matrix]
+    noun = "family of crystals" if len(crystals) == 1 else "families of crystals"
+    found = f"{len(crystals)} {noun}" if crystals else "No crystals"
+    if crystals and sizes is not None:
+        found += f" ({_particles(sizes, crystals)})"
+    if groups.matrix:
+        found += ", matrix" if crystals else ": matrix only"
+    parts = [found, _certainty(groups)]
+    unsure = unsure_components(groups)
+    if unsure:
+        names = joined([str(component) for component in unsure])
+        parts.append(f"not sure about: {'component' if len(unsure) == 1 else 'components'} {names}")
+    return "; ".join(part for part in parts if part)
+
+
+def unsure_components(groups: Groups) -> list[int]:
+    """Components that may be no crystals, or crystals of another group, in rising order."""
+    unsure = set(groups.tree.uncertain.tolist())
+    unsure |= set(np.flatnonzero(groups.tree.compounds.double).tolist())
+    if is_suggested(groups):
+        unsure |= set(groups.tree.suggest_cut().border)
+    return sorted(unsure)
+
+
+def is_suggested(groups: Groups) -> bool:
+    """Whether groups are those of the suggested cut."""
+    suggested = groups.tree.suggest_cut()
+    return bool(np.array_equal(groups.kept, groups.tree.thresholds <= suggested.distance))
+
+
+def _certainty(groups: Groups) -> str:
+    if not is_suggested(groups):
+        return "cut by hand"
+    if not groups.tree.crystalline.any():
+        return ""
+    return "cut clear" if groups.tree.suggest_cut().clear else "cut not clear"
+
+
+def _particles(sizes: Sizes, groups: list[int]) -> str:
+    number = sum(len(sizes[group].particles) for group in groups)
+    diameters = np.concatenate([sizes[group].diameters for group in groups])
+    text = counted(number, "particle")
+    if diameters.size < 2:
+        return text
+    error = diameters.std(ddof=1) / np.sqrt(diameters.size)
+    return f"{text}, {diameters.mean():.1f} ± {max(error, 0.05):.1f} {sizes.units}"
+
+
+def of_group(groups: Groups, sizes: Sizes | None, group: int) -> str:
+    """Say in one line what a group is, and how far from others.
+
+    Parameters
+    ----------
+    groups
+        The groups.
+    sizes
+        Their particles.
+    group
+        Number of the group.
+    """
+    members = groups[group]
+    listed = joined([str(int(member)) for member in members])
+    parts = [f"{counted(len(members), 'component')} ({listed})"]
+    if group in groups.matrix:
+        return f"matrix, {parts[0]}"
+    crystals = members[groups.tree.hosts[members] < 0]
+    if len(crystals) < len(members):
+        parts.append(f"{counted(len(members) - len(crystals), 'part')} of the same crystals")
+    distances = groups.separation
+    own, nearest = distances.own[crystals].mean(), distances.nearest[crystals].mean()
+    if len(crystals) > 1:
+        parts.append(f"{own:.2f} from each other")
+    if np.isfinite(nearest):
+        names, counts = np.unique(distances.neighbour[crystals], return_counts=True)
+        parts.append(f"{nearest:.2f} from {group_name(int(names[counts.argmax()]))}")
+    if sizes is not None:
+        parts.append(sizes.describe(group))
+    return ", ".join(parts)
