@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class Options:
     phases: tuple[str | os.PathLike[str], ...] = ()
     beam_energy: float | None = None
     probe_size: float | None = None
+    particle_shape: Literal["auto", "disc", "sphere"] = "auto"
     max_memory: int | str | None = None
     checkpoint: str | os.PathLike[str] | None = None
     show_progressbar: bool | None = None
@@ -105,6 +106,7 @@ def analyse(signal: NMFDiffraction2D, options: Options, say: Callable[[str], Non
         candidates=options.phases or None,
         beam_energy=options.beam_energy,
         probe_size=options.probe_size,
+        particle_shape=options.particle_shape,
         show_progressbar=options.show_progressbar,
     )
     for found in (findings.spacings, findings.sizes, findings.phases, findings.residual):

@@ -66,7 +66,7 @@ def nearest_spot(
     Examples
     --------
     >>> nearest_spot(np.array([1.0, 4.0]), np.array([0.0, 0.0]), 1.0, (1, 6))
-    array([[ 0,  0,  0,  1,  1,  1]])
+    array([[0, 0, 0, 1, 1, 1]])
     """
     owner = np.full(shape, -1, dtype=np.intp)
     closest = np.full(shape, reach)

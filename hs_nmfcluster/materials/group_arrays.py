@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.polar import PolarGrid
-from hs_nmfcluster.materials.spots import own_spot_shares
+from hs_nmfcluster.materials.spots import Spots, find_spots, own_spot_shares
 from hs_nmfcluster.scan.detector import Detector, estimate_beam_radius
 
 
@@ -27,6 +27,8 @@ class GroupArrays:
         Rotation-corrected average pattern of each group, ``(n_groups, n_v, n_u)``.
     grid
         Bins of r and phi in which patterns were compared.
+    crystalline
+        Which components are crystals, ``(n,)``; None asks whether each shows spots of its own.
     """
 
     members: tuple[NDArray[np.intp], ...]
@@ -34,6 +36,7 @@ class GroupArrays:
     rotations: NDArray[np.float64]
     averages: NDArray[np.floating]
     grid: PolarGrid
+    crystalline: NDArray[np.bool_] | None = None
 
     @property
     def detector(self) -> Detector:
@@ -62,6 +65,20 @@ class GroupArrays:
         return inner, outer + self.grid.radial_step / 2
 
     @cached_property
+    def own_spots(self) -> tuple[Spots, ...]:
+        """Spots of each component."""
+        return tuple(
+            find_spots(pattern, self.detector, radial_range=self.limits)
+            for pattern in self.components
+        )
+
+    @cached_property
     def spot_shares(self) -> NDArray[np.float64]:
         """Share of each component's intensity that lies in spots of its own, ``(n,)``."""
-        return own_spot_shares(self.components, self.detector, self.limits)
+        ring = self.detector.ring(*self.limits)
+        return own_spot_shares(self.components[:, ring], self.own_spots)
+
+    @property
+    def crystals(self) -> NDArray[np.bool_]:
+        """Which components are crystals, ``(n,)``."""
+        return self.spot_shares > 0 if self.crystalline is None else self.crystalline

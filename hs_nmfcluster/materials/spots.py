@@ -1,7 +1,7 @@
 """Diffraction spots, brighter than their azimuthal surroundings, and which patterns carry them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,11 @@ class Spots:
     def azimuth(self) -> NDArray[np.float64]:
         """Direction of each spot in degrees, from +x towards +y, 0 to 360."""
         return np.rad2deg(np.arctan2(self.y, self.x)) % 360.0
+
+    def turned(self, rotation: float) -> "Spots":
+        """Return the spots, turned about the centre by degrees from +x towards +y."""
+        azimuth = np.deg2rad(self.azimuth + rotation)
+        return replace(self, x=self.radius * np.cos(azimuth), y=self.radius * np.sin(azimuth))
 
     def __getitem__(self, chosen: NDArray) -> "Spots":
         """Return some of the spots."""
@@ -292,26 +297,10 @@ def _as_spots(
     return spots[np.argsort(spots.radius)]
 
 
-def owner_of_pixels(spots: Spots, detector: Detector, rotation: float = 0.0) -> NDArray[np.intp]:
-    """Find the spot whose aperture holds each pixel, -1 where none does.
-
-    Parameters
-    ----------
-    spots
-        The spots.
-    detector
-        Geometry.
-    rotation
-        Degrees by which the spots are turned before.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(n_v, n_u)``.
-    """
-    azimuth = np.deg2rad(spots.azimuth + rotation)
-    x = detector.center[0] + spots.radius * np.cos(azimuth) / detector.scale[0]
-    y = detector.center[1] + spots.radius * np.sin(azimuth) / detector.scale[1]
+def owner_of_pixels(spots: Spots, detector: Detector) -> NDArray[np.intp]:
+    """Find the spot whose aperture holds each pixel, -1 where none does, ``(n_v, n_u)``."""
+    x = detector.center[0] + spots.x / detector.scale[0]
+    y = detector.center[1] + spots.y / detector.scale[1]
     return nearest_spot(x, y, float(spots.reach.max(initial=0.0)), detector.shape)
 
 
@@ -343,7 +332,7 @@ def shares_in_spots(
     """
     shares = np.zeros(len(patterns))
     for k, (pattern, rotation) in enumerate(zip(patterns, rotations, strict=True)):
-        owner = owner_of_pixels(spots, detector, float(rotation))
+        owner = owner_of_pixels(spots.turned(float(rotation)), detector)
         total = np.nansum(pattern)
         if total > 0:
             shares[k] = aperture_sums(pattern, owner, len(spots), detector).sum() / total
@@ -361,9 +350,7 @@ def carried_by_most(shares: NDArray[np.floating]) -> bool:
     return bool((shares >= SMALLEST_SHARE).sum() > shares.size / 2)
 
 
-def own_spot_shares(
-    patterns: NDArray[np.floating], detector: Detector, radial_range: tuple[float, float]
-) -> NDArray[np.float64]:
+def own_spot_shares(patterns: NDArray[np.floating], spots: Sequence[Spots]) -> NDArray[np.float64]:
     """Share of each pattern's intensity that lies in spots of its own, ``(n,)``.
 
     0 for a pattern with a single spot, or with less than 5 % of its intensity in spots: so much
@@ -372,17 +359,11 @@ def own_spot_shares(
     Parameters
     ----------
     patterns
-        ``(n, n_v, n_u)``, NaN where not measured.
-    detector
-        Geometry.
-    radial_range
-        ``(inner, outer)`` in the detector's units.
+        Pixels that were looked at, ``(n, n_pixels)``, NaN where not measured.
+    spots
+        What `find_spots` found there, of each pattern.
     """
-    shares = np.zeros(len(patterns))
-    ring = detector.ring(*radial_range)
-    for k, pattern in enumerate(patterns):
-        spots = find_spots(pattern, detector, radial_range=radial_range)
-        total = np.nansum(pattern[ring])
-        if len(spots) > 1 and total > 0:
-            shares[k] = spots.intensity.sum() / total
+    totals = np.nansum(patterns, axis=1)
+    in_spots = [own.intensity.sum() if len(own) > 1 else 0.0 for own in spots]
+    shares = np.divide(in_spots, totals, out=np.zeros(len(patterns)), where=totals > 0)
     return np.where(shares >= 5 * SMALLEST_SHARE, shares, 0.0)
