@@ -131,17 +131,10 @@ def find_segments(scan: NDArray[np.floating], min_height: float = 0.3) -> list[S
     >>> [(round(part.middle[0]), round(part.radius, 1)) for part in find_segments(image)]
     [(7, 3.9), (15, 3.9)]
     """
-    level, noise = background_and_noise(scan)
-    missing = ~np.isfinite(scan)
-    excess = np.where(missing, 0.0, scan - level)
-    # Zero beyond the edge, where else fewer pixels would be averaged and noise stand higher.
-    smooth = ndimage.gaussian_filter(excess, _SMOOTHING, mode="constant")
-    smooth[missing] = 0.0
-    highest = float(smooth.max(initial=0.0))
-    if highest <= 0:
+    excess, smooth, lowest, noise = _above_background(scan, min_height)
+    if np.isinf(lowest):
         return []
-    by_chance = _highest_by_chance(smooth)
-    lowest = max(min_height * highest, _SIGNIFICANT * noise / _LESS_NOISE, by_chance)
+    missing = ~np.isfinite(scan)
     owners = _owners(smooth, lowest, noise / _LESS_NOISE)
     beside_missing = ndimage.binary_dilation(missing) if missing.any() else missing
     excess[missing] = np.nan
@@ -151,6 +144,59 @@ def find_segments(scan: NDArray[np.floating], min_height: float = 0.3) -> list[S
         if window is not None
     ]
     return sorted(found, key=lambda segment: -segment.height)
+
+
+def what_stands_out(
+    scan: NDArray[np.floating], min_height: float = 0.3
+) -> tuple[NDArray[np.float64], float]:
+    """Image less its background where something stands out of it, zero elsewhere.
+
+    Parameters
+    ----------
+    scan
+        Image with any number of axes, NaN where not measured.
+    min_height
+        As in `find_segments`.
+
+    Returns
+    -------
+    tuple
+        The image, and the standard uncertainty of its sum that noise and level make.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> image = np.ones((20, 30))
+    >>> image[5:12, 4:11] = 3.0
+    >>> float(what_stands_out(image)[0].sum())
+    98.0
+    """
+    excess, smooth, lowest, noise = _above_background(scan, min_height)
+    around = ndimage.binary_dilation(smooth > lowest / 2, iterations=2) & (smooth.size > 0)
+    number, beyond = int(around.sum()), max(int((~around).sum()), 1)
+    error = noise * np.sqrt(number * (1 + number / beyond))
+    return np.where(around, np.nan_to_num(excess), 0.0), float(error)
+
+
+def _above_background(
+    scan: NDArray[np.floating], min_height: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], float, float]:
+    """Image less its background, that smoothed, the lowest summit that counts, and the noise.
+
+    The lowest summit is infinite where none counts.
+    """
+    level, noise = background_and_noise(scan)
+    missing = ~np.isfinite(scan)
+    excess = np.where(missing, 0.0, scan - level)
+    # Zero beyond the edge, where else fewer pixels would be averaged and noise stand higher.
+    smooth = ndimage.gaussian_filter(excess, _SMOOTHING, mode="constant")
+    smooth[missing] = 0.0
+    highest = float(smooth.max(initial=0.0))
+    less_noise = _LESS_NOISE ** (scan.ndim / 2)
+    lowest = max(
+        min_height * highest, _SIGNIFICANT * noise / less_noise, _highest_by_chance(smooth)
+    )
+    return excess, smooth, lowest if 0 < lowest < highest else np.inf, noise
 
 
 def _highest_by_chance(smooth: NDArray[np.float64]) -> float:

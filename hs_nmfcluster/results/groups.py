@@ -700,7 +700,8 @@ class Groups:
 
         What a component contributes is its map times the sum of its pattern beyond the direct
         beam. A group's share holds all of that, the halo that a factorization leaves in the pattern
-        of a crystal included; the crystalline share only what lies in spots.
+        of a crystal included; the crystalline share only what lies in spots, above their rings,
+        where the crystals of `particle_sizes` are.
 
         Returns
         -------
