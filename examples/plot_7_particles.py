@@ -19,13 +19,9 @@ groups = s.hierarchical_cluster().cut()
 # %%
 # Sizes
 # -----
-# 18 particles of 7 nm were put in. Both ways measure the width at half height,
-# of each particle and of the shift-corrected map; the probe of 2 nm is taken
-# off in quadrature, which makes a disc of 7 nm too small by some per cent.
-#
-# Look at the outlines before you trust the numbers: with 14 components, one
-# that follows noise shows two particles that are none.
-sizes = groups.particle_sizes(probe_size=2.0)
+# 18 particles of 7 nm were put in, discs seen by a probe of 2 nm. Both are
+# found from the outlines.
+sizes = groups.particle_sizes()
 sizes
 
 # %%

@@ -79,6 +79,21 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def with_error(value: float, error: float) -> str:
+    """Write a value and its uncertainty, to the first digit of the latter, the second after a 1.
+
+    Examples
+    --------
+    >>> with_error(7.0213, 0.0612), with_error(7.0213, 0.0132), with_error(123.4, 25.0)
+    ('7.02 ± 0.06', '7.021 ± 0.013', '123 ± 25')
+    """
+    if not (np.isfinite(error) and error > 0):
+        return f"{value:.3g}"
+    first = int(np.floor(np.log10(error)))
+    digits = max(0, -first + int(error < 2 * 10.0**first))
+    return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
 def times(shape: Sequence[int]) -> str:
     """Write a shape with multiplication signs.
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -48,6 +48,7 @@ class Options:
     phases: tuple[str | os.PathLike[str], ...] = ()
     beam_energy: float | None = None
     probe_size: float | None = None
+    particle_shape: Literal["auto", "disc", "sphere"] = "auto"
     max_memory: int | str | None = None
     checkpoint: str | os.PathLike[str] | None = None
     print_info: bool = True
@@ -164,7 +165,9 @@ def cut(
 def _questions(groups: Groups, options: Options) -> dict[str, Callable[[], Any]]:
     return {
         "spacings": lambda: groups.lattice_spacings(beam_energy=options.beam_energy),
-        "sizes": lambda: groups.particle_sizes(probe_size=options.probe_size),
+        "sizes": lambda: groups.particle_sizes(
+            probe_size=options.probe_size, shape=options.particle_shape
+        ),
         "orientation": groups.orientation_map,
     }
 

@@ -174,6 +174,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         phases=tuple(options.phases),
         beam_energy=options.beam_energy,
         probe_size=options.probe_size,
+        particle_shape=options.particle_shape,
         max_memory=options.memory,
         checkpoint=options.checkpoint,
         print_info=not options.quiet,

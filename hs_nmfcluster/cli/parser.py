@@ -167,7 +167,16 @@ def _add_questions(command: argparse.ArgumentParser) -> None:
         help="for detector axes in mrad (default: of the file)",
     )
     add(
-        "--probe-size", type=float, metavar="NM", help="full width of the probe, for particle sizes"
+        "--probe-size",
+        type=float,
+        metavar="NM",
+        help="full width of the probe, for particle sizes (default: found from outlines)",
+    )
+    add(
+        "--particle-shape",
+        choices=("auto", "disc", "sphere"),
+        default="auto",
+        help="what particles are measured as (default: auto, the one that fits)",
     )
 
 

@@ -82,6 +82,9 @@ def _summary_of_group(findings: Findings, group: int) -> dict[str, Any]:
             "mean_diameter": mean,
             "error": error,
             "units": sizes.units,
+            "aspect_ratio": sizes[group].aspect_ratio,
+            "shape": sizes.shape,
+            "probe_size": sizes.probe_size,
         }
     if findings.phases is not None:
         summary["phase"] = findings.phases.verdict(group)

@@ -1,11 +1,20 @@
 """Share of the scattered intensity that each group, and that spots, take."""
 
+from math import hypot
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.materials.crystal_maps import find_crystals
 from hs_nmfcluster.materials.group_arrays import GroupArrays
+from hs_nmfcluster.materials.segments import what_stands_out
+
+# What is not known of the share in spots, over it: weak spots between the apertures, and what a
+# factorization leaves of them in the pattern of the matrix.
+_UNKNOWN = 0.1
+# Least height of a crystal in the image of its kind, as a share of the highest.
+_MIN_HEIGHT = 0.15
 
 
 class Shares(NamedTuple):
@@ -15,11 +24,15 @@ class Shares(NamedTuple):
     crystalline: NDArray[np.float64]
     mean_shares: NDArray[np.float64]
     mean_crystalline: float
+    crystalline_error: float
     crystalline_members: NDArray[np.intp]
 
 
 def measure_shares(groups: GroupArrays, maps: NDArray[np.floating]) -> Shares:
     """Share the scattered intensity at each position between the groups.
+
+    What lies in spots is read off the images of the crystals, and only where these stand out: the
+    floor of a map, which is not negative, is no crystal.
 
     Parameters
     ----------
@@ -30,18 +43,24 @@ def measure_shares(groups: GroupArrays, maps: NDArray[np.floating]) -> Shares:
     """
     ring = groups.detector.ring(*groups.limits)
     intensity = scattered_intensity(groups.components, maps, ring)
-    in_spots = groups.spot_shares
-    crystals = np.tensordot(in_spots, intensity, axes=1)
     of_groups = np.stack([intensity[members].sum(axis=0) for members in groups.members])
     total = of_groups.sum(axis=0)
+    in_spots, variance = np.zeros(total.shape), 0.0
+    crystals = find_crystals(groups, maps)
+    for number in range(len(crystals)):
+        image, error = what_stands_out(crystals.image(number, maps), _MIN_HEIGHT)
+        in_spots += image
+        variance += error**2
     safe = np.where(total > 0, total, np.nan)
     whole = float(np.nansum(total)) or np.nan
+    share = float(np.nansum(np.where(total > 0, in_spots, 0.0)) / whole)
     return Shares(
         of_groups / safe,
-        crystals / safe,
+        np.clip(in_spots / safe, 0.0, 1.0),
         np.nansum(of_groups, axis=tuple(range(1, of_groups.ndim))) / whole,
-        float(np.nansum(crystals) / whole),
-        np.array([(in_spots[members] > 0).sum() for members in groups.members], dtype=np.intp),
+        share,
+        hypot(variance**0.5 / whole, _UNKNOWN * share),
+        np.array([groups.crystals[members].sum() for members in groups.members], dtype=np.intp),
     )
 
 

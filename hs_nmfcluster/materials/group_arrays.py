@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.polar import PolarGrid
-from hs_nmfcluster.materials.spots import own_spot_shares
+from hs_nmfcluster.materials.spots import Spots, find_spots, own_spot_shares
 from hs_nmfcluster.scan.detector import Detector, estimate_beam_radius
 
 
@@ -45,7 +45,7 @@ class GroupArrays:
     grid
         Bins of r and phi in which patterns were compared.
     crystalline
-        Which components were found to be crystals, ``(n,)``; None where that was not asked.
+        Which components are crystals, ``(n,)``; None asks whether each shows spots of its own.
     """
 
     members: tuple[NDArray[np.intp], ...]
@@ -77,11 +77,25 @@ class GroupArrays:
         return spot_limits(self.averages, self.grid)
 
     @cached_property
+    def own_spots(self) -> tuple[Spots, ...]:
+        """Spots of each component."""
+        return tuple(
+            find_spots(pattern, self.detector, radial_range=self.limits)
+            for pattern in self.components
+        )
+
+    @cached_property
     def spot_shares(self) -> NDArray[np.float64]:
         """Share of each component's intensity that lies in spots of its own, ``(n,)``."""
-        shares = own_spot_shares(self.components, self.detector, self.limits)
+        ring = self.detector.ring(*self.limits)
+        shares = own_spot_shares(self.components[:, ring], self.own_spots)
         return shares if self.crystalline is None else np.where(self.crystalline, shares, 0.0)
 
     def is_matrix(self, group: int) -> bool:
         """Whether a group is known to hold no crystal."""
         return self.crystalline is not None and not self.crystalline[self.members[group]].any()
+
+    @property
+    def crystals(self) -> NDArray[np.bool_]:
+        """Which components are crystals, ``(n,)``."""
+        return self.spot_shares > 0 if self.crystalline is None else self.crystalline

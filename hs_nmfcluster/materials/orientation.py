@@ -13,7 +13,7 @@ from hs_nmfcluster.clustering.correlation import (
     parabola_offset,
 )
 from hs_nmfcluster.materials.group_arrays import GroupArrays
-from hs_nmfcluster.materials.particles import background_and_noise
+from hs_nmfcluster.materials.segments import background_and_noise
 from hs_nmfcluster.scan.noise import robust_sigma
 
 #: Orders of rotation axes that a plane of a crystal can have, the highest first.

@@ -74,12 +74,31 @@ def find_peaks(image: NDArray[np.floating], lowest: NDArray[np.floating] | float
         if taken[summit]:
             continue
         height = float(values[summit])
-        region = _connected((values >= height / 2) & ~taken, summit)
-        taken |= region
-        peaks.append(Peak(summit, height, *np.nonzero(region)))
+        region = _connected(values, taken, summit, height / 2)
+        taken[region] = True
+        peaks.append(Peak(summit, height, *region))
     return peaks
 
 
-def _connected(mask: NDArray[np.bool_], seed: tuple[int, int]) -> NDArray[np.bool_]:
-    labels, _ = ndimage.label(mask)
-    return np.asarray(labels == labels[seed])
+def _connected(
+    values: NDArray[np.float64], taken: NDArray[np.bool_], summit: tuple[int, int], level: float
+) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the pixels above a level that hang together with a summit.
+
+    Looked for in a window that grows until it holds them all: the whole image for each of many
+    peaks would take as long as their number times its size.
+    """
+    reach = 4
+    while True:
+        first = [max(place - reach, 0) for place in summit]
+        window = tuple(
+            slice(start, place + reach + 1) for start, place in zip(first, summit, strict=True)
+        )
+        labels, _ = ndimage.label((values[window] >= level) & ~taken[window])
+        inside = labels == labels[summit[0] - first[0], summit[1] - first[1]]
+        rows, columns = np.nonzero(inside)
+        rows, columns = rows + first[0], columns + first[1]
+        spread = max(np.abs(rows - summit[0]).max(), np.abs(columns - summit[1]).max())
+        if spread < reach or reach > max(values.shape):
+            return rows, columns
+        reach *= 2

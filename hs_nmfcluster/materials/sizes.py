@@ -1,24 +1,20 @@
 """Sizes of the particles of each group, and how many there are."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.materials.crystal_maps import find_crystals
 from hs_nmfcluster.materials.group_arrays import GroupArrays
-from hs_nmfcluster.materials.particles import (
-    Particle,
-    corrected,
-    corrected_diameter,
-    find_particles,
-    once_each,
-    width_of_mean_particle,
-)
+from hs_nmfcluster.materials.mean_particle import width_of_mean_particle
+from hs_nmfcluster.materials.outlines import Look, find_look
+from hs_nmfcluster.materials.particles import Particle, measured, once_each
+from hs_nmfcluster.materials.segments import Segment, find_segments
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 
-# Diameter over width at half height. Intensity goes with the square of a sphere's thickness.
-_FACTORS = {"disc": 1.0, "sphere": np.sqrt(2.0)}
+_SHAPES = ("auto", "disc", "sphere")
 
 
 @dataclass(frozen=True)
@@ -30,18 +26,25 @@ class GroupSizes:
     particles
         Each particle once.
     mean_width, mean_width_sigma
-        Full width at half maximum of the shift-corrected map; NaN for a group most of whose
-        components are amorphous.
+        Full width at half maximum of the shift-corrected map; NaN for a group without particles.
+    common_error
+        Relative uncertainty that the diameters of all particles share: no number of them makes
+        their mean better known.
     """
 
     particles: tuple[Particle, ...]
     mean_width: float
     mean_width_sigma: float
+    common_error: float = 0.0
 
     @property
     def diameters(self) -> NDArray[np.float64]:
-        """Diameters of the particles that no edge cuts."""
-        return np.array([p.diameter for p in self.particles if not p.at_edge], dtype=np.float64)
+        """Diameters of the particles that are resolved and that no edge cuts."""
+        return np.array([p.diameter for p in self._whole], dtype=np.float64)
+
+    @property
+    def _whole(self) -> list[Particle]:
+        return [p for p in self.particles if not p.at_edge and np.isfinite(p.diameter)]
 
     @property
     def n_at_edge(self) -> int:
@@ -52,15 +55,24 @@ class GroupSizes:
     def mean(self) -> tuple[float, float]:
         """Mean diameter of the whole particles and its standard error.
 
-        The error holds the scatter of the particles and the uncertainty of each.
+        The error holds the scatter of the particles, the uncertainty of each, and what is not
+        known of all of them alike.
         """
-        whole = [p for p in self.particles if not p.at_edge]
+        whole = self._whole
         if not whole:
             return nan, nan
         diameters = self.diameters
+        mean = float(diameters.mean())
         scatter = diameters.std(ddof=1) if len(whole) > 1 else 0.0
         single = np.mean([p.sigma for p in whole])
-        return float(diameters.mean()), float(max(scatter, single) / np.sqrt(len(whole)))
+        error = max(scatter, single) / np.sqrt(len(whole))
+        return mean, float(np.hypot(error, self.common_error * mean))
+
+    @property
+    def aspect_ratio(self) -> float:
+        """Median of long over short axis, NaN where no whole particle is resolved."""
+        ratios = [p.aspect_ratio for p in self._whole]
+        return float(np.median(ratios)) if ratios else nan
 
     @property
     def effective_number(self) -> float:
@@ -79,9 +91,9 @@ def measure_particles(
     *,
     scale: tuple[float, float],
     probe_size: float | None = None,
-    min_height: float = 0.3,
-    shape: str = "disc",
-) -> tuple[GroupSizes, ...]:
+    min_height: float = 0.15,
+    shape: str = "auto",
+) -> tuple[tuple[GroupSizes, ...], Look]:
     """Measure the particles of each group.
 
     Parameters
@@ -96,21 +108,55 @@ def measure_particles(
         Step of the scan along ``(x, y)``.
     probe_size, min_height, shape
         As in `Groups.particle_sizes`.
+
+    Returns
+    -------
+    tuple
+        The particles of each group, and how all of them look.
     """
-    crystals = groups.spot_shares > 0
+    candidates = _candidates(groups, maps, min_height)
+    pixel = float(np.sqrt(abs(scale[0] * scale[1])))
+    probe = None if probe_size is None else probe_size / pixel
+    look = find_look([segment for _, segment in candidates], shape, probe)
+    particles: list[list[Particle]] = [[] for _ in groups.members]
+    for component, segment in candidates:
+        found = measured(segment, look, scale, component)
+        particles[groups.labels[component]].append(found)
+    widths = [
+        width_of_mean_particle(aligned, scale=scale) if own else (nan, nan)
+        for own, aligned in zip(particles, aligned_maps, strict=True)
+    ]
+    in_order = [sorted(own, key=lambda p: (p.component, p.y, p.x)) for own in particles]
+    sizes = tuple(
+        GroupSizes(tuple(own), *width, common_error=look.unknown)
+        for own, width in zip(in_order, widths, strict=True)
+    )
+    return sizes, look
+
+
+def _candidates(
+    groups: GroupArrays, maps: NDArray[np.floating], min_height: float
+) -> list[tuple[int, Segment]]:
+    """Segments of the images of all crystals, each place once, with their components."""
+    crystals = find_crystals(groups, maps)
     found = []
-    for number, members in enumerate(groups.members):
-        particles = [
-            corrected(replace(particle, component=int(k)), probe_size, _FACTORS[shape])
-            for k in members[crystals[members]]
-            for particle in find_particles(maps[k], scale=scale, min_height=min_height)
-        ]
-        width = nan, nan
-        if crystals[members].mean() > 0.5:
-            measured = width_of_mean_particle(aligned_maps[number], scale=scale)
-            width = corrected_diameter(*measured, probe_size, _FACTORS[shape])
-        found.append(GroupSizes(tuple(once_each(particles)), *width))
-    return tuple(found)
+    for number in range(len(crystals)):
+        for segment in find_segments(crystals.image(number, maps), min_height):
+            column, row = (round(place) for place in segment.middle)
+            found.append((crystals.strongest(number, maps, (row, column)), segment))
+    found.sort(key=lambda one: -one[1].height)
+    usual = _usual_heights(groups, found)
+    high = [(k, one) for k, one in found if one.height >= min_height * usual[groups.labels[k]]]
+    kept = once_each([(*one.middle, one.radius) for _, one in high])
+    return [high[number] for number in kept]
+
+
+def _usual_heights(groups: GroupArrays, found: list[tuple[int, Segment]]) -> dict[int, float]:
+    """Height of the particles of each group: that which its higher quarter reaches."""
+    heights: dict[int, list[float]] = {}
+    for component, segment in found:
+        heights.setdefault(int(groups.labels[component]), []).append(segment.height)
+    return {group: float(np.quantile(own, 0.75)) for group, own in heights.items()}
 
 
 def check_size_arguments(
@@ -125,6 +171,6 @@ def check_size_arguments(
     """
     height = check_relative_error("min_height", min_height)
     size = None if probe_size is None else check_positive("probe_size", probe_size)
-    if shape not in _FACTORS:
-        raise ValueError(f"`shape` must be 'disc' or 'sphere', got {shape!r}.")
+    if shape not in _SHAPES:
+        raise ValueError(f"`shape` must be 'auto', 'disc' or 'sphere', got {shape!r}.")
     return size, height

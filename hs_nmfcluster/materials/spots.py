@@ -1,11 +1,13 @@
 """Diffraction spots, brighter than their azimuthal surroundings, and which patterns carry them."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate, ndimage, optimize
 
+from hs_nmfcluster.materials.apertures import aperture_sums, nearest_spot
 from hs_nmfcluster.materials.peaks import Peak, find_peaks
 from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.scan.noise import MAD_TO_SIGMA
@@ -17,6 +19,9 @@ _RING_PIXELS = 8
 # A spot's position is not known better than this share of a pixel: what pixels, interpolation and
 # the overlap with neighbours leave.
 _BEST_POSITION = 0.03
+# Radius of an aperture over that of a spot at half height, before a pixel is added for the blur of
+# its edge. All of a diffraction disc is within, and 85 % to 98 % of a Gaussian.
+_APERTURE = 1.6
 # What rises above its ring by less than this share of the brightest spot is the grain of a
 # factorization, in which hardly a pixel is noise-free.
 _WEAKEST = 0.01
@@ -36,16 +41,16 @@ class Spots:
     sigma
         Uncertainty of each radius in the detector's units, ``(n,)``.
     intensity
-        Intensity above the background, summed over the spot, ``(n,)``.
-    area
-        Intensity over the spot's height in the smoothed image, in pixels, ``(n,)``.
+        Intensity above the mean of its ring, summed over an aperture around the spot, ``(n,)``.
+    reach
+        Radius of the apertures in pixels, the same for all spots of a pattern, ``(n,)``.
     """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
     sigma: NDArray[np.float64]
     intensity: NDArray[np.float64]
-    area: NDArray[np.float64]
+    reach: NDArray[np.float64]
 
     def __len__(self) -> int:
         return self.x.size
@@ -60,6 +65,11 @@ class Spots:
         """Direction of each spot in degrees, from +x towards +y, 0 to 360."""
         return np.rad2deg(np.arctan2(self.y, self.x)) % 360.0
 
+    def turned(self, rotation: float) -> "Spots":
+        """Return the spots, turned about the centre by degrees from +x towards +y."""
+        azimuth = np.deg2rad(self.azimuth + rotation)
+        return replace(self, x=self.radius * np.cos(azimuth), y=self.radius * np.sin(azimuth))
+
     def __getitem__(self, chosen: NDArray) -> "Spots":
         """Return some of the spots."""
         return Spots(
@@ -67,7 +77,7 @@ class Spots:
             self.y[chosen],
             self.sigma[chosen],
             self.intensity[chosen],
-            self.area[chosen],
+            self.reach[chosen],
         )
 
 
@@ -125,7 +135,7 @@ def find_spots(
     radial_range: tuple[float, float] = (0.0, np.inf),
     threshold: float = 6.0,
 ) -> Spots:
-    """Find the spots of a pattern and fit a Gaussian to each.
+    """Find the spots of a pattern, fit a Gaussian to each, and sum up what is in each.
 
     Noise is judged at each radius from the median deviation around the ring, which the few
     pixels of spots do not change. A spot that the edge of the measured pixels or of the range
@@ -165,18 +175,19 @@ def find_spots(
     radius = detector.radius()
     usable = np.isfinite(pattern) & (radius >= radial_range[0]) & (radius <= radial_range[1])
     if not usable.any():
-        return _as_spots([], detector)
+        return _as_spots([], pattern, detector)
     excess = np.where(usable, pattern - background, np.nan)
     smooth = _smoothed(excess)
     brightest = float(np.nanmax(smooth))
     if brightest <= 0:
-        return _as_spots([], detector)
+        return _as_spots([], pattern, detector)
     lowest = _lowest_peak(pattern, excess, smooth, detector, threshold)
     peaks = find_peaks(smooth, np.maximum(lowest, _WEAKEST * brightest))
     interior = ndimage.binary_erosion(usable, np.ones((3, 3)))
     whole = [peak for peak in peaks if interior[peak.rows, peak.columns].all()]
     fits = [_fit(excess, peak) for peak in whole]
-    return _as_spots([fit for fit in fits if fit is not None], detector)
+    found = [(*fit, peak.area) for fit, peak in zip(fits, whole, strict=True) if fit is not None]
+    return _as_spots(found, np.where(usable, pattern, np.nan), detector)
 
 
 def _lowest_peak(
@@ -228,8 +239,8 @@ def _smoothed(excess: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.where(measured, values / np.where(measured, weights, 1.0), np.nan)
 
 
-def _fit(excess: NDArray[np.float64], peak: Peak) -> NDArray[np.float64] | None:
-    """x, y, their standard deviation, intensity and area of a peak; None if no fit is found."""
+def _fit(excess: NDArray[np.float64], peak: Peak) -> tuple[float, float, float] | None:
+    """x, y and their standard deviation; None if no fit is found."""
     half_width = np.sqrt(peak.area / np.pi)
     reach = int(np.ceil(1.5 * half_width + 1))
     row, column = round(float(peak.rows.mean())), round(float(peak.columns.mean()))
@@ -266,21 +277,31 @@ def _fit(excess: NDArray[np.float64], peak: Peak) -> NDArray[np.float64] | None:
     # Not by way of JᵀJ: rounding makes variances below zero of what the data hardly determine.
     position = np.linalg.pinv(fit.jac)[:2]
     sigma = np.sqrt(variance * np.sum(position**2) / 2)
-    intensity = 2 * np.pi * height * width**2
-    return np.array([found_x, found_y, sigma, intensity, intensity / peak.height])
+    return float(found_x), float(found_y), float(sigma)
 
 
-def _as_spots(fits: list[NDArray[np.float64]], detector: Detector) -> Spots:
-    """Fits in pixels as spots around the centre, in the detector's units."""
-    x, y, sigma, intensity, area = np.reshape(fits, (-1, 5)).T
+def _as_spots(
+    fits: Sequence[tuple[float, ...]], pattern: NDArray[np.floating], detector: Detector
+) -> Spots:
+    """Fits in pixels (x, y, sigma, area) as spots around the centre, in the detector's units."""
+    x, y, sigma, area = np.reshape(np.array(fits, dtype=np.float64), (-1, 4)).T
+    reach = _APERTURE * float(np.sqrt(np.median(area) / np.pi)) + 1.0 if area.size else 0.0
+    owner = nearest_spot(x, y, reach, detector.shape)
     spots = Spots(
         (x - detector.center[0]) * detector.scale[0],
         (y - detector.center[1]) * detector.scale[1],
         np.hypot(sigma, _BEST_POSITION) * detector.pixel,
-        intensity,
-        area,
+        aperture_sums(pattern, owner, x.size, detector),
+        np.full(x.size, reach),
     )
     return spots[np.argsort(spots.radius)]
+
+
+def owner_of_pixels(spots: Spots, detector: Detector) -> NDArray[np.intp]:
+    """Find the spot whose aperture holds each pixel, -1 where none does, ``(n_v, n_u)``."""
+    x = detector.center[0] + spots.x / detector.scale[0]
+    y = detector.center[1] + spots.y / detector.scale[1]
+    return nearest_spot(x, y, float(spots.reach.max(initial=0.0)), detector.shape)
 
 
 def shares_in_spots(
@@ -309,16 +330,12 @@ def shares_in_spots(
     numpy.ndarray
         ``(n,)``; may be below zero.
     """
-    # A spot's sum over its height in the smoothed average, not known for any one pattern.
     shares = np.zeros(len(patterns))
     for k, (pattern, rotation) in enumerate(zip(patterns, rotations, strict=True)):
-        azimuth = np.deg2rad(spots.azimuth + rotation)
-        x = detector.center[0] + spots.radius * np.cos(azimuth) / detector.scale[0]
-        y = detector.center[1] + spots.radius * np.sin(azimuth) / detector.scale[1]
-        excess = _smoothed(pattern - radial_median(pattern, detector))
-        heights = ndimage.map_coordinates(np.nan_to_num(excess), [y, x], order=1)
+        owner = owner_of_pixels(spots.turned(float(rotation)), detector)
         total = np.nansum(pattern)
-        shares[k] = (heights * spots.area).sum() / total if total > 0 else 0.0
+        if total > 0:
+            shares[k] = aperture_sums(pattern, owner, len(spots), detector).sum() / total
     return shares
 
 
@@ -333,9 +350,7 @@ def carried_by_most(shares: NDArray[np.floating]) -> bool:
     return bool((shares >= SMALLEST_SHARE).sum() > shares.size / 2)
 
 
-def own_spot_shares(
-    patterns: NDArray[np.floating], detector: Detector, radial_range: tuple[float, float]
-) -> NDArray[np.float64]:
+def own_spot_shares(patterns: NDArray[np.floating], spots: Sequence[Spots]) -> NDArray[np.float64]:
     """Share of each pattern's intensity that lies in spots of its own, ``(n,)``.
 
     0 for a pattern with a single spot, or with less than 5 % of its intensity in spots: so much
@@ -344,17 +359,11 @@ def own_spot_shares(
     Parameters
     ----------
     patterns
-        ``(n, n_v, n_u)``, NaN where not measured.
-    detector
-        Geometry.
-    radial_range
-        ``(inner, outer)`` in the detector's units.
+        Pixels that were looked at, ``(n, n_pixels)``, NaN where not measured.
+    spots
+        What `find_spots` found there, of each pattern.
     """
-    shares = np.zeros(len(patterns))
-    ring = detector.ring(*radial_range)
-    for k, pattern in enumerate(patterns):
-        spots = find_spots(pattern, detector, radial_range=radial_range)
-        total = np.nansum(pattern[ring])
-        if len(spots) > 1 and total > 0:
-            shares[k] = spots.intensity.sum() / total
+    totals = np.nansum(patterns, axis=1)
+    in_spots = [own.intensity.sum() if len(own) > 1 else 0.0 for own in spots]
+    shares = np.divide(in_spots, totals, out=np.zeros(len(patterns)), where=totals > 0)
     return np.where(shares >= 5 * SMALLEST_SHARE, shares, 0.0)

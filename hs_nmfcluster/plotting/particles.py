@@ -15,13 +15,14 @@ from hs_nmfcluster.plotting.style import FONT_SIZE, MAP_CMAP, PAGE_WIDTH, group_
 from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize, format_units
 from hs_nmfcluster.words import group_name
 
-# x, y and diameter in the unit of the map, whether the edge cuts it.
-Circle = tuple[float, float, float, bool]
+# x, y, long and short axis in the unit of the map, the long one's angle in degrees from x to y,
+# whether the edge cuts it. Axes are NaN where the particle is too small to measure.
+Outline = tuple[float, float, float, float, float, bool]
 
 
 def plot_particles(
     maps: ArrayLike,
-    circles: Sequence[Sequence[Circle]],
+    outlines: Sequence[Sequence[Outline]],
     *,
     map_pixel: PixelSize = UNCALIBRATED,
     bins: int | Sequence[float] = 10,
@@ -33,9 +34,10 @@ def plot_particles(
     ----------
     maps
         Shape ``(n_groups, n_y, n_x)``.
-    circles
-        For each group its particles: x, y, diameter and whether the edge of the scan cuts them,
-        in the unit of `map_pixel`. Cut ones are dashed and not in the histogram.
+    outlines
+        For each group its particles: x, y, long and short axis in the unit of `map_pixel` (NaN
+        if not known), the angle of the long axis in degrees from x towards y, and whether the
+        edge of the scan cuts them. Cut ones are dashed and not in the histogram.
     map_pixel
         Pixel size of the maps.
     bins
@@ -57,16 +59,17 @@ def plot_particles(
     --------
     >>> import numpy as np
     >>> from hs_nmfcluster.plotting.particles import plot_particles
-    >>> fig = plot_particles(np.ones((1, 9, 9)), [[(4.0, 4.0, 3.0, False)]])
+    >>> fig = plot_particles(np.ones((1, 9, 9)), [[(4.0, 4.0, 3.0, 3.0, 0.0, False)]])
     """
     images = drawable_maps(maps, map_pixel)
-    if len(circles) != len(images.values):
-        raise ValueError(f"circles: {len(circles)} given for {len(images.values)} groups.")
-    number = len(circles)
+    if len(outlines) != len(images.values):
+        raise ValueError(f"outlines: {len(outlines)} given for {len(images.values)} groups.")
+    number = len(outlines)
+    diameters = [_whole_diameters(group) for group in outlines]
     columns = int(np.clip(number, 2, 4))
     rows = -(-number // columns)
     height = min(PAGE_WIDTH / columns / max(images.width, 0.5), 2.6)
-    histogram = 1.8 if any(not cut for group in circles for *_, cut in group) else 0.0
+    histogram = 1.8 if any(diameters) else 0.0
     figure = new_figure(PAGE_WIDTH, min(rows * height, 6.0) + histogram + 0.1)
     heights = [*[height] * rows, *([histogram] if histogram else [])]
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
@@ -81,22 +84,33 @@ def plot_particles(
             scale_bar=group == 0,
         )
         annotate(ax, group_name(group))
-        for circle in circles[group]:
-            _outline(ax, circle, map_pixel)
+        for outline in outlines[group]:
+            _outline(ax, outline, map_pixel)
     if histogram:
-        _draw_histogram(figure.add_subplot(grid[rows, :], label="histogram"), circles, bins, units)
+        _draw_histogram(
+            figure.add_subplot(grid[rows, :], label="histogram"), diameters, bins, units
+        )
     else:
         figure.supxlabel("No whole particles: no diameters", fontsize=FONT_SIZE)
     return figure
 
 
-def _outline(ax: Axes, circle: Circle, pixel: PixelSize) -> None:
-    x, y, diameter, cut = circle
+def _whole_diameters(outlines: Sequence[Outline]) -> list[float]:
+    """Diameters of the circles of the same area as the particles that no edge cuts."""
+    whole = [float(np.sqrt(long * short)) for _, _, long, short, _, cut in outlines if not cut]
+    return [diameter for diameter in whole if np.isfinite(diameter)]
+
+
+def _outline(ax: Axes, outline: Outline, pixel: PixelSize) -> None:
+    x, y, long, short, angle, cut = outline
+    size = float(np.sqrt(abs(pixel.x * pixel.y)))
+    width, height = (1.0, 1.0) if np.isnan(long) else (long / size, short / size)
     ax.add_patch(
         Ellipse(
             (x / abs(pixel.x), y / abs(pixel.y)),
-            diameter / abs(pixel.x),
-            diameter / abs(pixel.y),
+            width,
+            height,
+            angle=0.0 if np.isnan(angle) else angle,
             fill=False,
             edgecolor="red" if not cut else "white",
             linestyle="--" if cut else "-",
@@ -106,9 +120,8 @@ def _outline(ax: Axes, circle: Circle, pixel: PixelSize) -> None:
 
 
 def _draw_histogram(
-    ax: Axes, circles: Sequence[Sequence[Circle]], bins: int | Sequence[float], units: str
+    ax: Axes, whole: Sequence[Sequence[float]], bins: int | Sequence[float], units: str
 ) -> None:
-    whole = [[c[2] for c in group if not c[3]] for group in circles]
     shown = [group for group, values in enumerate(whole) if values]
     tidy(ax, x=f"Diameter ({format_units(units)})", y="Particles")
     edges = np.histogram_bin_edges(np.concatenate([whole[g] for g in shown]), bins)

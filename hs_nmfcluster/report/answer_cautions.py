@@ -53,10 +53,11 @@ def of_sizes(sizes: Sizes) -> Iterator[Caution]:
         return
     if sizes.units == "px":
         yield Caution("No sizes in nm", "The scan's axes are not calibrated: sizes are in pixels.")
-    if sizes.probe_size is None:
+    if sizes.shape == "sphere":
         yield Caution(
-            "Probe not removed",
-            "Diameters hold the size of the probe. Give probe_size to particle_sizes.",
+            "Taken for spheres",
+            "Diameters are those of spheres. Discs with the same profile would have some 0.8 times "
+            "the diameter: give particle_sizes the shape if it is known.",
         )
     pixel = float(np.sqrt(abs(sizes.pixel.x * sizes.pixel.y)))
     small = [g for g, d in enumerate(whole) if len(d) and d.mean() < _FEW_PIXELS * pixel]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from hyperspy.signal import BaseSignal
 
@@ -74,6 +74,7 @@ class Findings:
         candidates: object = None,
         beam_energy: float | None = None,
         probe_size: float | None = None,
+        particle_shape: Literal["auto", "disc", "sphere"] = "auto",
         show_progressbar: bool | None = None,
     ) -> Self:
         """Ask the groups everything that is not given.
@@ -84,7 +85,7 @@ class Findings:
             The groups.
         signal, factorization, study, spacings, sizes, candidates, show_progressbar
             As in `Groups.report`.
-        beam_energy, probe_size
+        beam_energy, probe_size, particle_shape
             For `Groups.lattice_spacings` and `Groups.particle_sizes`, where these are asked.
 
         Raises
@@ -109,7 +110,8 @@ class Findings:
             residual=residual,
             study=study,
             spacings=spacings,
-            sizes=sizes or asked("sizes", groups.particle_sizes, probe_size=probe_size),
+            sizes=sizes
+            or asked("sizes", groups.particle_sizes, probe_size=probe_size, shape=particle_shape),
             orientation=asked("orientation", groups.orientation_map),
             phases=phases,
             missing=missing,

@@ -5,7 +5,7 @@ Protocols, so that the report knows nothing of the classes that are above it.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -221,7 +221,9 @@ class Groups(Drawn, Protocol):
     def lattice_spacings(self, *, beam_energy: float | None = None) -> "Spacings":
         """Measure the lattice spacings."""
 
-    def particle_sizes(self, probe_size: float | None = None) -> "Sizes":
+    def particle_sizes(
+        self, probe_size: float | None = None, *, shape: Literal["auto", "disc", "sphere"] = "auto"
+    ) -> "Sizes":
         """Measure the particles."""
 
     def orientation_map(self) -> "Orientation":
@@ -293,6 +295,10 @@ class GroupSizes(Protocol):
     def mean(self) -> tuple[float, float]:
         """Mean diameter and its standard error."""
 
+    @property
+    def aspect_ratio(self) -> float:
+        """Median of long over short axis."""
+
 
 class Sizes(Drawn, Tabular, Protocol):
     """Particles of each group."""
@@ -302,8 +308,12 @@ class Sizes(Drawn, Tabular, Protocol):
         """Unit of the diameters."""
 
     @property
-    def probe_size(self) -> float | None:
-        """What was removed."""
+    def probe_size(self) -> float:
+        """Full width of the probe."""
+
+    @property
+    def shape(self) -> str:
+        """What the diameters were measured as."""
 
     @property
     def pixel(self) -> PixelSize:

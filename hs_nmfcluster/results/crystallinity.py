@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
 from hs_nmfcluster.results.tables import Table, Tabular
+from hs_nmfcluster.words import with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,11 +29,11 @@ class Crystallinity(Tabular):
         Share of each group at each position, ``(n_groups, *scan_shape)``; they add up to 1.
         NaN where nothing scatters.
     crystalline
-        Share of what lies in the spots of all components, ``scan_shape``.
+        Share of what lies in spots, ``scan_shape``; 0 where no crystal stands out.
     mean_shares
         Share of each group in the intensity of the whole scan, ``(n_groups,)``.
-    mean_crystalline
-        Share of the spots in the intensity of the whole scan.
+    mean_crystalline, crystalline_error
+        Share of the spots in the intensity of the whole scan, and its standard uncertainty.
     crystalline_members
         Number of components with spots in each group, ``(n_groups,)``.
 
@@ -54,6 +55,7 @@ class Crystallinity(Tabular):
     crystalline: NDArray[np.float64]
     mean_shares: NDArray[np.float64]
     mean_crystalline: float
+    crystalline_error: float
     crystalline_members: NDArray[np.intp]
     _like: BaseSignal
 
@@ -64,7 +66,8 @@ class Crystallinity(Tabular):
             noun = "component" if count == 1 else "components"
             kind = f"{count} {noun} with spots" if count else "no spots"
             lines.append(f"  {group}: {100 * share:.2f} % ({kind})")
-        lines.append(f"  in spots: {100 * self.mean_crystalline:.2f} %")
+        share = with_error(100 * self.mean_crystalline, 100 * self.crystalline_error)
+        lines.append(f"  in spots: {share} %")
         return "\n".join(lines) + ">"
 
     def to_signal(self, what: Literal["groups", "crystalline"] = "groups") -> BaseSignal:

@@ -715,36 +715,38 @@ class Groups:
         probe_size: float | None = None,
         *,
         units: str | None = None,
-        min_height: float = 0.3,
-        shape: Literal["disc", "sphere"] = "disc",
+        min_height: float = 0.15,
+        shape: Literal["auto", "disc", "sphere"] = "auto",
     ) -> ParticleSizes:
         """Measure how large the particles of each group are, and how many there are.
 
-        Two ways. (a) The paper's: the full width at half maximum of the shift-corrected map, the
-        mean particle of the group. (b) Each particle of each component's map, outlined at half
-        of its own height: the diameter of the circle of the same area. A particle that the edge of
-        the scan cuts is counted, as half a particle in the number density, but not measured.
+        Each crystal is looked for where the model, all components together, holds intensity in
+        *its* spots. So parts into which the factorization split a crystal make one particle, and
+        the floor of the maps makes none. An outline is fitted to each: an ellipse, whose profile
+        is that of a disc or a sphere which the probe blurs. A particle that the edge of the scan
+        cuts is counted, as half a particle in the number density, but not measured. Beside them
+        stands the paper's measure: the full width at half maximum of the shift-corrected map.
 
-        Only maps of components whose patterns show spots hold particles; a particle that two
-        components of a group share counts once.
+        A place holds one particle, the one whose spots are the brightest. What has no spots has
+        none.
 
         Parameters
         ----------
         probe_size
-            Full width of the probe at half maximum in nm; removed in quadrature. This is right for
-            particles about as large as the probe. The width at half height of a disc much larger
-            than the probe is not broadened at all.
+            Full width of the probe at half maximum in nm. By default the one is found with which
+            the outlines of all particles are described best.
         units
             ``"nm"`` insists on nm, ``"px"`` gives scan pixels; by default nm if the scan's axes are
             calibrated, else pixels.
         min_height
-            Least height of a particle in its map, as a share of the highest one there. What is
-            lower is taken for what leaked from other components.
+            Least height of a particle as a share of the usual one of its group, and of the
+            highest of its crystal. What is lower is taken for what leaked from others.
         shape
-            ``"disc"`` takes the width at half height for the diameter, as the paper does.
-            ``"sphere"`` divides it by √½: the diffracted intensity of a thin crystal grows with
-            the square of its thickness, which in a sphere is down to half there (kinematic
-            scattering, a probe smaller than the sphere).
+            ``"disc"`` measures the width at half height, which the probe leaves as it is;
+            ``"sphere"`` the width of a sphere whose intensity grows with its thickness, seen by a
+            coherent probe and a factorization. ``"auto"`` takes a disc where that fits clearly
+            better, else a sphere. A disc that imitates the profile of a sphere has some 0.8 times
+            its diameter.
 
         Returns
         -------
@@ -776,7 +778,7 @@ class Groups:
         assert self.tree.maps is not None
         assert self.maps is not None
         assert self.aligned_maps is not None
-        found = measure_particles(
+        found, look = measure_particles(
             self._arrays,
             self.tree.maps.data,
             self.aligned_maps.data,
@@ -788,7 +790,8 @@ class Groups:
         maps = np.asarray(self.maps.data, dtype=np.float64)
         area = maps[0].size * scale[0] * scale[1]
         pixel = PixelSize(scale[0], scale[1], unit)
-        return ParticleSizes(found, unit, area, probe_size, (maps, pixel))
+        probe = look.probe * float(np.sqrt(scale[0] * scale[1]))
+        return ParticleSizes(found, unit, area, probe, look.name, (maps, pixel))
 
     def orientation_map(self) -> OrientationMap:
         """Map the in-plane angle of each group's crystals.
@@ -832,7 +835,8 @@ class Groups:
 
         What a component contributes is its map times the sum of its pattern beyond the direct
         beam. A group's share holds all of that, the halo that a factorization leaves in the pattern
-        of a crystal included; the crystalline share only what lies in spots.
+        of a crystal included; the crystalline share only what lies in spots, above their rings,
+        where the crystals of `particle_sizes` are.
 
         Returns
         -------

@@ -14,14 +14,31 @@ from hs_nmfcluster.bridge.axes import axis_units
 from hs_nmfcluster.materials.sizes import GroupSizes
 from hs_nmfcluster.results.tables import Table, Tabular
 from hs_nmfcluster.scan.units import PixelSize, nm_per
-from hs_nmfcluster.words import counted
+from hs_nmfcluster.words import counted, with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
 
-_COLUMNS = ("group", "component", "x", "y", "diameter", "sigma", "at_edge", "height", "units")
+_COLUMNS = (
+    "group",
+    "component",
+    "x",
+    "y",
+    "diameter",
+    "sigma",
+    "long_axis",
+    "short_axis",
+    "axis_angle",
+    "at_edge",
+    "height",
+    "units",
+)
+
+
+# Particles longer than wide by this factor are called elongated.
+_ELONGATED = 1.2
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,8 +55,11 @@ class ParticleSizes(Tabular):
         ``"nm"``, or the scan's own unit (``"px"``) where that is no length.
     area : float
         Area of the scan in `units` squared.
-    probe_size : float or None
-        What was removed in quadrature.
+    probe_size : float
+        Full width of the probe that blurs the outlines, as given or as found from them.
+    shape : str
+        ``"disc"`` or ``"sphere"``: what the diameters were measured as; ``"disc or sphere"`` where
+        noise does not let tell, and the diameters lie between.
 
     Examples
     --------
@@ -58,7 +78,8 @@ class ParticleSizes(Tabular):
     groups: tuple[GroupSizes, ...]
     units: str
     area: float
-    probe_size: float | None
+    probe_size: float
+    shape: str
     _maps: tuple[NDArray[np.float64], PixelSize]
 
     def __len__(self) -> int:
@@ -74,9 +95,10 @@ class ParticleSizes(Tabular):
         return self.groups[group]
 
     def __repr__(self) -> str:
-        probe = "" if self.probe_size is None else f", probe of {self.probe_size:g} removed"
+        shapes = f"{self.shape.replace(' ', 's ')}s"
+        look = f", measured as {shapes} seen by a probe of {self.probe_size:.2g}"
         scale = "" if self.units == "nm" else " – scan not calibrated"
-        lines = [f"<Particle sizes of {counted(len(self), 'group')} in {self.units}{probe}{scale}"]
+        lines = [f"<Particle sizes of {counted(len(self), 'group')} in {self.units}{look}{scale}"]
         lines += [f"  {number}: {self.describe(number)}" for number in range(len(self))]
         return "\n".join(lines) + ">"
 
@@ -102,11 +124,16 @@ class ParticleSizes(Tabular):
             return "no particles"
         edge = f" ({group.n_at_edge} cut by the edge)" if group.n_at_edge else ""
         mean, error = group.mean
-        diameter = "" if np.isnan(mean) else f", diameter {mean:.2f} ± {error:.2f}"
+        diameter = ", too small to measure"
+        if np.isfinite(mean):
+            diameter = f", diameter {with_error(mean, error)}"
+            if group.aspect_ratio > _ELONGATED:
+                diameter += f", {group.aspect_ratio:.1f} times as long as wide"
         width = (
             ""
             if np.isnan(group.mean_width)
-            else (f"; shift-corrected map {group.mean_width:.2f} ± {group.mean_width_sigma:.2f}")
+            else f"; shift-corrected map {with_error(group.mean_width, group.mean_width_sigma)}"
+            " at half height"
         )
         density, density_error = self.number_density(number)
         return (
@@ -201,7 +228,8 @@ class ParticleSizes(Tabular):
     def to_signal(self) -> Signal2D:
         """Particles as an image ``(group | x, y)``: the number of each, from 1, in its disc.
 
-        The discs have the equivalent diameter; the number is the row of `to_dataframe` plus 1.
+        The discs have the equivalent diameter, at least a pixel; the number is the row of
+        `to_dataframe` plus 1.
 
         Returns
         -------
@@ -219,7 +247,8 @@ class ParticleSizes(Tabular):
         rows = [(g, p) for g, group in enumerate(self) for p in group.particles]
         for row, (group, particle) in enumerate(rows):
             away = np.hypot(x * pixel.x - particle.x, y * pixel.y - particle.y)
-            numbers[group][away <= particle.diameter / 2] = row + 1
+            radius = np.fmax(particle.diameter, pixel.x + pixel.y) / 2
+            numbers[group][away <= radius] = row + 1
         axes = [
             {"name": "group", "size": len(self), "navigate": True},
             *(
@@ -246,10 +275,14 @@ class ParticleSizes(Tabular):
         >>> figure = sizes.plot(bins=5)
         """
         maps, pixel = self._maps
-        circles = [
-            [(p.x, p.y, p.diameter, p.at_edge) for p in group.particles] for group in self.groups
+        outlines = [
+            [
+                (p.x, p.y, p.long_axis, p.short_axis, p.axis_angle, p.at_edge)
+                for p in group.particles
+            ]
+            for group in self.groups
         ]
-        return plotting.plot_particles(maps, circles, map_pixel=pixel, bins=bins, units=self.units)
+        return plotting.plot_particles(maps, outlines, map_pixel=pixel, bins=bins, units=self.units)
 
 
 def scan_scale(

@@ -29,6 +29,28 @@ class TestShares:
         for x, y in specimen.particle_positions.round().astype(int):
             assert shares.crystalline[y, x] == pytest.approx(true[y, x], rel=0.15)
 
+    def test_the_floor_of_maps_is_no_crystal(self, groups, specimen):
+        """Maps are not negative: all have a floor, here a tenth of their height."""
+        tree = groups.tree
+        raised = tree.maps.deepcopy()
+        raised.data = raised.data + 0.1 * raised.data.max(axis=(1, 2), keepdims=True)
+        found = ClusterTree.from_patterns(tree.patterns, raised).cut(n_groups=4).crystallinity()
+        crystals = specimen.maps[specimen.crystalline].sum(axis=0)
+        away = crystals < 1e-6 * crystals.max()
+        assert found.crystalline[away].mean() < 1e-3
+        assert found.crystalline[~away].max() > 0.03
+
+    def test_share_of_the_scan(self, groups, specimen, shares):
+        """Against the true spots and all that the components hold."""
+        ring = ~specimen.detector_mask
+        spots = np.where(ring, specimen.patterns, 0)[1:] / specimen.patterns[0][ring].max()
+        maps = specimen.maps[1:] / specimen.maps.max()
+        crystals = (spots.sum(axis=(1, 2)) * maps.sum(axis=(1, 2))).sum()
+        patterns = np.nansum(groups.tree.patterns.data, axis=(1, 2))
+        total = patterns @ groups.tree.maps.data.sum(axis=(1, 2))
+        assert shares.mean_crystalline == pytest.approx(crystals / total, rel=0.12)
+        assert abs(shares.mean_crystalline - crystals / total) < 2 * shares.crystalline_error
+
     def test_amorphous_matrix(self, shares, family):
         number = family.index("amorphous")
         assert shares.crystalline_members[number] == 0

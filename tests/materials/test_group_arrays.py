@@ -7,7 +7,7 @@ from materials.spotted import DETECTOR, groups_of, pattern_of
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.materials.crystallinity import measure_shares
 from hs_nmfcluster.materials.group_arrays import GroupArrays
-from hs_nmfcluster.materials.spots import carried_by_most, own_spot_shares
+from hs_nmfcluster.materials.spots import carried_by_most, find_spots, own_spot_shares
 
 PAIR = [(12.0, 0), (12.0, 180)]
 
@@ -18,7 +18,9 @@ def share_of(height):
     halo = pattern_of([], halo=1.0) + 1e-4 * rng.normal(size=DETECTOR.shape)
     pattern = halo + pattern_of(PAIR, height=height)
     true = 2 * height * 2 * np.pi * 1.3**2 / pattern[DETECTOR.ring(4, 40)].sum()
-    return own_spot_shares(pattern[None], DETECTOR, (4.0, 40.0))[0], true
+    spots = find_spots(pattern, DETECTOR, radial_range=(4.0, 40.0))
+    ring = DETECTOR.ring(4.0, 40.0)
+    return own_spot_shares(pattern[None, ring], [spots])[0], true
 
 
 class TestAmorphousLimit:

@@ -3,17 +3,16 @@ from dataclasses import replace
 import hyperspy.api as hs
 import numpy as np
 import pytest
-from scipy import special
+from materials.spotted import groups_of, pattern_of
+from scipy import ndimage, special
 
 from hs_nmfcluster import ClusterTree
-from hs_nmfcluster.materials.particles import (
-    Particle,
-    background_and_noise,
-    find_particles,
-    once_each,
-    width_of_mean_particle,
-)
-from hs_nmfcluster.materials.sizes import GroupSizes
+from hs_nmfcluster.materials.crystal_maps import find_crystals
+from hs_nmfcluster.materials.mean_particle import width_of_mean_particle
+from hs_nmfcluster.materials.particles import Particle, find_particles, once_each
+from hs_nmfcluster.materials.profiles import PROFILES
+from hs_nmfcluster.materials.segments import background_and_noise
+from hs_nmfcluster.materials.sizes import GroupSizes, measure_particles
 from hs_nmfcluster.results.sizes import ParticleSizes
 from hs_nmfcluster.scan.units import PixelSize
 
@@ -32,11 +31,11 @@ class TestSegmentation:
     @pytest.mark.parametrize("noise", [0.0, 0.05])
     def test_diameter(self, diameter, noise):
         positions = [(12.3, 14.8), (40.1, 30.2)]
-        found = find_particles(discs(positions, diameter, noise=noise))
+        found = find_particles(discs(positions, diameter, noise=noise), shape="disc")
         assert len(found) == 2
         for particle in found:
             assert particle.diameter == pytest.approx(diameter, rel=0.06)
-            assert abs(particle.diameter - diameter) < 3 * max(particle.sigma, 0.1)
+            assert abs(particle.diameter - diameter) < 3 * max(particle.sigma, 0.02)
             distances = np.hypot(*(np.array(positions) - (particle.x, particle.y)).T)
             assert distances.min() < 0.15
 
@@ -69,13 +68,57 @@ class TestSegmentation:
     def test_noise_holds_none(self, seed):
         assert find_particles(discs([], noise=0.1, seed=seed)) == []
 
+    @pytest.mark.parametrize("seed", range(5))
+    def test_speckle_holds_none(self, seed):
+        """Sums of few exponential variates have far more high summits than noise."""
+        grains = np.random.default_rng(seed).exponential(size=(60, 60))
+        assert find_particles(ndimage.gaussian_filter(grains, 0.8)) == []
+
+    @pytest.mark.parametrize("noise", [0.0, 0.1])
+    def test_touching_discs_are_two(self, noise):
+        scan = discs([(20, 20), (30, 20)], 10.0, noise=noise)
+        found = find_particles(scan, shape="disc")
+        assert len(found) == 2
+        assert [p.diameter for p in found] == pytest.approx([10, 10], rel=0.06)
+
+    @pytest.mark.parametrize("ratio", [1.5, 2.0, 3.0])
+    @pytest.mark.parametrize("seed", range(3))
+    def test_an_elongated_one_is_one(self, ratio, seed):
+        y, x = np.indices((50, 60))
+        turned = (x - 30) * np.cos(0.5) + (y - 25) * np.sin(0.5)
+        across = (y - 25) * np.cos(0.5) - (x - 30) * np.sin(0.5)
+        away = 4 * (np.hypot(turned / ratio, across) / 4 - 1)
+        ellipse = special.erfc(away / 0.8 / np.sqrt(2)) / 2
+        ellipse += 0.05 * np.random.default_rng(seed).normal(size=ellipse.shape)
+        (found,) = find_particles(ellipse, shape="disc")
+        assert found.aspect_ratio == pytest.approx(ratio, rel=0.1)
+        assert found.diameter == pytest.approx(8 * np.sqrt(ratio), rel=0.06)
+        assert found.axis_angle == pytest.approx(np.rad2deg(0.5), abs=6)
+
+    @pytest.mark.parametrize("distance", [16, 12, 10.5])
+    def test_maps_that_particles_cover(self, distance):
+        """From a third to two thirds of the map."""
+        x, y = np.meshgrid(np.arange(8, 94, distance), np.arange(8, 94, distance))
+        positions = np.stack([x.ravel(), y.ravel()], axis=1)
+        found = find_particles(discs(positions, 10.0, shape=(100, 100), noise=0.05), shape="disc")
+        assert len(found) == len(positions)
+        assert np.mean([p.diameter for p in found]) == pytest.approx(10, rel=0.03)
+
+    def test_what_is_narrower_than_the_probe_has_no_diameter(self):
+        y, x = np.indices((40, 40))
+        dot = np.exp(-((x - 20.3) ** 2 + (y - 19.6) ** 2) / (2 * 1.5**2))
+        (found,) = find_particles(dot, probe_size=2.355 * 1.5, shape="disc")
+        assert np.isnan([found.diameter, found.sigma, found.long_axis]).all()
+        assert (found.x, found.y) == pytest.approx((20.3, 19.6), abs=0.05)
+
     def test_constant_map(self):
         assert find_particles(np.ones((9, 9))) == []
 
     def test_steps_that_differ(self):
         y, x = np.indices((40, 80))
         away = np.hypot(0.5 * (x - 40), y - 20)
-        (particle,) = find_particles(1.0 * (away < 5), scale=(0.5, 1.0))
+        disc = special.erfc((away - 5) / 0.5 / np.sqrt(2)) / 2
+        (particle,) = find_particles(disc, scale=(0.5, 1.0), shape="disc")
         assert (particle.x, particle.y) == pytest.approx((20, 20))
         assert particle.diameter == pytest.approx(10, rel=0.05)
 
@@ -83,6 +126,83 @@ class TestSegmentation:
         level, noise = background_and_noise(discs([(20, 20), (40, 20)], 9, noise=0.05))
         assert level == pytest.approx(0.2, abs=0.01)
         assert noise == pytest.approx(0.05, rel=0.15)
+
+    def test_background_is_a_tenth(self):
+        rng = np.random.default_rng(0)
+        scan = np.where(np.arange(4000) < 480, 0.0, rng.uniform(3, 5, 4000)).reshape(40, 100)
+        level, noise = background_and_noise(scan + 0.1 * rng.normal(size=scan.shape))
+        assert level == pytest.approx(0, abs=0.03)
+        assert noise == pytest.approx(0.1, rel=0.2)
+
+
+class TestLooks:
+    """Shape and probe are found from the outlines, all particles together."""
+
+    def drawn(self, shape, radius, probe, *, noise=0.02, seed=0):
+        y, x = np.indices((60, 80))
+        scan = noise * np.random.default_rng(seed).normal(size=x.shape)
+        for u, v in [(15.2, 14.7), (40.6, 20.1), (62.3, 42.4), (20.8, 44.9)]:
+            away = np.hypot(x - u, y - v)
+            scan += PROFILES[shape](away / radius, radius / probe)
+        return scan
+
+    @pytest.mark.parametrize("shape", ["disc", "sphere"])
+    @pytest.mark.parametrize("radius", [4.0, 6.0])
+    def test_shape(self, shape, radius):
+        found = find_particles(self.drawn(shape, radius, 1.4))
+        assert [p.diameter for p in found] == pytest.approx([2 * radius] * 4, rel=0.02)
+
+    @pytest.mark.parametrize("shape", ["disc", "sphere"])
+    def test_a_probe_that_is_known(self, shape):
+        scan = self.drawn(shape, 3.0, 2.0)
+        found = find_particles(scan, shape=shape, probe_size=2.0)
+        assert [p.diameter for p in found] == pytest.approx([6.0] * 4, rel=0.03)
+
+    def test_errors_hold(self):
+        pulls = []
+        for seed in range(6):
+            found = find_particles(self.drawn("disc", 3.0, 1.4, noise=0.1, seed=seed), shape="disc")
+            pulls += [(p.diameter - 6.0) / p.sigma for p in found]
+        assert 0.5 < np.sqrt(np.mean(np.square(pulls))) < 1.5
+
+
+class TestCrystals:
+    """Parts into which a factorization splits crystals."""
+
+    def split(self):
+        """Two crystals at one angle, of which one has a rim of its own; and one at another."""
+        y, x = np.indices((30, 40))
+        core = 1.0 * (np.hypot(x - 10, y - 15) < 3)
+        rim = 1.0 * (np.hypot(x - 10, y - 15) < 5) - core
+        other = 1.0 * (np.hypot(x - 25, y - 12) < 4)
+        turned = 1.0 * (np.hypot(x - 32, y - 22) < 4)
+        pair = pattern_of([(12.0, 0), (12.0, 180), (20.0, 90), (20.0, 270)], halo=0.2)
+        weak = pattern_of([(12.0, 0), (12.0, 180), (20.0, 90), (20.0, 270)], height=0.5, halo=0.3)
+        cross = pattern_of([(12.0, 40), (12.0, 220)], halo=0.2)
+        groups = groups_of(pair, weak, cross, pattern_of([], halo=1.0))
+        maps = np.stack([core + other, 2 * rim, turned, np.ones(x.shape)]) + 0.05
+        return groups, maps
+
+    def test_parts_of_one_crystal_are_one(self):
+        groups, maps = self.split()
+        crystals = find_crystals(groups, maps)
+        assert [set(parts) for parts in crystals.parts] == [{0, 1}, {2}]
+        sizes, _ = measure_particles(groups, maps, maps, scale=(1.0, 1.0), shape="disc")
+        assert [len(group.particles) for group in sizes] == [2, 0, 1, 0]
+        found = sorted(sizes[0].diameters)
+        assert found == pytest.approx([8, 10], rel=0.06)
+
+    def test_only_what_is_a_crystal_is_looked_at(self):
+        groups, maps = self.split()
+        chosen = replace(groups, crystalline=np.array([False, False, True, False]))
+        sizes, _ = measure_particles(chosen, maps, maps, scale=(1.0, 1.0))
+        assert [len(group.particles) for group in sizes] == [0, 0, 1, 0]
+
+    def test_no_crystal(self):
+        groups, maps = self.split()
+        none = replace(groups, crystalline=np.zeros(4, dtype=bool))
+        sizes, _ = measure_particles(none, maps, maps, scale=(1.0, 1.0))
+        assert [len(group.particles) for group in sizes] == [0] * 4
 
 
 class TestMeanParticle:
@@ -118,24 +238,22 @@ class TestGroupsOfParticles:
         for position in 1.5 * specimen.particle_positions:
             assert np.hypot(*(np.array(found) - position).T).min() < 0.3
 
-    def test_probe_is_removed_in_quadrature(self, groups, family):
-        number = family.index("B")
-        plain, less = groups.particle_sizes(), groups.particle_sizes(2.0)
-        for one, other in zip(plain[number].particles, less[number].particles, strict=True):
-            assert other.diameter == pytest.approx(np.sqrt(one.diameter**2 - 4))
-        assert less[number].mean_width == pytest.approx(np.sqrt(plain[number].mean_width ** 2 - 4))
-        assert groups.particle_sizes(50.0)[number].mean[0] == 0
+    def test_probe_and_shape_are_found(self, groups):
+        sizes = groups.particle_sizes()
+        assert sizes.shape == "disc"
+        assert sizes.probe_size == pytest.approx(2.0, rel=0.1)
 
-    def test_sphere(self, groups, family):
-        """Half of the squared thickness of a sphere is left at its radius over √2."""
-        y, x = np.indices((60, 60))
-        intensity = np.maximum(1 - np.hypot(x - 30, y - 30) ** 2 / 20.0**2, 0)
-        (found,) = find_particles(intensity)
-        assert found.diameter * np.sqrt(2) == pytest.approx(40, rel=0.06)
-        number = family.index("A")
-        disc, sphere = (groups.particle_sizes(shape=s)[number] for s in ("disc", "sphere"))
-        np.testing.assert_allclose(sphere.diameters, np.sqrt(2) * disc.diameters)
-        assert sphere.mean_width == pytest.approx(np.sqrt(2) * disc.mean_width)
+    def test_probe_larger_than_the_particles(self, groups, family):
+        sizes = groups.particle_sizes(50.0)
+        assert np.isnan(sizes[family.index("B")].mean[0])
+        assert "too small to measure" in sizes.describe(family.index("B"))
+        assert sizes.plot().axes
+
+    def test_a_disc_taken_for_a_sphere(self, groups, family):
+        disc, sphere = (groups.particle_sizes(shape=s) for s in ("disc", "sphere"))
+        ratio = sphere[family.index("A")].mean[0] / disc[family.index("A")].mean[0]
+        assert 1.15 < ratio < 1.35
+        assert sphere[family.index("A")].mean[1] > 0.03 * sphere[family.index("A")].mean[0]
 
     def test_pixels_where_the_scan_is_not_calibrated(self, remade, family):
         sizes = remade(scan_units="").particle_sizes()
@@ -156,10 +274,17 @@ class TestGroupsOfParticles:
         assert error == pytest.approx(density / np.sqrt(n))
 
     def test_found_twice_counts_once(self):
-        one = Particle(3.0, 4.0, 7.0, 0.1, False, 1.0, 0)
-        other = Particle(13.0, 4.0, 7.0, 0.1, False, 1.0, 1)
-        again = Particle(4.0, 4.0, 7.0, 0.1, False, 2.0, 1)
-        assert once_each([one, other, again]) == [again, other]
+        assert once_each([(4.0, 4.0, 3.5), (3.0, 4.0, 3.5), (13.0, 4.0, 3.5)]) == [0, 2]
+
+    def test_once_each_as_by_comparing_all(self):
+        rng = np.random.default_rng(0)
+        places = [tuple(p) for p in rng.uniform(0, [100, 100, 6], (300, 3))]
+        slow: list[int] = []
+        for k, (x, y, r) in enumerate(places):
+            others = [places[j] for j in slow]
+            if all(np.hypot(x - u, y - v) > max(r, s) for u, v, s in others):
+                slow.append(k)
+        assert once_each(places) == slow
 
     def test_repr(self, groups, family):
         line = repr(groups.particle_sizes()).splitlines()[1 + family.index("amorphous")]
@@ -240,7 +365,7 @@ class TestDensity:
         cut = replace(whole, at_edge=True)
         maps = np.zeros((1, 10, 20)), PixelSize(0.5, 0.5, "nm")
         group = GroupSizes((whole, whole, cut), np.nan, np.nan)
-        sizes = ParticleSizes((group,), "nm", 50.0, None, maps)
+        sizes = ParticleSizes((group,), "nm", 50.0, 1.0, "disc", maps)
         density, error = sizes.number_density(0)
         assert density == pytest.approx(2.5 / 50)
         assert error == pytest.approx(np.sqrt(2.5) / 50)

@@ -6,6 +6,8 @@ from hs_nmfcluster.materials.rings import find_halo, find_rings
 from hs_nmfcluster.materials.spacings import scaled_background
 from hs_nmfcluster.materials.spots import Spots, find_spots, radial_median
 from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.simulation.optics import Microscope
+from hs_nmfcluster.simulation.patterns import Halo, PatternPainter, SpotFamily
 
 DETECTOR = Detector((81, 91), center=(44.3, 40.6), scale=(0.1, 0.1), units="1/nm")
 
@@ -35,6 +37,13 @@ class TestPeaks:
     def test_unmeasured_pixels_hold_no_peak(self):
         assert find_peaks(np.full((3, 3), np.nan), 0) == []
 
+    def test_region_larger_than_the_first_window(self):
+        image = np.zeros((60, 70))
+        image[5:50, 3:60] = 1.0
+        image[20, 30] = 1.1
+        image[55:, 65:] = 0.9
+        assert [peak.area for peak in find_peaks(image, 0.5)] == [45 * 57, 25]
+
     def test_edge(self):
         image = np.zeros((5, 5))
         image[4, 2] = 1
@@ -54,6 +63,20 @@ class TestSpots:
     def test_intensity(self):
         spots = find_spots(drawn([[2.0, 1.0]], noise=0.002, halo=0), DETECTOR)
         assert spots.intensity == pytest.approx([2 * np.pi * 1.4**2], rel=0.02)
+
+    @pytest.mark.parametrize("convergence", [0.5, 1.0, 2.0])
+    def test_intensity_of_diffraction_discs(self, convergence):
+        """Of discs of a convergent beam as much is found as was put in."""
+        microscope = Microscope((128, 128), None, 0.16, 300.0, convergence, 0.0)
+        detector = microscope.detector
+        painter = PatternPainter((128, 128), detector.center, 0.16, microscope.disc_radius)
+        crystal = painter.crystal(SpotFamily("A", (0.259, 0.170), 90.0), 13.0)
+        pattern = 1e6 * (crystal + 20 * painter.halo(Halo()))
+        counts = np.random.default_rng(0).poisson(pattern).astype(float)
+        spots = find_spots(counts, detector, radial_range=(1.6, 9.0))
+        put_in = 1e6 * crystal[detector.ring(1.6, 9.0)].sum()
+        assert len(spots) == 10
+        assert spots.intensity.sum() == pytest.approx(put_in, rel=0.02)
 
     @pytest.mark.parametrize("seed", range(20))
     def test_noise_holds_none(self, seed):

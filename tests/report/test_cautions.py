@@ -220,10 +220,10 @@ class TestSpacings:
         assert found[0].text.startswith("1 of 2 rings")
 
 
-def sizes_of(*diameters, units="nm", probe_size=1.0):
+def sizes_of(*diameters, units="nm", shape="disc"):
     particles = tuple(Particle(5.0, 5.0, d, 0.1, False, 1.0) for d in diameters)
     maps = np.ones((1, 9, 9)), PixelSize(1.5, 1.5, units)
-    return ParticleSizes((GroupSizes(particles, 5.0, 0.1),), units, 182.0, probe_size, maps)
+    return ParticleSizes((GroupSizes(particles, 5.0, 0.1),), units, 182.0, 1.0, shape, maps)
 
 
 class TestSizes:
@@ -231,13 +231,13 @@ class TestSizes:
         assert titles(of_sizes(sizes_of(*[6.0] * 12))) == set()
 
     def test_none(self):
-        assert titles(of_sizes(sizes_of(probe_size=None))) == set()
+        assert titles(of_sizes(sizes_of(shape="sphere"))) == set()
 
     def test_what_is_wrong(self):
-        found = titles(of_sizes(sizes_of(3.0, 3.5, units="px", probe_size=None)))
+        found = titles(of_sizes(sizes_of(3.0, 3.5, units="px", shape="sphere")))
         assert found == {
             "No sizes in nm",
-            "Probe not removed",
+            "Taken for spheres",
             "Small particles",
             "Few particles",
         }
