@@ -37,7 +37,9 @@ class Options:
     """
 
     n_components: int | None = None
-    restarts: int = 10
+    tiles: tuple[int, int] | str | None = "auto"
+    weighting: Literal["auto", "poisson"] | None = "auto"
+    restarts: int | None = None
     center: tuple[float, float] | None = None
     inner: float | None = None
     outer: float | None = None
@@ -61,10 +63,11 @@ class Options:
         for name in ("distance", "beam_energy", "probe_size"):
             if getattr(self, name) is not None:
                 checks.check_positive(name, getattr(self, name))
-        most = self.n_components or DEFAULT_COMPONENTS
-        if self.n_groups is not None and self.n_groups > most:
+        whole = self.n_components is not None and not isinstance(self.tiles, tuple)
+        if whole and self.n_groups is not None and self.n_groups > self.n_components:
             raise ValueError(
-                f"`n_groups` must be at most {most}, the number of components, got {self.n_groups}."
+                f"`n_groups` must be at most {self.n_components}, the number of components, got "
+                f"{self.n_groups}."
             )
 
 
@@ -76,7 +79,8 @@ def analyse(signal: NMFDiffraction2D, options: Options, steps: Steps) -> Iterato
     signal
         The scan.
     options
-        Choices; without a number of components 20 are taken, or as many as the data allow.
+        Choices; without a number of components the scan is factorized in neighbourhoods or, where
+        constraints or `tiles` ask for the whole scan, into 20, or as many as the data allow.
     steps
         Does what follows the decomposition, step by step, and says what was found.
 
@@ -218,13 +222,15 @@ def _ring_mask(signal: NMFDiffraction2D, options: Options) -> Any:
 def _decompose(
     signal: NMFDiffraction2D, options: Options, say: Callable[[str], None]
 ) -> Factorization:
-    def decompose(n_components: int) -> Factorization:
+    def decompose(n_components: int | str, tiles: Any) -> Factorization:
         return signal.decompose_als_nmf(
             n_components,
+            tiles=tiles,
+            weighting=options.weighting,
             restarts=options.restarts,
             center=options.center,
             signal_mask=_ring_mask(signal, options),
-            constraints=options.constraints,
+            constraints=options.constraints or None,
             random_state=options.random_state,
             max_memory=options.max_memory,
             checkpoint=options.checkpoint,
@@ -233,11 +239,13 @@ def _decompose(
         )
 
     if options.n_components is not None:
-        return decompose(options.n_components)
+        return decompose(options.n_components, options.tiles)
+    if options.tiles is not None and not options.constraints:
+        return decompose("auto", options.tiles)
     n_components = DEFAULT_COMPONENTS
     while True:
         try:
-            return decompose(n_components)
+            return decompose(n_components, None)
         except checks.TooManyComponentsError as error:
             n_components = error.allowed
             say(f"Components: {n_components}, as many as the data allow")

@@ -163,6 +163,8 @@ def _steps(options: argparse.Namespace) -> Steps:
 def _chosen(options: argparse.Namespace) -> Options:
     return Options(
         n_components=options.components,
+        tiles=options.tiles,
+        weighting=None if options.weighting == "none" else options.weighting,
         restarts=options.restarts,
         center=tuple(options.center) if options.center else None,
         inner=options.inner,

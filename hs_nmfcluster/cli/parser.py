@@ -12,7 +12,7 @@ _EXIT_CODES = """exit codes:
   130  interrupted from the keyboard; no file is left half-written
 """
 _EXAMPLES = """examples:
-  hs-nmfcluster run scan.mib -o results -k 20 --restarts 10 --report
+  hs-nmfcluster run scan.mib -o results --report
   hs-nmfcluster recut results --distance 0.3
   hs-nmfcluster demo --report
 """
@@ -122,11 +122,44 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _tiles(text: str) -> tuple[int, ...] | str | None:
+    if text in ("auto", "none"):
+        return text if text == "auto" else None
+    try:
+        sizes = tuple(int(part) for part in text.replace("x", ",").split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"must be auto, none, N or X,Y in positions, got {text!r}"
+        ) from None
+    return sizes if len(sizes) > 1 else sizes * 2
+
+
 def _add_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("-o", "--output", metavar="DIR", help="folder for the results (default: NAME_nmf here)")
-    add("-k", "--components", type=int, metavar="K", help="number of components (default: 20)")
-    add("--restarts", type=int, default=10, metavar="N", help="random starts (default: 10)")
+    add(
+        "-k",
+        "--components",
+        type=int,
+        metavar="K",
+        help="number of components of the whole scan, or with --tiles of each neighbourhood "
+        "(default: neighbourhoods, each with as many as stand above its noise)",
+    )
+    add(
+        "--tiles",
+        type=_tiles,
+        default="auto",
+        metavar="N",
+        help="size of the neighbourhoods in positions, N or X,Y; none factorizes the whole scan at "
+        "once (default: auto, unless -k is given)",
+    )
+    add(
+        "--weighting",
+        choices=("auto", "poisson", "none"),
+        default="auto",
+        help="weigh by counting statistics (default: auto, which does so in neighbourhoods)",
+    )
+    add("--restarts", type=int, metavar="N", help="random starts (default: 10; neighbourhoods: 3)")
     add("--center", type=float, nargs=2, metavar=("X", "Y"), help="beam centre in pixels")
     unit = "of the ring of pixels to use, in the signal's unit"
     add("--inner", type=float, metavar="R", help=f"inner radius {unit}")

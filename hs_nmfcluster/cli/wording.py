@@ -18,7 +18,18 @@ _OPTIONS = {
     "print_info": "--quiet",
     "smooth_patterns": "--smooth-patterns",
 }
-_SAME = ("center", "checkpoint", "dataset", "distance", "flyback", "inner", "outer", "phases")
+_SAME = (
+    "center",
+    "checkpoint",
+    "dataset",
+    "distance",
+    "flyback",
+    "inner",
+    "outer",
+    "phases",
+    "tiles",
+    "weighting",
+)
 _OPTIONS |= {name: f"--{name}" for name in (*_SAME, "reader", "restarts", "transpose")}
 _QUOTED = re.compile(r"`(\w+)(?:=[^`]*)?`")
 # These are words of no language, with or without quotes.
