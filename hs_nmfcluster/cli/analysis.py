@@ -63,11 +63,10 @@ class Options:
         for name in ("distance", "beam_energy", "probe_size"):
             if getattr(self, name) is not None:
                 checks.check_positive(name, getattr(self, name))
-        whole = self.n_components is not None and not isinstance(self.tiles, tuple)
-        if whole and self.n_groups is not None and self.n_groups > self.n_components:
+        most = None if isinstance(self.tiles, tuple) else self.n_components
+        if most is not None and self.n_groups is not None and self.n_groups > most:
             raise ValueError(
-                f"`n_groups` must be at most {self.n_components}, the number of components, got "
-                f"{self.n_groups}."
+                f"`n_groups` must be at most {most}, the number of components, got {self.n_groups}."
             )
 
 
@@ -222,7 +221,7 @@ def _ring_mask(signal: NMFDiffraction2D, options: Options) -> Any:
 def _decompose(
     signal: NMFDiffraction2D, options: Options, say: Callable[[str], None]
 ) -> Factorization:
-    def decompose(n_components: int | str, tiles: Any) -> Factorization:
+    def decompose(n_components: int | Literal["auto"], tiles: Any) -> Factorization:
         return signal.decompose_als_nmf(
             n_components,
             tiles=tiles,

@@ -18,19 +18,9 @@ _OPTIONS = {
     "print_info": "--quiet",
     "smooth_patterns": "--smooth-patterns",
 }
-_SAME = (
-    "center",
-    "checkpoint",
-    "dataset",
-    "distance",
-    "flyback",
-    "inner",
-    "outer",
-    "phases",
-    "tiles",
-    "weighting",
-)
-_OPTIONS |= {name: f"--{name}" for name in (*_SAME, "reader", "restarts", "transpose")}
+_SAME = ("center", "checkpoint", "dataset", "distance", "flyback", "inner", "outer", "phases")
+_SAME_TOO = ("reader", "restarts", "tiles", "transpose", "weighting")
+_OPTIONS |= {name: f"--{name}" for name in (*_SAME, *_SAME_TOO)}
 _QUOTED = re.compile(r"`(\w+)(?:=[^`]*)?`")
 # These are words of no language, with or without quotes.
 _BARE = re.compile(r"\b(\w+_\w+)\b(?!\()")
