@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
+import dask.array as da
 import numpy as np
 from hyperspy.signal import BaseSignal
 from hyperspy.signals import LazySignal2D, Signal2D
@@ -440,6 +441,7 @@ class NMFDiffraction2D(Signal2D):
             mean_square,
             found.center,
             found.settings["solver"],
+            weighted=found.settings["weighting"] == "poisson",
         )
         return found
 
@@ -685,6 +687,9 @@ class NMFDiffraction2D(Signal2D):
     def _last_factorization(self) -> Factorization | None:
         """Return what `decompose_als_nmf` gave, unless ``learning_results`` have changed since."""
         last = self._factorization
+        if last is not None and isinstance(last.maps.data, da.Array):
+            # Too large for ``learning_results``, which therefore say nothing of it.
+            return last
         if last is None or not learning_results.match(self, last.patterns.data, last.maps.data):
             return None
         return last

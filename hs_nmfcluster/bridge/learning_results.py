@@ -17,6 +17,8 @@ def store(
     mean_square: float,
     center: tuple[float, float],
     solver: str,
+    *,
+    weighted: bool,
 ) -> None:
     """Write patterns and maps into ``signal.learning_results``.
 
@@ -36,10 +38,13 @@ def store(
         given here.
     solver
         Which update rule found them.
+    weighted
+        Whether by counting statistics, as HyperSpy's ``normalize_poissonian_noise``.
     """
     # What a cluster keeps is not fetched for a mirror.
     if isinstance(maps, np.ndarray):
         _mirror(signal, patterns, maps, mean_square, solver)
+        signal.learning_results.poissonian_noise_normalized = weighted
     signal.learning_results.beam_center = center
 
 
@@ -61,7 +66,6 @@ def _mirror(
     results.number_significant_components = k
     results.decomposition_algorithm = f"{solver.upper()}-NMF"
     results.output_dimension = k
-    results.poissonian_noise_normalized = False
     results.unfolded = False
     results.original_shape = tuple(signal.data.shape)
 

@@ -91,6 +91,31 @@ class JoinedRows:
 
 
 @dataclass(frozen=True)
+class ChangedRows:
+    """Rows to which something is done when they are needed.
+
+    Parameters
+    ----------
+    rows
+        As they are.
+    change
+        Called with some of them as float64, ``(n, n_pixels)``, which it may overwrite.
+    """
+
+    rows: Any
+    change: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Shape of the rows."""
+        n, n_pixels = self.rows.shape
+        return n, n_pixels
+
+    def __getitem__(self, part: slice) -> NDArray[np.float64]:
+        return self.change(self.rows[part].astype(np.float64))
+
+
+@dataclass(frozen=True)
 class Block:
     """Some rows of the matrix: data (or how to get them) and the positions they belong to.
 
@@ -106,7 +131,7 @@ class Block:
         Whether the next block needs nothing of what the source's chunks of this one hold.
     """
 
-    rows: NDArray | SelectedRows | JoinedRows | Delayed
+    rows: NDArray | SelectedRows | JoinedRows | ChangedRows | Delayed
     positions: NDArray[np.int64]
     n_bytes: int
     ends_chunk: bool = True
@@ -221,6 +246,20 @@ class ScanMatrix:
         held: list[Any] = [block.rows for block in self.blocks]
         rows = [SelectedRows(own[:, None], np.arange(len(own)), pixels) for own in held]
         return replace(self.with_rows(rows), n_pixels=len(pixels), pixels=pixels)
+
+    def changed(self, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> "ScanMatrix":
+        """Return the matrix with something done to its rows whenever they are read."""
+        later = dask.delayed(ChangedRows, pure=False)
+        blocks = tuple(
+            replace(
+                block,
+                rows=(later if isinstance(block.rows, Delayed) else ChangedRows)(
+                    block.rows, change
+                ),
+            )
+            for block in self.blocks
+        )
+        return replace(self, blocks=blocks, dtype=np.dtype(np.float64), source=None)
 
     def regrouped(self, groups: Iterable[Sequence[NDArray[np.int64]]]) -> "ScanMatrix":
         """Return the same rows in other blocks, which may overlap.

@@ -69,7 +69,7 @@ def check_arguments(
     """
     checks.check_choice("solver", solver, tuple(SOLVERS))
     checks.check_choice("compression", compression, _COMPRESSIONS)
-    checks.check_choice("weighting", weighting, _WEIGHTINGS)
+    _check_weighting(weighting, constraints)
     automatic = isinstance(n_components, str) and n_components == "auto"
     if not automatic:
         checks.check_whole_number("n_components", n_components)
@@ -131,7 +131,7 @@ def check_study_arguments(
     TypeError, ValueError
         Naming the argument, what was given and what is allowed.
     """
-    checks.check_choice("weighting", weighting, _WEIGHTINGS)
+    _check_weighting(weighting, constraints)
     return StudyArguments(
         _check_ranks(ranks),
         checks.check_whole_number("restarts", restarts),
@@ -149,6 +149,15 @@ def _check_ranks(ranks: Any) -> list[int]:
     if not checked:
         raise ValueError("`ranks` is empty: give one or more numbers of components, ascending.")
     return checked
+
+
+def _check_weighting(weighting: object, constraints: object) -> None:
+    checks.check_choice("weighting", weighting, _WEIGHTINGS)
+    if weighting == "poisson" and constraints:
+        raise ValueError(
+            '`weighting="poisson"` and `constraints` do not go together: constraints are of maps '
+            "and patterns in the data's own unit. Leave one of them out."
+        )
 
 
 def _check_tiles(tiles: object) -> tuple[int, ...] | str | None:
@@ -173,7 +182,7 @@ def _check_for_tiles(compression: object, constraints: object) -> None:
             "`compression=None` is the paper's procedure on the whole scan: give `n_components` "
             "and no `tiles`."
         )
-    if constraints is not None:
+    if constraints:
         raise ValueError(
             "`constraints` are of the whole scan's maps and patterns: give `n_components` and no "
             "`tiles`."

@@ -85,6 +85,8 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
             '(`tiles="auto"`) find more of the crystals in so large a scan'
         )
     constraints, resolved = _bind(scan, arguments.constraints, prepared)
+    kept = ~prepared.mask.array
+    weighting = choose_weighting(arguments.weighting, prepared.look, kept, in_tiles=False)
     settings = Settings(
         restarts=arguments.restarts,
         tolerance=arguments.tolerance,
@@ -92,6 +94,7 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
         seed=arguments.random_state,
         ridge=arguments.ridge,
         constraints=constraints,
+        pixel_weights=weighting.pixels,
     )
     found = fit(
         prepared.matrix,
@@ -104,7 +107,7 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
     # Of the compressed problem, which one rule solves whatever was asked for.
     used: dict[str, Any] = {"solver": "hals"} if compressed else {}
     provenance = _provenance(scan, prepared, found.passes)
-    used |= {"mean_square": found.mean_square}
+    used |= {"mean_square": found.mean_square} | weighting.described
     return Decomposition(found, prepared, arguments.described() | used | resolved | provenance)
 
 
@@ -135,9 +138,12 @@ def decompose_in_tiles(
     weighting = choose_weighting(arguments.weighting, prepared.look, kept, in_tiles=True)
     tiling, seen = choose_tiling(matrix, size, weighting.pixels, job)
     settings = Settings(
-        restarts=arguments.restarts, tolerance=arguments.tolerance, seed=arguments.random_state
+        restarts=arguments.restarts,
+        tolerance=arguments.tolerance,
+        seed=arguments.random_state,
+        pixel_weights=weighting.pixels,
     )
-    plan = Plan(arguments.n_components, most_components(tiling), settings, weighting.pixels)
+    plan = Plan(arguments.n_components, most_components(tiling), settings)
     job.tell(_tiling_in_words(tiling, seen, plan))
     mosaic = factorize_in_tiles(matrix, tiling, plan, prepared.look.mean[kept], job)
     found = mosaic.windows.found
@@ -208,17 +214,22 @@ def study_ranks(scan: Scan, arguments: StudyArguments, selection: Selection, job
     demand = Demand(arguments.ranks, arguments.restarts, "max(ranks)", limited=limited)
     prepared = prepare(scan, selection, demand, job)
     constraints, resolved = _bind(scan, arguments.constraints, prepared)
+    kept = ~prepared.mask.array
+    weighting = choose_weighting(arguments.weighting, prepared.look, kept, in_tiles=False)
+    resolved |= weighting.described
     settings = Settings(
         restarts=arguments.restarts,
         tolerance=arguments.tolerance,
         seed=arguments.random_state,
         constraints=constraints,
+        pixel_weights=weighting.pixels,
     )
     ranks = np.array(arguments.ranks)
     curves = rank_curves(prepared.matrix, ranks, settings, job)
-    kept = ~prepared.mask.array
     counted = prepared.look.whole and not prepared.look.negative[kept].any()
-    noise_mse = float(prepared.look.mean[kept].mean()) if counted else np.nan
+    # Weighted data are in units of their noise.
+    level = 1.0 if weighting.pixels is not None else float(prepared.look.mean[kept].mean())
+    noise_mse = level if counted else np.nan
     best = curves.nmf_mse.min(axis=1)
     detector = scan.detector.around(prepared.center)
     stacks, rotated = [], []

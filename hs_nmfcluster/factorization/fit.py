@@ -19,6 +19,7 @@ from hs_nmfcluster.factorization.runs import Run, Stack
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.updates import SOLVERS, Solver
+from hs_nmfcluster.factorization.weighting import Weigh, unweighted
 from hs_nmfcluster.factorization.whole_maps import whole_maps
 
 
@@ -117,17 +118,17 @@ def fit(
     """
     settings = Settings() if settings is None else settings
     job = Job() if job is None else job
+    weights = settings.pixel_weights
+    searched = matrix if weights is None else matrix.changed(Weigh(weights))
     if compressed:
-        found = search(matrix, [n_components], settings, job)
+        found = search(searched, [n_components], settings, job)
         runs, square, rule = found.runs[n_components], found.compression.square, found.solver
         pca_mse = found.compression.pca_mse(n_components)
     else:
         rule, pca_mse = SOLVERS[solver]._replace(ridge=settings.ridge), np.nan
-        runs, square = random_runs(matrix, n_components, rule, settings, job)
-        iterate(matrix, runs, square, rule, settings, job)
-    return finish(
-        matrix, runs, square, rule, pca_mse=pca_mse, job=job, constraints=settings.constraints
-    )
+        runs, square = random_runs(searched, n_components, rule, settings, job)
+        iterate(searched, runs, square, rule, settings, job)
+    return finish(matrix, runs, square, rule, pca_mse=pca_mse, job=job, settings=settings)
 
 
 def finish(
@@ -138,15 +139,26 @@ def finish(
     *,
     pca_mse: float,
     job: Job,
-    constraints: Constraints,
+    settings: Settings,
 ) -> Fit:
-    """Compute maps and residual of the best run in one pass, and sort by the maps' norm."""
+    """Compute maps and residual of the best run in one pass, and sort by the maps' norm.
+
+    Of weighted data patterns, maps, residual and MSE are those of the data as they are, while
+    errors of restarts and their history are of what was searched.
+    """
+    weights = settings.pixel_weights
     restart_mse = np.array([run.best_mse for run in runs])
     best = int(best_first(restart_mse, rounding_of(square / matrix.size))[0])
     patterns = runs[best].best_patterns.astype(np.float64)
     job.expect(1)
     stack = Stack.of([patterns])
-    rows, sums, shares = _rows(matrix, stack, solver, constraints, job)
+    restart_patterns = np.stack([run.best_patterns for run in runs], dtype=np.float64)
+    if weights is None:
+        rows, sums, shares = _rows(matrix, stack, solver, settings.constraints, job)
+    else:
+        rows, sums, shares, square = _weighted_rows(matrix, stack, solver, weights, job)
+        patterns = unweighted(patterns, weights)
+        restart_patterns, pca_mse = unweighted(restart_patterns, weights), np.nan
     used = shares > SUMS
     job.say("maps of the best restart")
     # A copy, so that nothing holds on to all columns.
@@ -162,7 +174,7 @@ def finish(
         maps=maps,
         residual=residual,
         mse=float(sums[-1] / matrix.size),
-        restart_patterns=np.stack([run.best_patterns for run in runs], dtype=np.float64),
+        restart_patterns=restart_patterns,
         restart_mse=restart_mse,
         history=[run.history for run in runs],
         converged=np.array([run.converged for run in runs]),
@@ -194,6 +206,20 @@ def _rows(
     sums = np.einsum("nk,nk->k", rows, rows)
     sums[-1] = rows[:, -1].sum()
     return rows, sums, _shares(rows)
+
+
+def _weighted_rows(
+    matrix: ScanMatrix, stack: Stack, solver: Solver, weights: NDArray[np.float64], job: Job
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64], float]:
+    """Do as :func:`_rows` by weighted data, and give ‖X‖² of the data as they are."""
+    found = job.once(
+        "maps",
+        lambda: job.collect(matrix, tasks.weighted_maps_and_residual, stack, solver, weights),
+    )
+    rows = found[:, :-1]
+    sums = np.einsum("nk,nk->k", rows, rows)
+    sums[-1] = rows[:, -1].sum()
+    return rows, sums, _shares(rows), float(found[:, -1].sum())
 
 
 def _shares(rows: NDArray[np.float64] | da.Array) -> Any:

@@ -12,6 +12,7 @@ from hs_nmfcluster.factorization.runs import Patterns
 from hs_nmfcluster.factorization.search import search
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.stability import pattern_stability
+from hs_nmfcluster.factorization.weighting import Weigh, unweighted
 
 # Polishing passes of a study: with the survey, 13 of the compression and that for the errors of all
 # starts 25 at most.
@@ -27,7 +28,8 @@ class RankCurves:
     ranks
         Numbers of components, ascending, ``(n,)``.
     nmf_mse
-        True MSE of every restart, ``(n, restarts)``.
+        True MSE of every restart, ``(n, restarts)``; of weighted data in units of their noise, as
+        that of PCA.
     pca_mse
         MSE of an uncentred PCA, ``(n,)``.
     stability
@@ -72,7 +74,9 @@ def rank_curves(
     """
     job = Job() if job is None else job
     settings = replace(settings, max_iterations=_POLISHING_PASSES)
-    found = search(matrix, [int(rank) for rank in ranks], settings, job)
+    weights = settings.pixel_weights
+    searched = matrix if weights is None else matrix.changed(Weigh(weights))
+    found = search(searched, [int(rank) for rank in ranks], settings, job)
     runs = [found.runs[int(rank)] for rank in ranks]
     rounding = rounding_of(found.compression.square / matrix.size)
     best = [of_rank[best_first([run.best_mse for run in of_rank], rounding)[0]] for of_rank in runs]
@@ -81,6 +85,9 @@ def rank_curves(
         [run.best_patterns for run in of_rank if run is not first]
         for of_rank, first in zip(runs, best, strict=True)
     ]
+    if weights is not None:
+        patterns = [unweighted(S, weights) for S in patterns]
+        others = [[unweighted(S, weights).astype(S.dtype) for S in some] for some in others]
     stability = [np.mean(pattern_stability(S, o)) for S, o in zip(patterns, others, strict=True)]
     return RankCurves(
         ranks=ranks,

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hs_nmfcluster.factorization.constraints import FREE, Constraints
 
 
@@ -26,6 +29,9 @@ class Settings:
     constraints
         Of maps and patterns, bound to the scan. Limited maps make an iteration on the data of two
         passes.
+    pixel_weights
+        Square root of the expected counts of each kept pixel, of mean square 1: the data are
+        weighted by it and by the like of each position. None weighs all alike.
     """
 
     restarts: int = 10
@@ -34,3 +40,4 @@ class Settings:
     seed: int = 0
     ridge: float = 0.0
     constraints: Constraints = FREE
+    pixel_weights: NDArray[np.float64] | None = None

@@ -18,6 +18,7 @@ from hs_nmfcluster.engine.products import times
 from hs_nmfcluster.engine.random_numbers import uniform
 from hs_nmfcluster.factorization.runs import RunSums, Stack
 from hs_nmfcluster.factorization.updates import Solver
+from hs_nmfcluster.factorization.weighting import weigh
 
 Matrix = NDArray[np.float64]
 
@@ -151,6 +152,39 @@ def maps_and_residual(
     if cancelled(residual, squares).any():
         residual = residual_of_rows(rows, positions, maps, stack.patterns)
     return np.column_stack([maps.T, residual])
+
+
+def weighted_maps_and_residual(
+    rows: NDArray,
+    positions: NDArray[np.int64],
+    stack: Stack,
+    solver: Solver,
+    pixels: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Do as :func:`maps_and_residual` by weighted data, and add squared norms as a last column.
+
+    Parameters
+    ----------
+    rows, positions
+        Of the data as they are, which maps and residual are of too.
+    stack
+        Patterns of the weighted data.
+    solver
+        The update rule.
+    pixels
+        Their weights, see `factorization.weighting`.
+    """
+    products, scales, squares = [], [], []
+    for x, _ in pieces(rows, positions):
+        squares.append(np.einsum("ij,ij->i", x, x))
+        scales.append(weigh(x, pixels))
+        products.append(stack.times(x))
+    patterns = stack.patterns * pixels
+    norms = np.linalg.norm(patterns, axis=1, keepdims=True)
+    maps = solver.solve(np.concatenate(products, axis=1), stack.grams[0])
+    maps = maps * norms * np.concatenate(scales)
+    residual = residual_of_rows(rows, positions, maps, patterns / np.where(norms > 0, norms, 1))
+    return np.column_stack([maps.T, residual, np.concatenate(squares)])
 
 
 def residual_of_whole_maps(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.factorization.updates import normalise
 from hs_nmfcluster.scan.survey import Survey
 
 
@@ -88,3 +89,28 @@ def weigh(x: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.flo
     x /= positions[:, None]
     x /= pixels
     return positions
+
+
+@dataclass(frozen=True)
+class Weigh:
+    """Weighs rows in place: what is done to them before a weighted factorization sees them."""
+
+    pixels: NDArray[np.float64]
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Weigh some rows."""
+        weigh(x, self.pixels)
+        return x
+
+
+def unweighted(patterns: NDArray[np.floating], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Patterns of weighted data as those of the data, of unit norm.
+
+    Parameters
+    ----------
+    patterns
+        ``(…, n_pixels)``.
+    pixels
+        As of a `Weighting`.
+    """
+    return normalise(patterns * pixels)

@@ -33,7 +33,7 @@ _NUMBERS = ("mse", "pca_mse", "best_restart", "passes")
 # Rows of the reconstruction that one chunk of it holds, about 64 MB of float64.
 _MODEL_CHUNK = 8 * 2**20
 # Maps of neighbourhoods that take more than this on the whole scan are put there when needed.
-_LARGE_MAPS = 2**29
+_LARGE_MAPS = 2**28
 
 
 @dataclass(eq=False, repr=False)

@@ -38,16 +38,12 @@ class Plan:
     most
         Components that a neighbourhood has at most.
     settings
-        Restarts, tolerance, seed.
-    pixel_weights
-        Square root of the expected counts of each kept pixel, of mean square 1; None weighs all
-        alike.
+        Restarts, tolerance, seed, weights.
     """
 
     n_components: int | None
     most: int
     settings: Settings
-    pixel_weights: NDArray[np.float64] | None
 
 
 @dataclass(frozen=True)
@@ -120,8 +116,9 @@ def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Piece
     if not squares.any():
         return _nothing(x.shape, positions)
     of_positions = np.ones(len(x))
-    if plan.pixel_weights is not None:
-        of_positions = weigh(x, plan.pixel_weights)
+    weights = plan.settings.pixel_weights
+    if weights is not None:
+        of_positions = weigh(x, weights)
     values, vectors = _eigen(x)
     above = count_above_bulk(values)
     k = plan.n_components or min(max(above, LEAST_COMPONENTS), plan.most)
@@ -129,8 +126,8 @@ def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Piece
     compressed = _compression(x, values, vectors, min(_KEPT * k + _MORE, len(values)))
     patterns, others, errors = _search(compressed, k, plan.settings)
     maps = hals_rows(patterns @ x.T, patterns @ patterns.T) * of_positions
-    if plan.pixel_weights is not None:
-        patterns, others = patterns * plan.pixel_weights, [S * plan.pixel_weights for S in others]
+    if weights is not None:
+        patterns, others = patterns * weights, [S * weights for S in others]
     norms = np.linalg.norm(patterns, axis=1, keepdims=True)
     maps, patterns = maps * norms, patterns / np.where(norms > 0, norms, 1.0)
     return Pieces(

@@ -188,9 +188,9 @@ def factorize_in_tiles(
     residual = residual[matrix.positions]
     return Mosaic(
         windows,
-        same_crystal(windows, shared, plan.pixel_weights),
+        same_crystal(windows, shared, plan.settings.pixel_weights),
         shared,
-        plan.pixel_weights,
+        plan.settings.pixel_weights,
         residual,
         float(residual.sum()) / matrix.size,
         square / matrix.size,
