@@ -20,6 +20,7 @@ STUDIES = (
     "stability",
     "constraints",
     "side_effects",
+    "tiles",
 )
 SHARED = "_common"
 
@@ -56,6 +57,13 @@ class TestStudies:
         assert all(len(row) == len(table.columns) for row in table.rows)
         assert len(str(table).splitlines()) == 1 + len(table.rows)
         return table
+
+    def test_tiles(self, studies, tmp_path):
+        settings = studies["tiles"].Settings(
+            (("mixture", 24, 26, 3),), 32, (3,), whole_ranks=(None,), seeds=1
+        )
+        table = self.check(studies["tiles"], settings, tmp_path)
+        assert set(table.column("crystals")) == {3}
 
     def test_detection(self, studies, geometry, tmp_path):
         study = studies["detection"]
