@@ -116,7 +116,7 @@ class TestAnswer:
     def test_automatic(self, specimen):
         found = specimen[0].deepcopy().decompose_als_nmf(**QUIET)
         assert found.settings["tiles_asked_for"] == "auto"
-        assert all(10 <= n <= 64 for n in found.settings["tiles"])
+        assert all(10 <= n <= 40 for n in found.settings["tiles"])
         for size, shared in zip(
             found.settings["tiles"], found.settings["tiles_overlap"], strict=True
         ):

@@ -152,7 +152,7 @@ def neighbourhood_needs(
     Notes
     -----
     Only neighbourhoods in work are in memory, with the chunks that they are cut out of; what is
-    found is kept, in float32.
+    found is kept, patterns in float16 and, put together, in float32.
     """
     p, n = matrix.n_pixels, matrix.n_positions
     m = min(_USUAL_POSITIONS if size is None else prod(size), n)
@@ -161,5 +161,5 @@ def neighbourhood_needs(
     # Neighbours overlap: together they hold some positions twice.
     pieces = 2 * k * n / m
     chunks = blocks_at_a_time * (4 * block + _COPIES * _FLOAT * m * (p + m))
-    patterns = int(2 * 4 * pieces * p)
+    patterns = int((2 + 2 * 4 / k) * pieces * p)
     return Needs(chunks, patterns, 0, int(4 * 4 * pieces * m))

@@ -140,7 +140,7 @@ class Factorization:
         detector = axes.detector_of(scan, center)
         components, matrix = components_of(mosaic, ~detector_mask, detector)
         k, title = len(components.patterns), scan.metadata.General.title or "scan"
-        patterns = np.full((k, *detector_mask.shape), np.nan)
+        patterns = np.full((k, *detector_mask.shape), np.nan, np.float32)
         patterns[:, ~detector_mask] = components.patterns
         large = components.maps.n_bytes > _LARGE_MAPS
         maps = components.maps.lazy() if large else components.maps.dense()

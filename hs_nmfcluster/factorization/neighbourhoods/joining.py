@@ -85,9 +85,11 @@ def assemble(windows: Windows, labels: NDArray[np.int64]) -> Components:
     found, edges = windows.found, windows.edges
     number = int(labels.max(initial=-1)) + 1
     strengths = np.concatenate([_strengths(pieces) for pieces in found])
+    shares = (strengths / max(strengths.max(initial=0.0), np.finfo(float).tiny)).astype(np.float32)
     patterns = np.zeros((number, found[0].patterns.shape[1]), np.float32)
     for (first, last), pieces in zip(pairwise(edges), found, strict=True):
-        weighted = pieces.patterns * strengths[first:last, None].astype(np.float32)
+        # Of unit sum of squares: strengths are squares of counts, which may be large.
+        weighted = pieces.patterns.astype(np.float32) * shares[first:last, None]
         np.add.at(patterns, labels[first:last], weighted)
     norms = np.linalg.norm(patterns, axis=1, keepdims=True)
     patterns /= np.where(norms > 0, norms, 1)
@@ -176,7 +178,7 @@ def contrast(
     weights = np.ones(len(shared)) if pixel_weights is None else pixel_weights
     common = shared / weights
     common = (common / np.linalg.norm(common)).astype(np.float32)
-    scaled = patterns / weights.astype(np.float32)
+    scaled = patterns.astype(np.float32) / weights.astype(np.float32)
     left = scaled - np.outer(scaled @ common, common)
     norms = np.linalg.norm(left, axis=1, keepdims=True)
     return np.asarray(left / np.where(norms > 0, norms, 1), np.float32)

@@ -53,7 +53,8 @@ class Pieces:
     Parameters
     ----------
     patterns
-        Of unit l2 norm, ``(k, n_pixels)`` float32.
+        Of unit l2 norm, ``(k, n_pixels)``; in float16, whose rounding is far below the noise of a
+        neighbourhood, as there are tens of thousands of them in a large scan.
     maps
         ``(n, k)`` float32, in the data's intensity unit.
     positions
@@ -70,7 +71,7 @@ class Pieces:
         Mean square error of each start in the compressed problem, ``(restarts,)``.
     """
 
-    patterns: NDArray[np.float32]
+    patterns: NDArray[np.float16]
     maps: NDArray[np.float32]
     positions: NDArray[np.int64]
     residual: NDArray[np.float64]
@@ -131,7 +132,7 @@ def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Piece
     norms = np.linalg.norm(patterns, axis=1, keepdims=True)
     maps, patterns = maps * norms, patterns / np.where(norms > 0, norms, 1.0)
     return Pieces(
-        patterns=patterns.astype(np.float32),
+        patterns=patterns.astype(np.float16),
         maps=maps.T.astype(np.float32),
         positions=positions,
         residual=residual_of_rows(rows, positions, maps, patterns),
@@ -146,7 +147,7 @@ def _nothing(shape: tuple[int, int], positions: NDArray[np.int64]) -> Pieces:
     """Of a neighbourhood where nothing was counted."""
     n, n_pixels = shape
     return Pieces(
-        patterns=np.zeros((0, n_pixels), np.float32),
+        patterns=np.zeros((0, n_pixels), np.float16),
         maps=np.zeros((n, 0), np.float32),
         positions=positions,
         residual=np.zeros(n),

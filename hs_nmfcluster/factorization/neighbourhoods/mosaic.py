@@ -22,7 +22,7 @@ from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling
 # A window is so many diameters of a particle wide, within these limits: a window that is larger
 # holds more noise and more crystals that its singular vectors mix, one that is smaller has fewer
 # positions without a crystal to tell it from.
-_DIAMETERS, _LEAST_SIDE, _MOST_SIDE = 4.5, 20, 64
+_DIAMETERS, _LEAST_SIDE, _MOST_SIDE = 4.5, 20, 40
 # Of a scan along one line, positions of a window for each diameter, and their limits.
 _DIAMETERS_IN_LINE, _LEAST_LENGTH, _MOST_LENGTH = 20, 200, 1024
 # Particles are taken to be so large where the first look shows none, and windows to overlap by this
