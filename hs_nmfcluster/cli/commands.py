@@ -144,6 +144,7 @@ def _finish(
         findings,
         formats=options.figure_format,
         report=options.report,
+        emd=options.emd,
         show=not options.quiet,
     )
     steps.say(f"Written to {folder}: {', '.join(summary['files'])}")

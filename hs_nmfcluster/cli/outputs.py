@@ -46,7 +46,13 @@ class Outputs:
         self._write(findings, [one for one in found if one.grows or one.name not in self._tried])
 
     def finish(
-        self, findings: Findings, *, formats: Sequence[str], report: bool, show: bool | None
+        self,
+        findings: Findings,
+        *,
+        formats: Sequence[str],
+        report: bool,
+        emd: bool,
+        show: bool | None,
     ) -> dict[str, Any]:
         """Draw the figures, write the report and what could not be done.
 
@@ -58,6 +64,8 @@ class Outputs:
             Of the figures: ``"png"``, ``"svg"``, ``"pdf"``.
         report
             Whether to write ``report.html``.
+        emd
+            Whether to write ``results.emd``, for py4DSTEM.
         show
             Whether to show a bar while the figures are drawn.
 
@@ -66,6 +74,8 @@ class Outputs:
         dict
             The summary, with the names of the files.
         """
+        if emd:
+            self._write(findings, [products.emd(findings)])
         figures = self._steps("figures", lambda: list(products.figures(findings, formats))) or []
         self._announce(findings, [one for figure in figures for one in figure])
         for figure in step_progress(figures, show, "Figures", "figure"):

@@ -12,6 +12,7 @@ from hyperspy.signal import BaseSignal
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.cli import tables
+from hs_nmfcluster.io.emd import save_emd
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.figures import Illustration, illustrations
 from hs_nmfcluster.report.page import page
@@ -71,6 +72,15 @@ def _signals(findings: Findings) -> Iterator[tuple[str, Callable[[], BaseSignal]
             yield "group_aligned_maps", lambda: groups.aligned_maps
     if scan is not None:
         yield "mean_pattern", cache(lambda: scan.get_mean_pattern(show_progressbar=False))
+
+
+def emd(findings: Findings) -> Product:
+    """Name the file for py4DSTEM, with all images."""
+
+    def write(path: Path) -> None:
+        save_emd(path, {name: signal() for name, signal in _signals(findings)})
+
+    return Product("results.emd", write)
 
 
 def _save(signal: Callable[[], BaseSignal], path: Path) -> None:
