@@ -36,12 +36,11 @@ class Outputs:
         self._about = about
         self._steps = steps
         self._kept = list(kept)
-        self._tried: set[str] = set()
+        self._tried: set[str] = set(kept)
+        self._cleared = False
 
     def keep(self, findings: Findings) -> None:
         """Write the results that are new."""
-        if not self._tried and self._folder.clear(self._kept):
-            self._steps.say(f"The results of the run before in {self._folder.path} are replaced.")
         found = self._steps("results", lambda: list(products.results(findings))) or []
         self._write(findings, [one for one in found if one.grows or one.name not in self._tried])
 
@@ -95,10 +94,19 @@ class Outputs:
         for product in new:
             self._tried.add(product.name)
             self._steps(product.name, self._folder.write, product)
+            if not self._cleared and product.name in self._folder.names:
+                self._clear()
+
+    def _clear(self) -> None:
+        """Remove what an earlier run has left, as there is something in its place now."""
+        self._cleared = True
+        if self._folder.clear(self._kept):
+            self._steps.say(f"The results of the run before in {self._folder.path} are replaced.")
 
     def _announce(self, findings: Findings, new: Sequence[Product]) -> dict[str, Any]:
         """Write the summary, with the names of what comes next, in case that is cut short."""
-        names = [*self._kept, *self._folder.names, *(one.name for one in new), SUMMARY]
+        known = [*self._kept, *self._folder.names, *sorted(self._folder.earlier)]
+        names = [*known, *(one.name for one in new), SUMMARY]
         summary = {
             **self._about,
             **(self._steps("the numbers", summarise, findings) or {}),

@@ -107,6 +107,7 @@ class Tree(Protocol):
     """Tree of components."""
 
     linkage: NDArray[np.float64]
+    maps: Signal
     factorization: Any
 
     @property
