@@ -106,7 +106,8 @@ class TestRecut:
 
     @pytest.mark.slow
     def test_in_place_keeps_what_the_scan_gave(self, folder):
-        stays = {name: (folder / name).read_bytes() for name in ("scan.png", "mean_pattern.hspy")}
+        names = ("scan.png", "mean_pattern.hspy", "factorization.hspy", "tree.hspy", "maps.tif")
+        stays = {name: (folder / name).read_bytes() for name in names}
         standing_out = summary_of(folder)["positions_standing_out"]
         assert main(["recut", str(folder), "--distance", "0.5", "-q"]) == 0
         assert {name: (folder / name).read_bytes() for name in stays} == stays

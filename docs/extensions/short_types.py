@@ -5,6 +5,8 @@ import re
 from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
+# Protocols, of which a reader knows the class.
+_PROTOCOL = re.compile(r"hs_nmfcluster\.report\.subject\.(Factorization)")
 _EXPANDED = re.compile(r"~?numpy\.ndarray\[tuple\[[^\]]*\], ~?numpy\.dtype\[~?([\w.]+)\]\]")
 
 
@@ -17,11 +19,13 @@ def shorten(
     signature: str | None,
     returns: str | None,
 ) -> tuple[str | None, str | None]:
-    """Undo that Python spells the alias ``NDArray`` out."""
-    return tuple(
-        text and _EXPANDED.sub(lambda m: f"NDArray[{m[1].rpartition('.')[2]}]", text)
-        for text in (signature, returns)
-    )
+    """Undo that Python spells the alias ``NDArray`` out, and name classes instead of protocols."""
+    return tuple(text and _shortened(text) for text in (signature, returns))
+
+
+def _shortened(text: str) -> str:
+    text = _EXPANDED.sub(lambda m: f"NDArray[{m[1].rpartition('.')[2]}]", text)
+    return _PROTOCOL.sub(r"hs_nmfcluster.\1", text)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

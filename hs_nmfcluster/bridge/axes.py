@@ -16,6 +16,9 @@ from hs_nmfcluster.scan.units import PixelSize, canonical
 
 AxisDict = dict[str, Any]
 
+# Sides of a pixel that are drawn as they are.
+_LONGEST_PIXEL = 50.0
+
 
 def axis_units(axis: Any) -> str:
     """Return the unit of a HyperSpy axis in its one spelling, ``"px"`` where it has none."""
@@ -73,6 +76,9 @@ def pixel_size(plane: Sequence[Any]) -> PixelSize:
     x, y = plane[0], plane[-1]
     usable = all(np.isfinite(a.scale) and a.scale != 0 for a in (x, y))
     if not usable or axis_units(x) != axis_units(y):
+        return PixelSize()
+    # No pixel is that long: one of the two was never calibrated.
+    if not 1 / _LONGEST_PIXEL < abs(x.scale / y.scale) < _LONGEST_PIXEL:
         return PixelSize()
     return PixelSize(x.scale, y.scale, axis_units(x))
 

@@ -20,7 +20,7 @@ def check_patterns(signal: BaseSignal) -> None:
     if manager.signal_dimension != 2:
         raise ValueError(
             f"The signal dimension is {manager.signal_dimension}, it must be 2 (patterns). "
-            "Use `transpose` or `as_signal2D` to say which two axes are the detector's."
+            "Use `s.transpose` or `s.as_signal2D` to say which two axes are the detector's."
         )
     if manager.signal_indices_in_array != (signal.data.ndim - 1, signal.data.ndim - 2):
         raise ValueError(

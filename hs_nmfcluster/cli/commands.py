@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from hs_nmfcluster import validation
 from hs_nmfcluster.cli.analysis import Options, analyse, check_phases, cut, with_beam_energy
 from hs_nmfcluster.cli.folder import output_folder, read_summary
 from hs_nmfcluster.cli.outputs import Outputs
-from hs_nmfcluster.cli.products import OF_THE_SCAN
+from hs_nmfcluster.cli.products import OF_NO_CUT
 from hs_nmfcluster.cli.steps import Steps
 from hs_nmfcluster.cli.wording import in_words_of_options
 from hs_nmfcluster.factorization.constraints import Constraint, MapResolution, SmoothPatterns
@@ -72,7 +72,7 @@ def recut(options: argparse.Namespace) -> dict[str, Any]:
     here = folder.resolve() == saved.resolve()
     source = str(before.get("source", "")) or str(saved.resolve())
     with output_folder(folder, source, overwrite=options.overwrite) as opened:
-        kept = _of_the_scan(before.get("files", ())) if here else ()
+        kept = [name for name in before.get("files", ()) if here and Path(name).stem in OF_NO_CUT]
         about = {"source": source, "beam_energy_kv": chosen.beam_energy}
         about |= {name: before[name] for name in _NUMBERS_OF_THE_SCAN if here and name in before}
         outputs = Outputs(opened, about, steps, kept)
@@ -110,11 +110,6 @@ def _cut_chosen(
     return chosen
 
 
-def _of_the_scan(names: Iterable[str]) -> list[str]:
-    """Files of an earlier run that need the scan to be made."""
-    return [name for name in names if name in OF_THE_SCAN or Path(name).stem in OF_THE_SCAN]
-
-
 def _analyse(
     signal: Any,
     chosen: Options,
@@ -147,6 +142,7 @@ def _finish(
         findings,
         formats=options.figure_format,
         report=options.report,
+        emd=options.emd,
         show=not options.quiet,
     )
     steps.say(f"Written to {folder}: {', '.join(summary['files'])}")

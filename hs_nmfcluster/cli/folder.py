@@ -57,10 +57,9 @@ class OutputFolder:
         """Remove the files of the earlier run but some; give the names of those removed."""
         removed = sorted(self.earlier - {*kept, *self.names, SUMMARY})
         for name in removed:
-            # A folder, that is a .zspy store, is none of what runs write.
             with suppress(FileNotFoundError):
                 (self.path / name).unlink()
-        self.earlier -= set(removed)
+        self.earlier.clear()
         return removed
 
 

@@ -36,17 +36,22 @@ class Outputs:
         self._about = about
         self._steps = steps
         self._kept = list(kept)
-        self._tried: set[str] = set()
+        self._tried: set[str] = set(kept)
+        self._cleared = False
 
     def keep(self, findings: Findings) -> None:
         """Write the results that are new."""
-        if not self._tried and self._folder.clear(self._kept):
-            self._steps.say(f"The results of the run before in {self._folder.path} are replaced.")
         found = self._steps("results", lambda: list(products.results(findings))) or []
         self._write(findings, [one for one in found if one.grows or one.name not in self._tried])
 
     def finish(
-        self, findings: Findings, *, formats: Sequence[str], report: bool, show: bool | None
+        self,
+        findings: Findings,
+        *,
+        formats: Sequence[str],
+        report: bool,
+        emd: bool,
+        show: bool | None,
     ) -> dict[str, Any]:
         """Draw the figures, write the report and what could not be done.
 
@@ -58,6 +63,8 @@ class Outputs:
             Of the figures: ``"png"``, ``"svg"``, ``"pdf"``.
         report
             Whether to write ``report.html``.
+        emd
+            Whether to write ``results.emd``, for py4DSTEM.
         show
             Whether to show a bar while the figures are drawn.
 
@@ -66,6 +73,8 @@ class Outputs:
         dict
             The summary, with the names of the files.
         """
+        if emd:
+            self._write(findings, [products.emd(findings)])
         figures = self._steps("figures", lambda: list(products.figures(findings, formats))) or []
         self._announce(findings, [one for figure in figures for one in figure])
         for figure in step_progress(figures, show, "Figures", "figure"):
@@ -85,10 +94,19 @@ class Outputs:
         for product in new:
             self._tried.add(product.name)
             self._steps(product.name, self._folder.write, product)
+            if not self._cleared and product.name in self._folder.names:
+                self._clear()
+
+    def _clear(self) -> None:
+        """Remove what an earlier run has left, as there is something in its place now."""
+        self._cleared = True
+        if self._folder.clear(self._kept):
+            self._steps.say(f"The results of the run before in {self._folder.path} are replaced.")
 
     def _announce(self, findings: Findings, new: Sequence[Product]) -> dict[str, Any]:
         """Write the summary, with the names of what comes next, in case that is cut short."""
-        names = [*self._kept, *self._folder.names, *(one.name for one in new), SUMMARY]
+        known = [*self._kept, *self._folder.names, *sorted(self._folder.earlier)]
+        names = [*known, *(one.name for one in new), SUMMARY]
         summary = {
             **self._about,
             **(self._steps("the numbers", summarise, findings) or {}),

@@ -219,6 +219,7 @@ def _add_writing(command: argparse.ArgumentParser) -> None:
     add(
         "--report", action="store_true", help="write report.html: figures, tables, what to distrust"
     )
+    add("--emd", action="store_true", help="write results.emd too, to go on in py4DSTEM")
     add(
         "--figure-format",
         nargs="+",

@@ -12,9 +12,11 @@ from hyperspy.signal import BaseSignal
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.cli import tables
+from hs_nmfcluster.io.emd import save_emd
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.figures import Illustration, illustrations
 from hs_nmfcluster.report.page import page
+from hs_nmfcluster.report.subject import Tabular
 from hs_nmfcluster.scan.units import in_ascii
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
@@ -22,7 +24,9 @@ _DPI = 200
 # Tags by which DigitalMicrograph calibrates x and y, and HyperSpy, which reads origins from them.
 _DM_UNITS, _DM_ORIGINS, _DM_SCALES = (65003, 65004), (65006, 65007), (65009, 65010)
 # Made from the scan itself, which is not there when saved results are cut anew.
-OF_THE_SCAN = ("mean_pattern.hspy", "mean_pattern.tif", "scan", "residual")
+OF_THE_SCAN = ("mean_pattern", "scan", "residual")
+# What another cut leaves as it is.
+OF_NO_CUT = (*OF_THE_SCAN, "factorization", "tree", "patterns", "maps")
 
 
 @dataclass(frozen=True)
@@ -54,8 +58,8 @@ def results(findings: Findings) -> Iterator[Product]:
     for name, signal in _signals(findings):
         yield Product(f"{name}.hspy", partial(_save, signal))
         yield Product(f"{name}.tif", partial(_save_tiff, signal))
-    for name, table in tables.tables(findings):
-        yield Product(f"{name}.csv", table.to_csv, grows=True)
+    for name, make in tables.tables(findings):
+        yield Product(f"{name}.csv", partial(_save_table, make), grows=True)
 
 
 def _signals(findings: Findings) -> Iterator[tuple[str, Callable[[], BaseSignal]]]:
@@ -66,11 +70,24 @@ def _signals(findings: Findings) -> Iterator[tuple[str, Callable[[], BaseSignal]
         yield "maps", lambda: nmf.maps
     if groups is not None:
         yield "group_patterns", lambda: groups.patterns
-        if groups.maps is not None:
+        if groups.tree.maps is not None:
             yield "group_maps", lambda: groups.maps
             yield "group_aligned_maps", lambda: groups.aligned_maps
     if scan is not None:
         yield "mean_pattern", cache(lambda: scan.get_mean_pattern(show_progressbar=False))
+
+
+def _save_table(make: Callable[[], Tabular], path: Path) -> None:
+    make().to_csv(path)
+
+
+def emd(findings: Findings) -> Product:
+    """Name the file for py4DSTEM, with all images."""
+
+    def write(path: Path) -> None:
+        save_emd(path, {name: signal() for name, signal in _signals(findings)})
+
+    return Product("results.emd", write)
 
 
 def _save(signal: Callable[[], BaseSignal], path: Path) -> None:

@@ -1,6 +1,7 @@
 """The tables of an analysis."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,12 @@ from hs_nmfcluster.words import group_name
 _SHIFTS = ("shift_x_px", "shift_y_px")
 
 
-def tables(findings: Findings) -> Iterator[tuple[str, Tabular]]:
-    """Name the tables that can be written."""
+def tables(findings: Findings) -> Iterator[tuple[str, Callable[[], Tabular]]]:
+    """Name the tables that can be made."""
     if findings.factorization is not None:
-        yield "components", _components(findings)
+        yield "components", partial(_components, findings)
     if findings.groups is not None:
-        yield "groups", _groups(findings)
+        yield "groups", partial(_groups, findings)
     answers: dict[str, Tabular | None] = {
         "spacings": findings.spacings,
         "particles": findings.sizes,
@@ -27,7 +28,11 @@ def tables(findings: Findings) -> Iterator[tuple[str, Tabular]]:
     }
     for name, answer in answers.items():
         if answer is not None:
-            yield name, answer
+            yield name, partial(_itself, answer)
+
+
+def _itself(answer: Tabular) -> Tabular:
+    return answer
 
 
 def _components(findings: Findings) -> Table:

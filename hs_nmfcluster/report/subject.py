@@ -110,6 +110,7 @@ class Tree(Protocol):
     """Tree of components."""
 
     linkage: NDArray[np.float64]
+    maps: Signal
     factorization: Any
     evidence: Any
     hosts: NDArray[np.intp]

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import dask.array as da
@@ -18,6 +19,7 @@ from hs_nmfcluster.factorization.decomposition import Decomposition, Decompositi
 from hs_nmfcluster.factorization.fit import Fit
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.io import storage
+from hs_nmfcluster.io.emd import save_emd
 from hs_nmfcluster.report.cards import factorization_card
 from hs_nmfcluster.results.diagnosis import Diagnosis, diagnose
 from hs_nmfcluster.results.neighbourhoods import components_of
@@ -413,6 +415,21 @@ class Factorization:
         state |= {"maps": self.maps, "center": list(self.center)}
         state["history"] = {f"restart_{i}": mse for i, mse in enumerate(self.history)}
         storage.save(path, self.patterns, "Factorization", state, overwrite)
+
+    def save_emd(self, path: str | os.PathLike[str]) -> None:
+        """Write patterns and maps as EMD 1.0, to go on with them in py4DSTEM.
+
+        Parameters
+        ----------
+        path
+            File, for instance ``nmf.emd`` or ``nmf.h5``, replaced if there is one.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> nmf.save_emd(tempfile.mkdtemp() + "/nmf.emd")
+        """
+        save_emd(Path(path), {"patterns": self.patterns, "maps": self.maps})
 
     @classmethod
     def _from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> "Factorization":

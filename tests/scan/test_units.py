@@ -129,3 +129,12 @@ class TestLengths:
     )
     def test_spellings(self, units, expected):
         assert nm_per(units) == expected
+
+
+@pytest.mark.parametrize(("x", "drawn"), [(0.5, True), (20.0, True), (1e-9, False), (3e4, False)])
+def test_pixels_of_no_likely_shape(x, drawn):
+    s = NMFDiffraction2D(np.ones((2, 3, 4, 4)))
+    for axis, scale in zip(s.axes_manager.signal_axes, (x, 0.5), strict=True):
+        axis.scale, axis.units = scale, "1/nm"
+    expected = PixelSize(x, 0.5, "1/nm") if drawn else PixelSize()
+    assert pixel_size(s.axes_manager.signal_axes) == expected
