@@ -18,6 +18,7 @@ STUDIES = (
     "restarts",
     "constraints",
     "side_effects",
+    "particles",
 )
 SHARED = "_common"
 
@@ -54,6 +55,12 @@ class TestStudies:
         assert all(len(row) == len(table.columns) for row in table.rows)
         assert len(str(table).splitlines()) == 1 + len(table.rows)
         return table
+
+    def test_particles(self, studies, tmp_path):
+        study = studies["particles"]
+        table = self.check(study, study.Settings(("discs 5 nm",), (1.0,), 2), tmp_path)
+        assert table.column("true").tolist() == [12]
+        assert table.column("extra").tolist() == table.column("missed").tolist() == [0]
 
     def test_detection(self, studies, geometry, tmp_path):
         study = studies["detection"]

@@ -255,10 +255,10 @@ class TestVerdicts:
         assert match.verdict() == f"ZrCu B2 ({number} of {number} spacings)"
 
     def test_a_large_cell_explains_everything_and_says_nothing(self):
-        d = [*self.B2[:5], 0.2481]
+        d = [*self.B2[:6], 0.2481]
         cells = {**PAPER, "P1": Cell(1.0, 1.2, 1.5)}
         match = matched([[(one, 0.003 * one) for one in d]], cells)
-        assert match.n_explained("P1") == 6
+        assert match.n_explained("P1") == 7
         assert match.best() == ("ZrCu B2",)
 
     def test_camera_constant_is_one_factor(self):
