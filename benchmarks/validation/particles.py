@@ -4,8 +4,8 @@ Each specimen is decomposed with as many components as it has, and with twice as
 cut at the defaults. Counted are particles that were found more than once or are none (*extra*), and
 those that were not found (*missed*); a found one has its middle within the true one. *bias* is the
 mean error of the diameters of whole particles, *pull* the root mean square of their errors over
-their uncertainties, *2 sigma* the share of them within two. *crystalline* is the share in spots that
-is found over the true one.
+their uncertainties, *2 sigma* the share of them within two. *crystalline* is the share in spots
+that is found over the true one.
 
     python benchmarks/validation/particles.py [--seeds N] [--size small|full] [-o DIR]
 """
@@ -68,7 +68,7 @@ class Settings:
 
 
 def study(settings: Settings) -> Table:
-    """Counts and errors of every specimen, seed and number of components."""
+    """Compare what is found of every specimen, seed and number of components."""
     columns = ("specimen", "seed", "k", "true", "extra", "missed", "bias %", "pull", "2 sigma")
     rows = []
     for name in settings.specimens:
