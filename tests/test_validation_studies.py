@@ -21,6 +21,7 @@ STUDIES = (
     "constraints",
     "side_effects",
     "tiles",
+    "particles",
 )
 SHARED = "_common"
 
@@ -64,6 +65,12 @@ class TestStudies:
         )
         table = self.check(studies["tiles"], settings, tmp_path)
         assert set(table.column("crystals")) == {3}
+
+    def test_particles(self, studies, tmp_path):
+        study = studies["particles"]
+        table = self.check(study, study.Settings(("discs 5 nm",), (1.0,), 2), tmp_path)
+        assert table.column("true").tolist() == [12]
+        assert table.column("extra").tolist() == table.column("missed").tolist() == [0]
 
     def test_detection(self, studies, geometry, tmp_path):
         study = studies["detection"]

@@ -1,13 +1,14 @@
 """Which reflections of known phases explain lattice spacings, and how much that says."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import hypot, log, log10
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hs_nmfcluster.materials.crystals import Reflections, candidates, reflections_of
-from hs_nmfcluster.scan.arguments import check_positive
+from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 
 #: Spacings count as explained within so many standard deviations.
 WITHIN = 2.0
@@ -15,6 +16,11 @@ WITHIN = 2.0
 _FOREIGN = 0.05
 # Share of a spacing within which the reflections of a phase are counted to say how dense they are.
 _SURROUNDINGS = 0.1
+# Camera constants that are tried, in standard deviations of its error.
+_FACTORS = np.linspace(-2.5, 2.5, 21)
+# Random spacings that tell what a score is worth, and how far each lies from a measured one at most
+# (logarithm): as far as that the reflections of a phase are about as dense there.
+_DRAWS, _SPREAD = 2000, 0.15
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,8 @@ class Explanation:
         Further allowed reflections within the errors.
     score
         What the spacing adds to the score of the phase.
+    factor
+        Camera constant that suits the phase best, over the given one: one for all spacings.
     """
 
     group: int
@@ -48,6 +56,7 @@ class Explanation:
     forbidden: bool
     others: tuple[str, ...]
     score: float
+    factor: float = 1.0
 
     @property
     def explained(self) -> bool:
@@ -56,8 +65,26 @@ class Explanation:
 
     @property
     def deviation(self) -> float:
-        """Measured over calculated spacing, less 1, in per cent."""
-        return 100.0 * (self.d / self.calculated - 1.0)
+        """Measured over calculated spacing, less 1, in per cent, the factor taken off."""
+        return 100.0 * (self.d / self.factor / self.calculated - 1.0)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """How phases explain spacings, and what that is worth.
+
+    Attributes
+    ----------
+    explanations
+        For each phase one `Explanation` for each measured spacing.
+    chances
+        For each group with spacings, and for all together (None), the chance that some candidate
+        explains random spacings of the same number and errors as well as the best one explains
+        these.
+    """
+
+    explanations: dict[str, tuple[Explanation, ...]]
+    chances: dict[int | None, float]
 
 
 def match_phases(
@@ -65,22 +92,21 @@ def match_phases(
     given: object,
     *,
     tolerance: float = 0.015,
-) -> dict[str, tuple[Explanation, ...]]:
+    camera_error: float = 0.0,
+) -> Matches:
     """Explain measured spacings by each of the candidate phases.
 
     Parameters
     ----------
     spacings
-        For each group its spacings in nm, each with its standard uncertainty.
+        For each group its spacings in nm, each with its standard uncertainty, that of the camera
+        constant not included.
     given
         Candidates, see `Groups.match_phases`.
     tolerance
-        Relative uncertainty of the candidates' spacings and of the camera constant.
-
-    Returns
-    -------
-    dict
-        For each phase one `Explanation` for each measured spacing.
+        Relative uncertainty of the candidates' spacings.
+    camera_error
+        Relative uncertainty of the camera constant, a factor that all spacings share.
 
     Raises
     ------
@@ -91,24 +117,114 @@ def match_phases(
     --------
     >>> from hs_nmfcluster.materials.crystals import Cell
     >>> found = match_phases([[(0.230, 0.001), (0.163, 0.001)]], {"B2": Cell(0.3262)})
-    >>> [one.reflection for one in found["B2"]]
+    >>> [one.reflection for one in found.explanations["B2"]]
     ['(110)', '(200)']
     """
     tolerance = check_positive("tolerance", tolerance)
+    camera_error = check_relative_error("camera_error", camera_error)
     named = candidates(given)
-    measured = [
-        (number, check_positive("spacing", d), float(sigma))
-        for number, group in enumerate(spacings)
-        for d, sigma in group
-    ]
-    smallest = 0.85 * min((d for _, d, _ in measured), default=0.1)
+    groups = np.array([number for number, own in enumerate(spacings) for _ in own], dtype=np.intp)
+    d = np.array([check_positive("spacing", d) for own in spacings for d, _ in own])
+    sigma = np.array([float(sigma) for own in spacings for _, sigma in own])
+    smallest = 0.85 * np.exp(-_SPREAD) * float(d.min(initial=0.1))
+    phases = {name: reflections_of(name, one, smallest) for name, one in named.items()}
     explanations = {}
-    for name, candidate in named.items():
-        reflections = reflections_of(name, candidate, smallest)
+    for name, reflections in phases.items():
+        factor = float(_best_factors(d[None], sigma, reflections, tolerance, camera_error)[1][0])
         explanations[name] = tuple(
-            explain(d, sigma, reflections, tolerance, group) for group, d, sigma in measured
+            replace(
+                explain(value / factor, error / factor, reflections, tolerance, int(group)),
+                d=float(value),
+                factor=factor,
+            )
+            for value, error, group in zip(d, sigma, groups, strict=True)
         )
-    return explanations
+    choices: list[int | None] = [None, *(int(group) for group in np.unique(groups))]
+    chances = {}
+    for group in choices if d.size else ():
+        used = np.ones(d.size, dtype=bool) if group is None else groups == group
+        chances[group] = _chance(
+            d[used], sigma[used], list(phases.values()), tolerance, camera_error
+        )
+    return Matches(explanations, chances)
+
+
+def _chance(
+    d: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    phases: Sequence[Reflections],
+    tolerance: float,
+    camera_error: float,
+) -> float:
+    """How often some phase explains random spacings as well as the best one explains these.
+
+    Random ones lie anywhere around the measured, so that reflections are as dense there; their
+    errors are as large, as shares of them.
+    """
+    moves = np.random.default_rng(0).uniform(-_SPREAD, _SPREAD, (_DRAWS, d.size))
+    drawn = np.concatenate([d[None], d * np.exp(moves)])
+    best = np.full(len(drawn), -np.inf)
+    for reflections in phases:
+        scores, _ = _best_factors(drawn, sigma / d, reflections, tolerance, camera_error, True)
+        best = np.maximum(best, scores)
+    return float((1 + (best[1:] >= best[0] - 1e-9).sum()) / (1 + _DRAWS))
+
+
+def _best_factors(
+    d: NDArray[np.float64],
+    sigma: NDArray[np.float64],
+    reflections: Reflections,
+    tolerance: float,
+    camera_error: float,
+    relative: bool = False,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Highest score of each row of spacings over all camera constants, and that constant.
+
+    An unlikely constant costs what its probability says, so that none is better than that given
+    without need.
+    """
+    deviations = _FACTORS if camera_error > 0 else np.zeros(1)
+    total = np.hypot(sigma * (d if relative else 1.0), tolerance * d)
+    scores = np.stack(
+        [
+            _scores(d * np.exp(-camera_error * away), total, reflections).sum(axis=1)
+            - away**2 / 2 / log(10)
+            for away in deviations
+        ]
+    )
+    best = scores.argmax(axis=0)
+    return scores.max(axis=0), np.exp(camera_error * deviations[best])
+
+
+def _scores(
+    d: NDArray[np.float64], total: NDArray[np.float64], reflections: Reflections
+) -> NDArray[np.float64]:
+    """Score of each spacing, as that of `explain`."""
+    table = np.sort(reflections.d[~reflections.forbidden])
+    scores = np.full(d.shape, log10(_FOREIGN))
+    forbidden = reflections.d[reflections.forbidden]
+    for place in np.ndindex(d.shape[1:]):
+        column = (slice(None), *place)
+        values, errors = d[column], total[column]
+        away = _nearest(table, values)
+        explained = away <= WITHIN * errors
+        doubly = ~explained & (_nearest(forbidden, values) <= WITHIN * errors)
+        inside = np.searchsorted(table, values * (1 + _SURROUNDINGS), side="right")
+        inside -= np.searchsorted(table, values / (1 + _SURROUNDINGS), side="left")
+        density = inside / (2 * log(1 + _SURROUNDINGS))
+        distance = np.maximum(away, errors) / values
+        chance = -np.expm1(-2 * distance * np.maximum(density, 1e-9))
+        scores[column] = np.where(
+            explained, -np.log10(chance), np.where(doubly, 0.0, log10(_FOREIGN))
+        )
+    return scores
+
+
+def _nearest(table: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance of each value from the nearest of a sorted or unsorted table, inf if it is empty."""
+    if not table.size:
+        return np.full(values.shape, np.inf)
+    return np.asarray(np.abs(values[:, None] - table).min(axis=1))
 
 
 def explain(
@@ -129,8 +245,7 @@ def explain(
     reflections
         Of the phase.
     tolerance
-        Relative uncertainty of the phase's own spacings (composition, strain) and of the camera
-        constant.
+        Relative uncertainty of the phase's own spacings (composition, strain).
     group
         Where the spacing was measured.
 
@@ -159,6 +274,6 @@ def explain(
     others = tuple(reflections.labels[k] for k in order if usable[k] and k != best)
     beside = np.abs(np.log(reflections.d / d)) <= log(1 + _SURROUNDINGS)
     density = (beside & ~reflections.forbidden).sum() / (2 * log(1 + _SURROUNDINGS))
-    distance = max(abs(log(d / calculated)), total / d)
+    distance = max(abs(d - calculated), total) / d
     score = -log10(-np.expm1(-2 * distance * density))
     return Explanation(group, d, total, label, calculated, False, others, score)

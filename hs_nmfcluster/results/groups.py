@@ -661,7 +661,13 @@ class Groups:
         measurement's and `tolerance`. Phases are ranked by a score that rewards a match the more,
         the fewer reflections the phase has there: minus the logarithm of the chance that
         reflections as dense, but anywhere, match as well; a spacing left unexplained costs 1.3.
-        Where several candidates explain as many spacings, they are *not distinguishable*.
+        The camera constant is one factor for all spacings, chosen for each phase within
+        `LatticeSpacings.camera_error`.
+
+        What the best score is worth is asked of random spacings of the same number and errors:
+        where a candidate explains them as well in more than 3 % of cases, *none is better than
+        chance*. Candidates whose scores differ by less than 1 (odds of ten) are *not
+        distinguishable*.
 
         Parameters
         ----------
@@ -672,8 +678,7 @@ class Groups:
             What `lattice_spacings` gave, for instance with a corrected calibration. By default
             it is called without arguments.
         tolerance
-            Relative uncertainty of the candidates' spacings (composition, strain) and of the
-            camera constant.
+            Relative uncertainty of the candidates' spacings (composition, strain).
 
         Returns
         -------
@@ -706,9 +711,13 @@ class Groups:
                 "Set their scale and units, or pass `spacings` that `LatticeSpacings.calibrate` "
                 "has calibrated by a known ring."
             )
-        measured = [[(spacing.d, spacing.sigma) for spacing in group] for group in spacings]
-        found = match_phases(measured, candidates, tolerance=tolerance)
-        return PhaseMatch(found, len(measured))
+        camera = spacings.camera_error
+        measured = [
+            [(one.d, float(np.sqrt(max(one.sigma**2 - (camera * one.d) ** 2, 0.0)))) for one in own]
+            for own in spacings
+        ]
+        found = match_phases(measured, candidates, tolerance=tolerance, camera_error=camera)
+        return PhaseMatch(found.explanations, len(measured), found.chances)
 
     def particle_sizes(
         self,

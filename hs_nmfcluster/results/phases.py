@@ -11,6 +11,8 @@ from hs_nmfcluster.words import counted
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+# Chance above which an explanation is none, and difference of scores below which two are alike.
+_BY_CHANCE, _MARGIN = 0.03, 1.0
 _COLUMNS = (
     "phase",
     "group",
@@ -38,21 +40,25 @@ class PhaseMatch(Tabular):
         For each phase one `Explanation` for each measured spacing.
     n_groups : int
         Number of groups, those without spots included.
+    chances : dict
+        For each group with spacings, and for all together (None), the chance that some candidate
+        explains random spacings of the same number and errors as well.
 
     Examples
     --------
     >>> from hs_nmfcluster.materials.crystals import Cell
     >>> from hs_nmfcluster.materials.phases import match_phases
     >>> from hs_nmfcluster.results.phases import PhaseMatch
-    >>> measured = [[], [(0.230, 0.001), (0.163, 0.001)]]
+    >>> measured = [[], [(d, 0.001) for d in (0.3258, 0.230, 0.163, 0.1332, 0.1154)]]
     >>> found = match_phases(measured, {"B2": Cell(0.3262), "other": [0.230]})
-    >>> match = PhaseMatch(found, n_groups=2)
+    >>> match = PhaseMatch(found.explanations, 2, found.chances)
     >>> match.ranking()
     ['B2', 'other']
     """
 
     explanations: Mapping[str, tuple[Explanation, ...]]
     n_groups: int
+    chances: Mapping[int | None, float]
 
     def of(self, phase: str, group: int | None = None) -> tuple[Explanation, ...]:
         """How a phase explains the spacings of one group, or of all.
@@ -71,7 +77,7 @@ class PhaseMatch(Tabular):
         Examples
         --------
         >>> [one.reflection for one in match.of("B2", 1)]
-        ['(110)', '(200)']
+        ['(100)', '(110)', '(200)', '(211)', '(220)']
         """
         found = self.explanations[phase]
         return tuple(one for one in found if group is None or one.group == group)
@@ -135,7 +141,7 @@ class PhaseMatch(Tabular):
         Examples
         --------
         >>> match.unexplained("other")
-        (0.163,)
+        (0.3258, 0.163, 0.1332, 0.1154)
         """
         return tuple(one.d for one in self.of(phase, group) if not one.explained)
 
@@ -159,10 +165,11 @@ class PhaseMatch(Tabular):
         return sorted(self.explanations, key=lambda phase: -self.score(phase, group))
 
     def best(self, group: int | None = None) -> tuple[str, ...]:
-        """Phases that explain the most spacings; more than one are **not distinguishable**.
+        """Phases with the highest score; more than one are **not distinguishable**.
 
-        All of their reflections lie within the errors, so that these spacings cannot tell which
-        it is, whatever the scores. Empty where no phase explains any.
+        Their scores, logarithms of probabilities, lie within a factor of ten of the highest. Empty
+        where no phase explains any, or none explains the spacings better than chance does: random
+        spacings of the same number and errors are explained as well in more than 3 % of cases.
 
         Parameters
         ----------
@@ -178,9 +185,31 @@ class PhaseMatch(Tabular):
         >>> match.best()
         ('B2',)
         """
-        most = max(self.n_explained(phase, group) for phase in self.explanations)
+        if self.chance(group) > _BY_CHANCE:
+            return ()
         ranked = self.ranking(group)
-        return tuple(p for p in ranked if most > 0 and self.n_explained(p, group) == most)
+        highest = self.score(ranked[0], group)
+        return tuple(p for p in ranked if self.score(p, group) > max(highest - _MARGIN, 0.0))
+
+    def chance(self, group: int | None = None) -> float:
+        """Chance that some candidate explains random spacings as well as the best does these.
+
+        Parameters
+        ----------
+        group
+            Number of the group; by default all of them together.
+
+        Returns
+        -------
+        float
+            1 where there are no spacings.
+
+        Examples
+        --------
+        >>> match.chance(1) < 0.03
+        True
+        """
+        return self.chances.get(group, 1.0)
 
     def verdict(self, group: int | None = None) -> str:
         """Say the answer in words.
@@ -197,15 +226,18 @@ class PhaseMatch(Tabular):
         Examples
         --------
         >>> match.verdict(0), match.verdict(1)
-        ('no spots', 'B2 (2 of 2 spacings)')
+        ('no spots', 'B2 (5 of 5 spacings)')
         """
         number = len(self.of(next(iter(self.explanations)), group))
         if number == 0:
             return "no spots"
+        first = self.ranking(group)[0]
+        if self.n_explained(first, group) == 0:
+            return "none of the candidates"
+        count = f"{self.n_explained(first, group)} of {number} spacings"
         best = self.best(group)
         if not best:
-            return "none of the candidates"
-        count = f"{self.n_explained(best[0], group)} of {number} spacings"
+            return f"none better than chance ({first}: {count})"
         if len(best) > 1:
             return f"{', '.join(best)} not distinguishable ({count})"
         return f"{best[0]} ({count})"
@@ -235,7 +267,7 @@ class PhaseMatch(Tabular):
         Examples
         --------
         >>> match.to_dataframe()["phase"].tolist()
-        ['B2', 'B2', 'other', 'other']
+        ['B2', 'B2', 'B2', 'B2', 'B2', 'other', 'other', 'other', 'other', 'other']
         """
         return self._table().to_dataframe()
 
@@ -249,7 +281,7 @@ class PhaseMatch(Tabular):
                 "reflection": one.reflection,
                 "calculated": one.calculated,
                 "deviation_percent": one.deviation,
-                "deviation_sigma": (one.d - one.calculated) / one.sigma,
+                "deviation_sigma": (one.d / one.factor - one.calculated) / one.sigma,
                 "forbidden": one.forbidden,
                 "others": " ".join(one.others),
                 "score": one.score,

@@ -6,7 +6,7 @@ import pytest
 
 from hs_nmfcluster.materials import Cell
 from hs_nmfcluster.materials.crystals import candidates, from_cif, from_table
-from hs_nmfcluster.materials.phases import explain, match_phases
+from hs_nmfcluster.materials.phases import _scores, explain, match_phases
 from hs_nmfcluster.results.phases import PhaseMatch
 
 B2_CIF = """data_B2
@@ -38,6 +38,11 @@ PAPER = {
     "AlCu2Zr": Cell(0.6216, space_group="Fm-3m"),
 }
 B19 = PAPER["ZrCu B19'"]
+
+
+def matched(groups, candidates, **options):
+    found = match_phases(groups, candidates, **options)
+    return PhaseMatch(found.explanations, len(groups), found.chances)
 
 
 class TestCells:
@@ -195,10 +200,9 @@ class TestPaper:
     @pytest.fixture
     def match(self):
         groups = [[], [(0.259, 0.001)], [(0.228, 0.001)], [(0.191, 0.001)]]
-        return PhaseMatch(match_phases(groups, PAPER), len(groups))
+        return matched(groups, PAPER)
 
     def test_b19_explains_all_and_no_other_does(self, match):
-        assert match.best() == ("ZrCu B19'",)
         assert match.ranking()[0] == "ZrCu B19'"
         assert match.unexplained("ZrCu B19'") == ()
 
@@ -214,20 +218,68 @@ class TestPaper:
     def test_what_the_others_leave_unexplained(self, match, phase, unexplained):
         assert match.unexplained(phase) == unexplained
 
-    def test_single_groups_cannot_tell(self, match):
-        assert match.best(2) == ("ZrCu B2", "Zr2Cu", "ZrCu B19'")
-        assert "not distinguishable" in match.verdict(2)
+    def test_three_spacings_are_explained_as_well_by_chance(self, match):
+        assert match.chance() > 0.1
+        assert match.best() == match.best(2) == ()
+        assert match.verdict() == "none better than chance (ZrCu B19': 3 of 3 spacings)"
         assert match.verdict(0) == "no spots"
 
     def test_repr(self, match):
         assert "0.2590 nm: (002) at 0.2546 nm (+1.7 %); also (110)" in repr(match)
-        assert "all groups: ZrCu B19' (3 of 3 spacings)" in repr(match)
 
     def test_dataframe(self, match):
         pytest.importorskip("pandas")
         frame = match.to_dataframe()
         assert len(frame) == 12
         assert frame.phase.iloc[0] == "ZrCu B19'"
+
+
+class TestVerdicts:
+    """Against random spacings, and spacings of a phase."""
+
+    B2 = PAPER["ZrCu B2"].reflections(0.1).d
+
+    @pytest.mark.parametrize("number", [1, 2, 3, 5])
+    def test_random_spacings_have_no_phase(self, number):
+        rng = np.random.default_rng(number)
+        drawn = rng.uniform(0.1, 0.32, (40, number))
+        named = [bool(matched([[(d, 0.002 * d) for d in row]], PAPER).best()) for row in drawn]
+        assert sum(named) <= 4
+
+    @pytest.mark.parametrize("number", [4, 6])
+    def test_spacings_of_a_phase_have_it(self, number):
+        rng = np.random.default_rng(number)
+        d = self.B2[:number] * (1 + 0.003 * rng.normal(size=number))
+        match = matched([[(one, 0.003 * one) for one in d]], PAPER)
+        assert match.best(0) == match.best() == ("ZrCu B2",)
+        assert match.verdict() == f"ZrCu B2 ({number} of {number} spacings)"
+
+    def test_a_large_cell_explains_everything_and_says_nothing(self):
+        d = [*self.B2[:6], 0.2481]
+        cells = {**PAPER, "P1": Cell(1.0, 1.2, 1.5)}
+        match = matched([[(one, 0.003 * one) for one in d]], cells)
+        assert match.n_explained("P1") == 7
+        assert match.best() == ("ZrCu B2",)
+
+    def test_camera_constant_is_one_factor(self):
+        """4 % off: none fits with the error of each spacing, one constant mends all."""
+        d = 1.04 * self.B2[:5]
+        given = [[(one, 0.002 * one) for one in d]]
+        assert matched(given, PAPER, tolerance=0.003).n_explained("ZrCu B2") == 0
+        match = matched(given, PAPER, tolerance=0.003, camera_error=0.03)
+        assert match.best() == ("ZrCu B2",)
+        assert {round(one.factor, 3) for one in match.of("ZrCu B2")} == {1.038}
+        assert all(abs(one.deviation) < 0.5 for one in match.of("ZrCu B2"))
+
+    def test_score_is_that_of_the_explanations(self):
+        """The random ones are scored many at once, the measured one by one."""
+        rng = np.random.default_rng(0)
+        for phase in PAPER.values():
+            reflections = phase.reflections(0.09)
+            d = rng.uniform(0.1, 0.4, (1, 60))
+            many = _scores(d, np.full(d.shape, 0.003), reflections)[0]
+            one = [explain(value, 0.0, reflections, 0.003 / value).score for value in d[0]]
+            np.testing.assert_allclose(many, one, atol=1e-9)
 
 
 class TestGroups:
@@ -242,8 +294,9 @@ class TestGroups:
 
     def test_same_spacings_are_not_distinguishable(self, groups, family):
         twins = {"one": [0.228, 0.1612, 0.114], "other": [0.2285, 0.1615, 0.1142]}
-        match = groups.match_phases(twins)
+        match = groups.match_phases(twins, tolerance=0.002)
         assert set(match.best(family.index("B"))) == {"one", "other"}
+        assert "not distinguishable" in match.verdict(family.index("B"))
 
     def test_calibrated_by_hand(self, remade, family):
         groups = remade(pixel_size=1.0, units="")

@@ -220,6 +220,9 @@ class TestSpacings:
         assert found[0].text.startswith("1 of 2 rings")
 
 
+SPACINGS = [(0.3, 0.001), (0.2, 0.001), (0.15, 0.001)]
+
+
 def sizes_of(*diameters, units="nm", shape="disc"):
     particles = tuple(Particle(5.0, 5.0, d, 0.1, False, 1.0) for d in diameters)
     maps = np.ones((1, 9, 9)), PixelSize(1.5, 1.5, units)
@@ -244,17 +247,21 @@ class TestSizes:
 
 
 class TestPhases:
+    def match(self, spacings, candidates):
+        found = match_phases([spacings, []], candidates, tolerance=0.002)
+        return PhaseMatch(found.explanations, 2, found.chances)
+
     def test_not_distinguishable(self):
-        match = PhaseMatch(match_phases([[(0.200, 0.001)]], {"a": [0.2], "b": [0.2001]}), 1)
+        match = self.match(SPACINGS, {"a": [0.3, 0.2, 0.15], "b": [0.3, 0.2001, 0.15]})
         assert titles(of_phases(match)) == {"Phases of group i"}
 
     def test_unexplained(self):
-        match = PhaseMatch(match_phases([[(0.200, 0.001), (0.1, 0.001)]], {"a": [0.2]}), 1)
+        match = self.match([*SPACINGS, (0.1, 0.001)], {"a": [0.3, 0.2, 0.15]})
         (found,) = of_phases(match)
         assert found.text == "a leaves 0.1 nm unexplained."
 
     def test_explained(self):
-        match = PhaseMatch(match_phases([[(0.200, 0.001)], []], {"a": [0.2], "b": [0.3]}), 2)
+        match = self.match(SPACINGS, {"a": [0.3, 0.2, 0.15], "b": [0.4]})
         assert titles(of_phases(match)) == set()
 
 
