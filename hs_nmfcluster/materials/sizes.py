@@ -97,7 +97,7 @@ def measure_particles(
     probe_size, min_height, shape
         As in `Groups.particle_sizes`.
     """
-    crystals = groups.spot_shares > 0
+    crystals = (groups.spot_shares > 0) & groups.whole
     found = []
     for number, members in enumerate(groups.members):
         particles = [
