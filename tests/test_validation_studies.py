@@ -18,6 +18,7 @@ STUDIES = (
     "restarts",
     "constraints",
     "side_effects",
+    "defaults",
 )
 SHARED = "_common"
 
@@ -54,6 +55,15 @@ class TestStudies:
         assert all(len(row) == len(table.columns) for row in table.rows)
         assert len(str(table).splitlines()) == 1 + len(table.rows)
         return table
+
+    def test_defaults(self, studies, tmp_path, capsys):
+        study = studies["defaults"]
+        specimens = (study.Specimen("linear", 2, 30, 1.5),)
+        table = self.check(study, study.Settings(specimens, 2, 1, 3), tmp_path)
+        assert table.column("families").tolist() == table.column("groups").tolist() == [2]
+        assert table.column("ARI").tolist() == table.column("best ARI").tolist() == [1.0]
+        assert table.column("missed").tolist() == table.column("mistaken").tolist() == [0]
+        assert "own cut right (ARI >= 0.95): 1 of 1" in capsys.readouterr().out
 
     def test_detection(self, studies, geometry, tmp_path):
         study = studies["detection"]

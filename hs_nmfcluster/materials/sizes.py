@@ -97,12 +97,12 @@ def measure_particles(
     probe_size, min_height, shape
         As in `Groups.particle_sizes`.
     """
-    crystals = (groups.spot_shares > 0) & groups.whole
+    crystals = groups.spot_shares > 0
     found = []
     for number, members in enumerate(groups.members):
         particles = [
             corrected(replace(particle, component=int(k)), probe_size, _FACTORS[shape])
-            for k in members[crystals[members]]
+            for k in members[(crystals & groups.whole)[members]]
             for particle in find_particles(maps[k], scale=scale, min_height=min_height)
         ]
         width = nan, nan
