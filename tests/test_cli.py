@@ -102,7 +102,8 @@ class TestRun:
             "px = ",
             "1/nm",
             "3 components",
-            "groups of 3 components",
+            "of 3 components",
+            "No crystals: matrix only",
             f"Written to {folder}",
         ):
             assert part in done.stdout

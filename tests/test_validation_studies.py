@@ -22,6 +22,7 @@ STUDIES = (
     "side_effects",
     "tiles",
     "particles",
+    "defaults",
 )
 SHARED = "_common"
 
@@ -71,6 +72,15 @@ class TestStudies:
         table = self.check(study, study.Settings(("discs 5 nm",), (1.0,), 2), tmp_path)
         assert table.column("true").tolist() == [12]
         assert table.column("extra").tolist() == table.column("missed").tolist() == [0]
+
+    def test_defaults(self, studies, tmp_path, capsys):
+        study = studies["defaults"]
+        specimens = (study.Specimen("linear", 2, 30, 1.5),)
+        table = self.check(study, study.Settings(specimens, 2, 1, 3), tmp_path)
+        assert table.column("families").tolist() == table.column("groups").tolist() == [2]
+        assert table.column("ARI").tolist() == table.column("best ARI").tolist() == [1.0]
+        assert table.column("missed").tolist() == table.column("mistaken").tolist() == [0]
+        assert "own cut right (ARI >= 0.95): 1 of 1" in capsys.readouterr().out
 
     def test_detection(self, studies, geometry, tmp_path):
         study = studies["detection"]

@@ -66,9 +66,12 @@ def find_compounds(polar_patterns: NDArray[np.floating], noise: NDArray[np.float
     patterns = centered_patterns(polar_patterns)
     patterns -= patterns.mean(axis=-1, keepdims=True)
     spectra = azimuthal_spectra(patterns)
+    # Frequency first, so that one frequency of all patterns is one matrix for BLAS.
+    others = np.ascontiguousarray(spectra.conj().swapaxes(1, 2))
+    norms = np.sqrt(np.square(patterns).sum(axis=(1, 2)))
     double, parts = np.zeros(n, dtype=bool), np.full((n, 2), -1)
     for k in range(n):
-        double[k], parts[k] = _explained(patterns, spectra, k, float(noise[k]))
+        double[k], parts[k] = _explained(patterns, others, norms, k, float(noise[k]))
     power = np.square(np.abs(spectra[1 : (n_phi + 1) // 2])).sum(axis=-1)
     total, odd = power.sum(axis=0), power[::2].sum(axis=0)
     # Of spots with opposites all power is even, of spots without half of it, as of noise.
@@ -78,16 +81,21 @@ def find_compounds(polar_patterns: NDArray[np.floating], noise: NDArray[np.float
 
 
 def _explained(
-    patterns: NDArray[np.floating], spectra: NDArray[np.complexfloating], k: int, noise: float
+    patterns: NDArray[np.floating],
+    others: NDArray[np.complexfloating],
+    norms: NDArray[np.floating],
+    k: int,
+    noise: float,
 ) -> tuple[bool, tuple[int, int]]:
     """Whether two others explain a pattern much better than one, and which."""
     own = patterns[k]
     power = float(np.square(own).sum())
-    first, turned, _ = _most_alike(patterns, spectra, own, k)
+    norms = np.where(np.arange(len(norms)) == k, 0.0, norms)
+    first, turned, _ = _most_alike(patterns, others, norms, own)
     if first < 0 or power == 0:
         return False, (-1, -1)
     left = own - turned * (np.vdot(turned, own) / np.vdot(turned, turned))
-    second, other, likeness = _most_alike(patterns, spectra, left, k)
+    second, other, likeness = _most_alike(patterns, others, norms, left)
     both = np.stack([turned.ravel(), other.ravel()], axis=1).astype(np.float64)
     rest = optimize.nnls(both, own.ravel().astype(np.float64))[1]
     gained = (float(np.square(left).sum()) - rest**2) / power
@@ -97,17 +105,14 @@ def _explained(
 
 def _most_alike(
     patterns: NDArray[np.floating],
-    spectra: NDArray[np.complexfloating],
+    others: NDArray[np.complexfloating],
+    norms: NDArray[np.floating],
     target: NDArray[np.floating],
-    k: int,
 ) -> tuple[int, NDArray[np.floating], float]:
-    """Which pattern other than k is most like a target, that pattern rotated, and how alike."""
-    n_phi = patterns.shape[-1]
-    norms = np.sqrt(np.square(patterns).sum(axis=(1, 2)))
-    norms[k] = 0.0
+    """Which pattern, of those with a norm, is most like a target, it rotated, and how alike."""
     spectrum = fft.rfft(target, axis=-1).T
-    products = np.einsum("fr,fnr->nf", spectrum, spectra.conj())
-    correlation = fft.irfft(products, n=n_phi, axis=-1)
+    products = np.matmul(spectrum[:, None, :], others)[:, 0].T
+    correlation = fft.irfft(products, n=patterns.shape[-1], axis=-1)
     alike = np.divide(
         correlation.max(axis=1), norms, out=np.full(len(patterns), -np.inf), where=norms > 0
     )

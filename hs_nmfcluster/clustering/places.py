@@ -11,18 +11,26 @@ from scipy import fft, ndimage
 
 from hs_nmfcluster.clustering.correlation import azimuthal_spectra, centered_patterns
 
-# Share of its height above which a map is where the component is; positions around it count too.
-_HALF, _AROUND = 0.5, 1
-# Share of a component that must lie where its host is.
-_WITHIN = 0.7
+# Share of its height above which a map is where the component is. Its crystal reaches to where a
+# smaller share is left, or the noise ends, and by some positions more.
+_HALF, _RIM, _AROUND = 0.5, 0.1, 1
+# Standard deviations of noise that count; from median to upper quartile of a Gaussian.
+_CLEAR, _QUARTILE = 6.0, 0.6745
+# Share of a component that must lie where stronger ones are, and where its host is.
+_WITHIN, _PART = 0.7, 0.25
 # Least correlation without rotation, as a share of the best of all rotations and on its own.
 _AS_IT_LIES, _ALIKE = 0.8, 0.15
+# Bins over which both are blurred for that: of a bent crystal only rims of spots may differ.
+_BLURS = 0.0, 4.0
 
 
 def find_hosts(
     polar_patterns: NDArray[np.floating], maps: NDArray[np.floating]
 ) -> NDArray[np.intp]:
     """Find of each crystal component the stronger one that describes the same crystal.
+
+    A component lies where stronger ones are, and its spots lie as those of one of them; or it lies
+    on several of them.
 
     Parameters
     ----------
@@ -52,29 +60,48 @@ def find_hosts(
     rows = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
     rows = np.maximum(np.nan_to_num(rows - np.nanmedian(rows, axis=1, keepdims=True)), 0.0)
     strength = np.linalg.norm(rows, axis=1) * np.sqrt(np.square(patterns).sum(axis=(1, 2)))
-    inside = rows * (rows >= _HALF * rows.max(axis=1, keepdims=True, initial=0.0))
-    near = np.stack(
-        [ndimage.binary_dilation(one > 0, iterations=_AROUND) for one in inside.reshape(maps.shape)]
-    ).reshape(rows.shape)
+    highest = rows.max(axis=1, keepdims=True)
+    inside = rows * (rows >= _HALF * highest)
+    # A round crystal is thin at its rim, so that it reaches far beyond half of its height.
+    noise = _CLEAR * np.quantile(rows, 0.75, axis=1, keepdims=True) / _QUARTILE
+    lowest = np.minimum(np.maximum(_RIM * highest, noise), _HALF * highest)
+    reached = ((rows >= lowest) & (rows > 0)).reshape(maps.shape)
+    near = np.stack([ndimage.binary_dilation(one, iterations=_AROUND) for one in reached])
+    near = near.reshape(rows.shape)
     totals = inside.sum(axis=1)
     # shares[i, j]: how much of i lies where j is.
     shares = (inside @ near.T) / np.where(totals > 0, totals, 1.0)[:, None]
     hosts = np.full(len(maps), -1)
     order = np.argsort(-strength, kind="stable")
     for place, k in enumerate(order):
-        for other in order[:place]:
-            if (
-                hosts[other] < 0
-                and shares[k, other] >= _WITHIN
-                and _as_they_lie(patterns[k], patterns[other])
-            ):
-                hosts[k] = other
-                break
+        stronger = order[:place][hosts[order[:place]] < 0]
+        if not stronger.size or totals[k] == 0:
+            continue
+        # Rims of several crystals may share a component, of which each has a part.
+        within = inside[k, near[stronger].any(axis=0)].sum() / totals[k]
+        if within < _WITHIN:
+            continue
+        there = stronger[shares[k, stronger] >= _PART]
+        there = there[np.argsort(-shares[k, there], kind="stable")]
+        alike = [other for other in there if _as_they_lie(patterns[k], patterns[other])]
+        # What lies on several crystals and nowhere else is none of its own, whatever it looks like.
+        if alike or (there.size > 1 and shares[k, there[0]] < _WITHIN):
+            hosts[k] = (alike or there.tolist())[0]
     return hosts
 
 
 def _as_they_lie(first: NDArray[np.floating], second: NDArray[np.floating]) -> bool:
     """Whether two patterns are most alike without being rotated."""
+    return any(
+        _unturned(
+            ndimage.gaussian_filter(first, width, mode=("nearest", "wrap")),
+            ndimage.gaussian_filter(second, width, mode=("nearest", "wrap")),
+        )
+        for width in _BLURS
+    )
+
+
+def _unturned(first: NDArray[np.floating], second: NDArray[np.floating]) -> bool:
     spectra = azimuthal_spectra(np.stack([first, second]))
     products = (spectra[:, 0] * spectra[:, 1].conj()).sum(axis=1)
     correlation = fft.irfft(products, n=first.shape[-1])

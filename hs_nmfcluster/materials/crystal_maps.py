@@ -104,7 +104,9 @@ def find_crystals(groups: GroupArrays, maps: NDArray[np.floating]) -> CrystalMap
         same = [
             j for j in left if j == first or inside[crystals[j], first] > _SAME_CRYSTAL * own[j]
         ]
-        parts.append(same)
+        # What is left of a part of a crystal, or of several, is no crystal of its own.
+        if groups.whole[crystals[first]]:
+            parts.append(same)
         left = [j for j in left if j not in same]
     leaders = np.array([same[0] for same in parts], dtype=np.intp)
     members = np.array(crystals, dtype=np.intp)

@@ -46,6 +46,9 @@ class GroupArrays:
         Bins of r and phi in which patterns were compared.
     crystalline
         Which components are crystals, ``(n,)``; None asks whether each shows spots of its own.
+    hosts
+        Component that describes the same crystal better, ``(n,)``, −1 for none; None where that was
+        not asked.
     """
 
     members: tuple[NDArray[np.intp], ...]
@@ -54,6 +57,7 @@ class GroupArrays:
     averages: NDArray[np.floating]
     grid: PolarGrid
     crystalline: NDArray[np.bool_] | None = None
+    hosts: NDArray[np.intp] | None = None
 
     @property
     def detector(self) -> Detector:
@@ -90,6 +94,11 @@ class GroupArrays:
         ring = self.detector.ring(*self.limits)
         shares = own_spot_shares(self.components[:, ring], self.own_spots)
         return shares if self.crystalline is None else np.where(self.crystalline, shares, 0.0)
+
+    @property
+    def whole(self) -> NDArray[np.bool_]:
+        """Components that are not parts of a crystal that another describes better, ``(n,)``."""
+        return np.ones(len(self.components), bool) if self.hosts is None else self.hosts < 0
 
     def is_matrix(self, group: int) -> bool:
         """Whether a group is known to hold no crystal."""

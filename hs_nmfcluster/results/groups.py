@@ -562,6 +562,7 @@ class Groups:
             self.patterns.data,
             self.tree.grid,
             None if self.tree.evidence is None else self.tree.crystalline,
+            self.tree.hosts,
         )
 
     @cached_property

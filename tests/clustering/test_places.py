@@ -51,6 +51,14 @@ class TestFindHosts:
         maps = np.stack([5 * disc(10, 10), disc(18, 18)])
         assert find_hosts(patterns, maps).tolist() == [-1, -1]
 
+    def test_rims_of_several_crystals(self):
+        rims = disc(10, 10, 4, 2) + disc(20, 20, 4, 2)
+        patterns = np.stack([net(1), net(2), net(3), net(4)])
+        maps = np.stack([5 * disc(10, 10), 5 * disc(20, 20), rims, rims + disc(5, 25)])
+        assert find_hosts(patterns, maps)[2] in (0, 1)
+        maps[2] = 2 * disc(10, 20) + disc(20, 20, 4, 2)
+        assert find_hosts(patterns, maps)[2] == -1
+
     def test_positions_that_are_not_measured(self):
         patterns = np.stack([net(1), net(1, 5)])
         maps = np.stack([5 * disc(10, 10), disc(10, 10, 4, 2)])
