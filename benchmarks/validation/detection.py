@@ -54,7 +54,7 @@ class Settings:
     numbers: Sequence[int] = (10, 20, 30)
     restarts: int = 5
     seeds: int = 2
-    tolerance: float = 1e-4
+    tolerance: float = 1e-5
 
 
 FULL_SETTINGS = Settings(

@@ -64,7 +64,9 @@ class Factorization:
         best restarts are polished; the others have the one value that they reached without.
     stability
         For each component, the mean correlation of its pattern with its counterpart in the
-        other restarts: 1 = found again by all of them. NaN with a single restart.
+        other restarts: 1 = found again by all of them. NaN with a single restart. Of this search
+        alone: with compression all starts share the leading singular vectors and most stop early,
+        so that it cannot be compared with that among independent starts.
     detector_mask
         ``(n_v, n_u)``, True = left out.
     position_mse

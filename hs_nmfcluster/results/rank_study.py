@@ -35,7 +35,8 @@ class RankStudy:
         mean); NaN where the data are not counts (negative values, or not whole numbers).
     stability
         How well the best restart's components return in the other restarts, ``(n,)``: mean
-        correlation of patterns matched one to one.
+        correlation of patterns matched one to one. Of this search alone: its starts share the
+        leading singular vectors.
     rotated_stability
         The same if patterns may be turned in the plane onto their counterparts, ``(n,)``. Where
         only this is high, the same kinds of crystal return, but not at the same angles.
