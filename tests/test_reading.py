@@ -134,6 +134,7 @@ class TestLazyModes:
         s = load_scan(tmp_path / "scan_master.h5", scan_shape=(4, 3), print_info=False)
         np.testing.assert_array_equal(s.data, data.reshape(3, 4, 10, 10))
 
+    @pytest.mark.slow
     def test_arina_on_the_command_line(self, tmp_path):
         arina(tmp_path / "scan_master.h5", 16, "u2")
         arguments = ["-o", str(tmp_path / "out"), "-q", "-k", "2", "--restarts", "1"]
@@ -297,6 +298,7 @@ class TestAxes:
         s = load_scan(tmp_path / "series.npy", scan_shape=(4, 3), print_info=False)
         np.testing.assert_array_equal(s.data, counts((12, 8, 9)).reshape(3, 4, 8, 9))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("suffix", [".npy", ".h5"])
     def test_command_line(self, tmp_path, capsys, suffix):
         path = tmp_path / f"scan{suffix}"
