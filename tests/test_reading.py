@@ -199,6 +199,20 @@ class TestReaders:
         assert main(["run", str(path), "--reader", "EDM"]) == 2
         assert "`--reader` must be one of" in capsys.readouterr().err
 
+    def test_a_reader_that_asks_for_all_memory(self, tmp_path, monkeypatch):
+        """As one that takes text for the header of an image."""
+        from hs_nmfcluster.io import readers
+
+        def load(names, *, lazy, file_format):
+            if file_format == "Tofwerk":
+                raise MemoryError("Unable to allocate 33.6 PiB")
+            return original(names, lazy=lazy, file_format=file_format)
+
+        original = readers.load
+        monkeypatch.setattr(readers, "load", load)
+        write_emd(tmp_path / "scan.h5")
+        assert load_scan(tmp_path / "scan.h5", print_info=False).data.size
+
     def test_reasons_are_shown(self, tmp_path):
         (tmp_path / "scan.h5").write_text("no HDF5")
         with pytest.raises(NotAScanError) as refused:
