@@ -100,7 +100,7 @@ class TestRun:
             "glass.hspy: scan of 6 × 5 positions, patterns of 22 × 20 pixels, uint16",
             "Beam centre: x = 11.0",
             "px = ",
-            "1/nm",
+            " nm⁻¹ (direct beam)",
             "3 components",
             "of 3 components",
             "No crystals: matrix only",

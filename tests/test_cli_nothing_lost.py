@@ -224,6 +224,7 @@ class TestFolder:
         assert main(["run", "tuesday/scan.hspy", *QUICK, "-q", "--overwrite"]) == 0
         assert summary_of(tmp_path / "scan_nmf")["source"].endswith("tuesday/scan.hspy")
 
+    @pytest.mark.slow
     def test_a_second_run_leaves_nothing_of_the_first(self, file, tmp_path, capsys, no_figures):
         mine = tmp_path / "notes.txt"
         mine.write_text("mine")

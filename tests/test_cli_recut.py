@@ -42,6 +42,7 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.slow
 class TestFiles:
     """What the run itself has written."""
 
@@ -91,6 +92,7 @@ class TestFiles:
                 assert f"``{name}``" in page, name
 
 
+@pytest.mark.slow
 class TestRecut:
     def test_same_groups_as_in_python(self, folder, capsys):
         assert main(["recut", str(folder), "--groups", "4"]) == 0
@@ -104,7 +106,6 @@ class TestRecut:
         assert len(rows_of(folder / "groups.csv")) == 4
         assert hs_nmfcluster.load(folder / "factorization.hspy").n_components == 5
 
-    @pytest.mark.slow
     def test_in_place_keeps_what_the_scan_gave(self, folder):
         names = ("scan.png", "mean_pattern.hspy", "factorization.hspy", "tree.hspy", "maps.tif")
         stays = {name: (folder / name).read_bytes() for name in names}
@@ -118,7 +119,6 @@ class TestRecut:
         # The report was of the other cut.
         assert not (folder / "report.html").exists()
 
-    @pytest.mark.slow
     def test_into_another_folder(self, folder, tmp_path):
         before = {path.name: path.read_bytes() for path in folder.iterdir()}
         other = tmp_path / "other"
@@ -130,12 +130,10 @@ class TestRecut:
         assert set(summary_of(other)["files"]) == found
         assert main(["recut", str(other), "-q"]) == 0
 
-    @pytest.mark.slow
     def test_beam_energy_is_remembered(self, folder):
         assert main(["recut", str(folder), "-q"]) == 0
         assert summary_of(folder)["beam_energy_kv"] == 200.0
 
-    @pytest.mark.slow
     def test_json(self, folder, capsys):
         assert main(["recut", str(folder), "--groups", "3", "--json"]) == 0
         assert len(json.loads(capsys.readouterr().out)["groups"]) == 3

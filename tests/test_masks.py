@@ -156,7 +156,7 @@ class TestDefaultMask:
     def test_radii_in_words(self):
         detector = Detector((80, 100), (49.5, 39.5), scale=(0.1, 0.1), units="1/nm")
         text = masks.default_detector_mask(self.pattern((49.5, 39.5)), detector).description
-        assert "39.5 px = 3.95 1/nm" in text
+        assert "39.5 px = 3.95 nm⁻¹" in text
         assert "direct beam" in text
         assert "corners" in text
 

@@ -134,6 +134,7 @@ class TestLazyModes:
         s = load_scan(tmp_path / "scan_master.h5", scan_shape=(4, 3), print_info=False)
         np.testing.assert_array_equal(s.data, data.reshape(3, 4, 10, 10))
 
+    @pytest.mark.slow
     def test_arina_on_the_command_line(self, tmp_path):
         arina(tmp_path / "scan_master.h5", 16, "u2")
         arguments = ["-o", str(tmp_path / "out"), "-q", "-k", "2", "--restarts", "1"]
@@ -197,6 +198,20 @@ class TestReaders:
             load_scan(path, reader="EDM")
         assert main(["run", str(path), "--reader", "EDM"]) == 2
         assert "`--reader` must be one of" in capsys.readouterr().err
+
+    def test_a_reader_that_asks_for_all_memory(self, tmp_path, monkeypatch):
+        """As one that takes text for the header of an image."""
+        from hs_nmfcluster.io import readers
+
+        def load(names, *, lazy, file_format):
+            if file_format == "Tofwerk":
+                raise MemoryError("Unable to allocate 33.6 PiB")
+            return original(names, lazy=lazy, file_format=file_format)
+
+        original = readers.load
+        monkeypatch.setattr(readers, "load", load)
+        write_emd(tmp_path / "scan.h5")
+        assert load_scan(tmp_path / "scan.h5", print_info=False).data.size
 
     def test_reasons_are_shown(self, tmp_path):
         (tmp_path / "scan.h5").write_text("no HDF5")
@@ -297,6 +312,7 @@ class TestAxes:
         s = load_scan(tmp_path / "series.npy", scan_shape=(4, 3), print_info=False)
         np.testing.assert_array_equal(s.data, counts((12, 8, 9)).reshape(3, 4, 8, 9))
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("suffix", [".npy", ".h5"])
     def test_command_line(self, tmp_path, capsys, suffix):
         path = tmp_path / f"scan{suffix}"

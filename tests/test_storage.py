@@ -61,6 +61,15 @@ class TestRoundTrip:
         assert repr(loaded) == repr(nmf)
 
     @pytest.mark.parametrize("suffix", SUFFIXES)
+    @pytest.mark.parametrize("name", ["nmf [1]", "tilt [110] 100%", "a (b) {c} ~"])
+    def test_any_name(self, suffix, name, tmp_path):
+        folder = tmp_path / name
+        folder.mkdir()
+        nmf = make()
+        nmf.save(folder / f"{name}{suffix}")
+        assert_same(hs_nmfcluster.load(folder / f"{name}{suffix}"), nmf, rtol=0)
+
+    @pytest.mark.parametrize("suffix", SUFFIXES)
     @pytest.mark.parametrize("before", ["x.tif", "x.hspy", "x.npy"])
     def test_after_its_signals_were_saved(self, suffix, before, tmp_path, caplog, capfd):
         """HyperSpy notes where a signal was saved as a path, which no file can hold."""

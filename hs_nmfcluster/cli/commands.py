@@ -58,7 +58,8 @@ def demo(options: argparse.Namespace) -> dict[str, Any]:
     signal, truth = simulate()
     folder, source = options.output or "hs_nmfcluster_demo", f"demo --specimen {options.specimen}"
     findings, summary = _analyse(signal, chosen, options, steps, folder, source)
-    return summary | {"truth": steps("comparison", _compare, findings, truth, steps)}
+    compared = steps("comparison", _compare, findings, truth, steps)
+    return summary | {"truth": compared, "failed": dict(steps.failed)}
 
 
 def recut(options: argparse.Namespace) -> dict[str, Any]:

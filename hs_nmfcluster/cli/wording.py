@@ -22,8 +22,8 @@ _SAME = ("center", "checkpoint", "dataset", "distance", "flyback", "inner", "out
 _SAME_TOO = ("reader", "restarts", "tiles", "transpose", "weighting")
 _OPTIONS |= {name: f"--{name}" for name in (*_SAME, *_SAME_TOO)}
 _QUOTED = re.compile(r"`(\w+)(?:=[^`]*)?`")
-# These are words of no language, with or without quotes.
-_BARE = re.compile(r"\b(\w+_\w+)\b(?!\()")
+# These are words of no language, with or without quotes, unless they are part of a file's name.
+_BARE = re.compile(r"(?<![\w./\\-])(\w+_\w+)(?![\w./\\(-])")
 
 
 def in_words_of_options(text: str) -> str:
@@ -40,6 +40,8 @@ def in_words_of_options(text: str) -> str:
     '`--components` must be ≥ 1, got 0.'
     >>> in_words_of_options("random_state was 0, is 9")
     '--seed was 0, is 9'
+    >>> in_words_of_options("/data/scan_shape.hspy: there is no such file.")
+    '/data/scan_shape.hspy: there is no such file.'
     """
     text = _QUOTED.sub(lambda name: _named(name, "`{}`"), text)
     return _BARE.sub(lambda name: _named(name, "{}"), text)

@@ -30,6 +30,10 @@ class NotAScanError(ValueError):
     """A file that cannot be read, or that holds no scan of patterns."""
 
 
+class TooLargeError(MemoryError):
+    """A file that can only be read as a whole, for which there is no room."""
+
+
 @dataclass(frozen=True)
 class Opened:
     """What a reader found in a file.
@@ -72,6 +76,8 @@ def open_file(path: Path, reader: str | None, max_memory: int | str | None) -> I
         If there is no such file, or none of them opens it.
     ValueError
         If there is no such reader.
+    TooLargeError
+        If a reader only reads whole files, and there is no room.
     """
     if not path.exists():
         raise NotAScanError(f"{path}: there is no such file.")
@@ -82,7 +88,7 @@ def open_file(path: Path, reader: str | None, max_memory: int | str | None) -> I
         for name in names:
             try:
                 signals = _read(path.absolute(), name, budget)
-            except MemoryError:
+            except TooLargeError:
                 raise
             except Exception as error:  # readers raise whatever they meet in a file
                 reasons[name] = _reason(error)
@@ -183,13 +189,13 @@ def _check_fits(path: Path, reader: str, budget: int | None) -> None:
 
     Raises
     ------
-    MemoryError
+    TooLargeError
         Saying how much it takes, and what to do.
     """
     allowed = memory.default_budget() if budget is None else budget
     needed = _size_in_memory(path)
     if needed > allowed:
-        raise MemoryError(
+        raise TooLargeError(
             f"{path.name}: the reader {reader} reads this file only as a whole, which takes "
             f"{format_bytes(needed)}, more than the {format_bytes(allowed)} that may be taken. "
             "Allow more by `max_memory`, or save it as .zspy on a machine that has more."

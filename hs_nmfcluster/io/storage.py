@@ -68,7 +68,8 @@ def read(path: str | os.PathLike[str]) -> tuple[BaseSignal, str, dict[str, Any]]
     if Path(path).suffix not in _SUFFIXES:
         raise ValueError(f"{not_ours}: results are {' or '.join(_SUFFIXES)} files.")
     try:
-        signal = load_signal(os.fspath(path))
+        # In a list a path is taken literally, brackets and all.
+        signal = load_signal([os.fspath(path)])
     except Exception as error:  # whatever h5py or zarr raise on a damaged file
         raise ValueError(f"{not_ours} that can be read: {error}") from error
     metadata = getattr(signal, "metadata", None)

@@ -74,9 +74,11 @@ class Residual:
         return float(standing_out(values).sum() / max(np.isfinite(values).sum(), 1))
 
     def __repr__(self) -> str:
+        if not np.isfinite(self.position_excess.data).any():
+            return f"<Residual: MSE {self.mse:.6g}; the model has no intensity to compare it with>"
         return (
             f"<Residual: MSE {self.mse:.6g}; at the worst position "
-            f"{np.nanmax(self.position_excess.data, initial=0.0):.3g} times the usual; "
+            f"{np.nanmax(self.position_excess.data):.3g} times the usual; "
             f"{100 * self.share_left:.2g} % of the positions stand out>"
         )
 

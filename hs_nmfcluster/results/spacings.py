@@ -128,7 +128,8 @@ class LatticeSpacings(Tabular):
         return self._spacings[group]
 
     def __repr__(self) -> str:
-        what = "in nm" if self.calibrated else f"– axes not calibrated: radii in {self.units}"
+        units = format_units(self.units)
+        what = "in nm" if self.calibrated else f"– axes not calibrated: radii in {units}"
         lines = [f"<Lattice spacings of {counted(len(self), 'group')} {what}"]
         lines += [f"  {group}: {', '.join(self.describe(group))}" for group in range(len(self))]
         return "\n".join(lines) + ">"

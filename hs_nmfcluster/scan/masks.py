@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.scan.detector import Detector, estimate_beam_radius
+from hs_nmfcluster.scan.units import format_units
 
 
 @dataclass(frozen=True)
@@ -58,4 +59,6 @@ def bright_field_radius(mean_pattern: NDArray, detector: Detector) -> float:
 
 def _both(radius: float, detector: Detector) -> str:
     in_pixels = f"{radius / detector.pixel:.1f} px"
-    return in_pixels if detector.units == "px" else f"{in_pixels} = {radius:.4g} {detector.units}"
+    if detector.units == "px":
+        return in_pixels
+    return f"{in_pixels} = {radius:.4g} {format_units(detector.units)}"

@@ -117,7 +117,7 @@ class TestEvents:
         polar = s.polar_transform(center=(4, 3), lazy_output=False)
         np.testing.assert_allclose(polar.data, signal(data).polar_transform(center=(4, 3)).data)
 
-    @pytest.mark.parametrize("kind", ["COO", "GCXS", "DOK"])
+    @pytest.mark.parametrize("kind", ["COO", pytest.param("GCXS", marks=pytest.mark.slow), "DOK"])
     def test_a_sparse_array_as_it_is(self, kind):
         data = counts()
         array = getattr(sparse, kind)(sparse.COO.from_numpy(data))

@@ -72,7 +72,7 @@ class TestResidual:
         assert found.worst_positions.flat[np.argmax(nothing.position_mse)]
         assert np.isnan(found.position_excess.data).all()
         np.testing.assert_allclose(found.mean.data, scan.mean(axis=(0, 1)))
-        assert "at the worst position 0 times" in repr(found)
+        assert "no intensity to compare it with" in repr(found)
         found.plot().canvas.draw()
 
     def test_maps_on_a_cluster(self, scan):
