@@ -17,7 +17,7 @@ _PROBES = np.geomspace(0.5, 4.0, 7)
 _ENOUGH = 20
 # A disc is what leaves fewer squares than a sphere by more than this share of what neither profile
 # describes: as alike are the profiles of the two where the probe is half as wide as the particle.
-_CLEARLY = 0.1
+_CLEARLY = 0.3
 # Difference of two fits, in squares of the noise, from which on it is none of the noise.
 _SIGNIFICANT = 25.0
 # Share of the particles, those that are described best, that decide on the shape.
