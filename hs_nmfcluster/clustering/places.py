@@ -18,10 +18,13 @@ _HALF, _RIM, _AROUND = 0.5, 0.1, 1
 _CLEAR, _QUARTILE = 6.0, 0.6745
 # Share of a component that must lie where stronger ones are, and where its host is.
 _WITHIN, _PART = 0.7, 0.25
-# Least correlation without rotation, as a share of the best of all rotations and on its own.
-_AS_IT_LIES, _ALIKE = 0.8, 0.15
-# Bins over which both are blurred for that: of a bent crystal only rims of spots may differ.
-_BLURS = 0.0, 4.0
+# Strength of a component beside those that it lies on, below which it is taken for their rims.
+_WEAK = 0.5
+# Least correlation without rotation as a share of the best of all rotations.
+_AS_IT_LIES = 0.8
+# Bins over which both are blurred for that, as of a bent crystal only rims of spots may differ, and
+# least correlation: blurred patterns of different crystals are alike by a quarter.
+_BLURS = (0.0, 0.15), (4.0, 0.5)
 
 
 def find_hosts(
@@ -84,8 +87,10 @@ def find_hosts(
         there = stronger[shares[k, stronger] >= _PART]
         there = there[np.argsort(-shares[k, there], kind="stable")]
         alike = [other for other in there if _as_they_lie(patterns[k], patterns[other])]
-        # What lies on several crystals and nowhere else is none of its own, whatever it looks like.
-        if alike or (there.size > 1 and shares[k, there[0]] < _WITHIN):
+        # What is weak and lies on several crystals, nowhere else, is none of its own, whatever it
+        # looks like. What is as strong as they are lies above or below them.
+        weak = (strength[k] < _WEAK * strength[there]).all()
+        if alike or (weak and there.size > 1 and shares[k, there[0]] < _WITHIN):
             hosts[k] = (alike or there.tolist())[0]
     return hosts
 
@@ -96,16 +101,17 @@ def _as_they_lie(first: NDArray[np.floating], second: NDArray[np.floating]) -> b
         _unturned(
             ndimage.gaussian_filter(first, width, mode=("nearest", "wrap")),
             ndimage.gaussian_filter(second, width, mode=("nearest", "wrap")),
+            least,
         )
-        for width in _BLURS
+        for width, least in _BLURS
     )
 
 
-def _unturned(first: NDArray[np.floating], second: NDArray[np.floating]) -> bool:
+def _unturned(first: NDArray[np.floating], second: NDArray[np.floating], least: float) -> bool:
     spectra = azimuthal_spectra(np.stack([first, second]))
     products = (spectra[:, 0] * spectra[:, 1].conj()).sum(axis=1)
     correlation = fft.irfft(products, n=first.shape[-1])
     norm = float(np.linalg.norm(first) * np.linalg.norm(second))
     # A bin to either side, as crystals may bend.
     unturned = float(max(correlation[0], correlation[1], correlation[-1]))
-    return unturned > max(_AS_IT_LIES * float(correlation.max()), _ALIKE * norm)
+    return unturned > max(_AS_IT_LIES * float(correlation.max()), least * norm)
