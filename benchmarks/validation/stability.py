@@ -46,7 +46,7 @@ class Settings:
     geometry: Geometry = SMALL
     specimens: Sequence[str] = tuple(SPECIMENS)
     electrons_per_pixel: Sequence[float] = (3, 30, 300)
-    n_components: Sequence[int] = (12, 20)
+    n_components: Sequence[int] = (20,)
     restarts: int = 6
     tolerance: float = 1e-6
     max_iterations: int = 400
