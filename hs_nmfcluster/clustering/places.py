@@ -25,6 +25,9 @@ _AS_IT_LIES = 0.8
 # Bins over which both are blurred for that, as of a bent crystal only rims of spots may differ, and
 # least correlation: blurred patterns of different crystals are alike by a quarter.
 _BLURS = (0.0, 0.15), (4.0, 0.5)
+# Least correlation with a host in which only a part of the component lies: patterns of different
+# crystals are alike by a quarter where a single pair of spots lies alike by chance.
+_PARTLY_ALIKE = 0.35
 
 
 def find_hosts(
@@ -86,7 +89,11 @@ def find_hosts(
             continue
         there = stronger[shares[k, stronger] >= _PART]
         there = there[np.argsort(-shares[k, there], kind="stable")]
-        alike = [other for other in there if _as_they_lie(patterns[k], patterns[other])]
+        alike = [
+            other
+            for other in there
+            if _as_they_lie(patterns[k], patterns[other], partly=shares[k, other] < _WITHIN)
+        ]
         # What is weak and lies on several crystals, nowhere else, is none of its own, whatever it
         # looks like. What is as strong as they are lies above or below them.
         weak = (strength[k] < _WEAK * strength[there]).all()
@@ -95,13 +102,15 @@ def find_hosts(
     return hosts
 
 
-def _as_they_lie(first: NDArray[np.floating], second: NDArray[np.floating]) -> bool:
+def _as_they_lie(
+    first: NDArray[np.floating], second: NDArray[np.floating], *, partly: bool
+) -> bool:
     """Whether two patterns are most alike without being rotated."""
     return any(
         _unturned(
             ndimage.gaussian_filter(first, width, mode=("nearest", "wrap")),
             ndimage.gaussian_filter(second, width, mode=("nearest", "wrap")),
-            least,
+            max(least, _PARTLY_ALIKE) if partly else least,
         )
         for width, least in _BLURS
     )
