@@ -18,7 +18,7 @@ from hs_nmfcluster.engine import memory
 from hs_nmfcluster.engine.checkpoint import Checkpoint, stored_identity
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.random_numbers import draw_seed
-from hs_nmfcluster.engine.sources import plain
+from hs_nmfcluster.engine.sources import dense, plain
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.words import say
 
@@ -136,7 +136,7 @@ def fingerprint(signal: BaseSignal) -> dict[str, Any]:
     n_positions = int(np.prod(data.shape[:-2], dtype=np.int64))
     spread = np.unique(np.linspace(0, n_positions - 1, _PATTERNS_COMPARED).astype(int))
     chosen = [data[np.unravel_index(i, data.shape[:-2] or (1,))] for i in spread]
-    patterns = np.ascontiguousarray(np.stack(dask.compute(*chosen)))
+    patterns = np.ascontiguousarray(np.stack([dense(one) for one in dask.compute(*chosen)]))
     return {
         "shape": list(data.shape),
         "dtype": str(data.dtype.newbyteorder("=")),

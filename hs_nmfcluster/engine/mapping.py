@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.chunks import whole_patterns
 from hs_nmfcluster.engine.scheduling import side_by_side
+from hs_nmfcluster.engine.sources import dense
 
 # Parts that data in memory are divided into, for each core, so that none waits long for the last.
 _PARTS = 4
@@ -44,7 +45,11 @@ def map_patterns(
     # Without `meta` dask would call the function on an empty array to learn its result's type.
     meta = np.empty((0,) * (data.ndim - len(dropped)), sample.dtype)
     return da.map_blocks(
-        lambda block: function(block, *shared), data, chunks=chunks, drop_axis=dropped, meta=meta
+        lambda block: function(dense(block), *shared),
+        data,
+        chunks=chunks,
+        drop_axis=dropped,
+        meta=meta,
     )
 
 

@@ -117,7 +117,8 @@ def _candidates(path: Path, reader: str | None) -> Iterator[list[str]]:
     # HyperSpy takes a reader of the suffix's name before others that claim it.
     yield sorted(claimed, key=lambda name: name.lower() != suffix)
     if _is_hdf5(path):
-        yield [name for name in _OF_HDF5 if name not in claimed]
+        known = [plugin["name"] for plugin in IO_PLUGINS]
+        yield [name for name in _OF_HDF5 if name in known and name not in claimed]
 
 
 def _known(reader: str) -> str:
