@@ -23,10 +23,10 @@ _WEAK = 0.5
 # Least correlation without rotation as a share of the best of all rotations.
 _AS_IT_LIES = 0.8
 # Bins over which both are blurred for that, as of a bent crystal only rims of spots may differ, and
-# least correlation: blurred patterns of different crystals are alike by a quarter.
-_BLURS = (0.0, 0.15), (4.0, 0.5)
-# Least correlation with a host in which only a part of the component lies: patterns of different
-# crystals are alike by a quarter where a single pair of spots lies alike by chance.
+# least correlation: patterns of different crystals are alike by a quarter where one pair of spots
+# lies alike by chance.
+_BLURS = (0.0, 0.28), (4.0, 0.5)
+# Least correlation with a host in which only a part of the component lies.
 _PARTLY_ALIKE = 0.35
 
 
