@@ -499,6 +499,8 @@ class NMFDiffraction2D(Signal2D):
         n_azimuthal: int = 360,
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
+        n_neighbors: int | None = 32,
+        max_memory: int | str | None = None,
         show_progressbar: bool | None = None,
     ) -> ClusterTree:
         """Order components by likeness of their patterns, whatever their in-plane rotation.
@@ -521,6 +523,11 @@ class NMFDiffraction2D(Signal2D):
             As in :meth:`polar_transform`.
         center
             Beam centre ``(x, y)`` in pixels; by default that of the decomposition.
+        n_neighbors
+            Of more than 2000 components each is compared with so many nearest neighbours only,
+            until 2000 are left; None compares all with all, whatever time and memory it takes.
+        max_memory
+            Bytes, or text like ``"4 GB"``; by default half of what is free.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -532,7 +539,8 @@ class NMFDiffraction2D(Signal2D):
         ------
         TypeError, ValueError
             For a scan that has not been decomposed; for fewer than two patterns; for an
-            argument that is out of range or of the wrong type.
+            argument that is out of range or of the wrong type; for a tree that takes more than
+            `max_memory`.
 
         Examples
         --------
@@ -552,6 +560,8 @@ class NMFDiffraction2D(Signal2D):
             n_azimuthal=n_azimuthal,
             radial_range=radial_range,
             center=center,
+            n_neighbors=n_neighbors,
+            max_memory=max_memory,
             show_progressbar=show_progressbar,
         )
         tree.factorization = factorization

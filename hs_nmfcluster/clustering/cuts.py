@@ -36,11 +36,25 @@ def effective_distances(linkage: NDArray[np.float64]) -> NDArray[np.float64]:
 def members(linkage: NDArray[np.float64], kept: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     """Components of each group that the kept merges leave, by their first component."""
     n = len(linkage) + 1
-    groups: dict[int, list[int]] = {component: [component] for component in range(n)}
-    for merge in np.flatnonzero(kept).tolist():
-        first, second = linkage[merge, :2].astype(int).tolist()
-        groups[n + merge] = groups.pop(first) + groups.pop(second)
-    return sorted((np.sort(group) for group in groups.values()), key=lambda group: group[0])
+    tops = np.arange(2 * n - 1)
+    for merge in np.flatnonzero(kept)[::-1]:
+        tops[linkage[merge, :2].astype(np.intp)] = tops[n + merge]
+    by_top = np.argsort(tops[:n], kind="stable")
+    groups = np.split(by_top, np.flatnonzero(np.diff(tops[by_top])) + 1)
+    return sorted(groups, key=lambda group: group[0])
+
+
+def leaf_order(linkage: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Components as they lie along the tree, the first cluster of each merge before the second."""
+    n = len(linkage) + 1
+    order, nodes = [], [2 * n - 2]
+    while nodes:
+        node = nodes.pop()
+        if node < n:
+            order.append(node)
+        else:
+            nodes += linkage[node - n, 1::-1].astype(int).tolist()
+    return np.array(order, dtype=np.intp)
 
 
 def displacements(
@@ -51,12 +65,12 @@ def displacements(
     The opposite of the shifts that brought it there, added up along the kept merges.
     """
     n = len(linkage) + 1
-    applied = np.zeros((n, shifts.shape[1]))
-    inside: list[list[int]] = [[component] for component in range(n)]
-    for (first, second), shift, keep in zip(linkage[:, :2].astype(int), shifts, kept, strict=True):
-        inside.append(inside[first] + inside[second] if keep else [])
-        if keep:
-            applied[inside[second]] += shift
+    applied = np.zeros((2 * n - 1, shifts.shape[1]))
+    for merge in np.flatnonzero(kept)[::-1]:
+        first, second = linkage[merge, :2].astype(np.intp)
+        applied[first] = applied[n + merge]
+        applied[second] = applied[n + merge] + shifts[merge]
+    applied = applied[:n]
     for group in members(linkage, kept):
         applied[group] = applied[group[0]] - applied[group]
     return applied

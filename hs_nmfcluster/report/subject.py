@@ -101,6 +101,7 @@ class Tree(Protocol):
 
     linkage: NDArray[np.float64]
     factorization: Any
+    settings: dict[str, Any]
 
     @property
     def by(self) -> str:

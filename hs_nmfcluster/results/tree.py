@@ -5,18 +5,23 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
+from dask.utils import format_bytes
 from hyperspy.defaults_parser import preferences
 from hyperspy.external.progressbar import progressbar
 from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
+from scipy import sparse
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import detector_of, pixel_size, polar_stack
 from hs_nmfcluster.clustering import cuts
-from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
+from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress
 from hs_nmfcluster.clustering.alignable import Metric
+from hs_nmfcluster.clustering.many import FEW
 from hs_nmfcluster.clustering.polar import PolarGrid
-from hs_nmfcluster.clustering.similarity import By, items_to_cluster, pairwise
+from hs_nmfcluster.clustering.similarity import By, item_bytes, items_to_cluster, pairwise
+from hs_nmfcluster.clustering.tree import Compared, Matrix, Plan, grow
+from hs_nmfcluster.engine import memory
 from hs_nmfcluster.io import storage
 from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.report.cards import tree_card
@@ -41,6 +46,10 @@ _NAMES: dict[str, str] = {
 _QUANTITIES = {"patterns": "intensity", "maps": "coefficient"}
 # Components from which on clustering takes seconds.
 _MANY = 300
+# Components whose similarities, or scatter plots, can be told apart in a figure.
+_MOST_DRAWN, _MOST_SCATTERED = 400, 60
+# Parts of a sparse array.
+_SPARSE = ("data", "indices", "indptr")
 
 
 class ClusterTree:
@@ -64,8 +73,13 @@ class ClusterTree:
     linkage : numpy.ndarray
         ``(n - 1, 4)`` in SciPy's layout. Distances are 1 − similarity; they may fall from one
         merge to the next, as integration averages noise out.
-    similarity : numpy.ndarray
-        ``(n, n)`` before any merge. With ``metric="euclidean"`` it is 1 − distance.
+    similarity : numpy.ndarray or scipy.sparse.csr_array
+        ``(n, n)`` before any merge. With ``metric="euclidean"`` it is 1 − distance. Of more than
+        2000 components only the nearest neighbours are compared; then it is sparse, and so are
+        `rotations` and `shifts`. `compare` gives all pairs of some components.
+    settings : dict
+        Which pairs were compared (``"pairs"``), with how many neighbours each (``"n_neighbors"``),
+        and the memory in bytes that was set aside for it (``"memory_estimate"``).
     factorization : Factorization or None
         Whose components these are, where that is known. `save` does not keep it.
 
@@ -101,8 +115,8 @@ class ClusterTree:
         metric: Metric,
         grid: PolarGrid,
         merges: Agglomeration,
-        similarity: NDArray[np.floating],
-        shifts: NDArray[np.floating],
+        compared: Compared,
+        settings: dict[str, Any],
     ) -> None:
         self.patterns = patterns
         self.maps = maps
@@ -110,9 +124,10 @@ class ClusterTree:
         self.metric = metric
         self.grid = grid
         self.linkage = merges.linkage
-        self.similarity = similarity
+        self.similarity = compared.similarity
+        self.settings = settings
         self._merge_shifts = merges.shifts
-        self._shifts = shifts
+        self._shifts = compared.shifts
         self.factorization: Factorization | None = None
 
     @classmethod
@@ -127,6 +142,8 @@ class ClusterTree:
         n_azimuthal: int = 360,
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
+        n_neighbors: int | None = 32,
+        max_memory: int | str | None = None,
         show_progressbar: bool | None = None,
     ) -> Self:
         """Cluster patterns, or the maps that belong to them.
@@ -147,6 +164,11 @@ class ClusterTree:
             Bins of r and phi, see `PolarGrid.covering`.
         center
             Direct beam ``(x, y)`` in pixels; by default where both signal axes are zero.
+        n_neighbors
+            Of more than 2000 components each is compared with so many nearest neighbours only,
+            until 2000 are left; None compares all with all, whatever time and memory it takes.
+        max_memory
+            Bytes, or text like ``"4 GB"``; by default half of what is free.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -158,7 +180,15 @@ class ClusterTree:
         ------
         TypeError, ValueError
             If an argument is not among the allowed ones, there are fewer than two patterns, a
-            pattern or map has no measured pixel or is infinite, or the centre is unknown.
+            pattern or map has no measured pixel or is infinite, the centre is unknown, or this
+            takes more than `max_memory`.
+
+        Notes
+        -----
+        Neighbours are looked for by what no rotation (or shift) changes: the amplitudes along φ at
+        each radius, in their leading principal components. The highest correlation over all
+        rotations is found for these pairs alone. A union is compared with the neighbours of both
+        its parts, and whenever half of the components are left, neighbours are looked for anew.
 
         Examples
         --------
@@ -178,10 +208,15 @@ class ClusterTree:
             n_azimuthal=n_azimuthal,
             radial_range=radial_range,
         )
-        compared = patterns if maps is None or by == "patterns" else maps
-        items = items_to_cluster(compared.data, by, metric, grid)
-        similarity, shifts = pairwise(items)
-        merges = agglomerate(items, similarity, _progress(show_progressbar, len(similarity)))
+        data = patterns.data if maps is None or by == "patterns" else maps.data
+        plan = planned(data, by, metric, grid, n_neighbors, max_memory)
+        items = items_to_cluster(data, by, metric, grid)
+        merges, compared = grow(items, plan, _progress(show_progressbar, plan))
+        settings = {
+            "pairs": "all" if plan.n_neighbors is None else "neighbours",
+            "n_neighbors": plan.n_neighbors,
+            "memory_estimate": plan.n_bytes,
+        }
         return cls(
             patterns,
             maps,
@@ -189,18 +224,20 @@ class ClusterTree:
             metric=metric,
             grid=grid,
             merges=merges,
-            similarity=similarity,
-            shifts=shifts,
+            compared=compared,
+            settings=settings,
         )
 
     def __len__(self) -> int:
         """Return the number of components."""
-        return len(self.similarity)
+        return len(self.linkage) + 1
 
     def __repr__(self) -> str:
         suggested = self.suggest_cut()
+        number = self.settings["n_neighbors"]
+        among = "" if number is None else f" among {number} neighbours"
         return (
-            f"<ClusterTree of {len(self)} {self.by} by {self.metric}: distances "
+            f"<ClusterTree of {len(self)} {self.by} by {self.metric}{among}: distances "
             f"{self.linkage[:, 2].min():.3f} … {self.linkage[:, 2].max():.3f}, suggested cut at "
             f"{suggested.distance:.3f} into {counted(suggested.n_groups, 'group')}>"
         )
@@ -215,12 +252,13 @@ class ClusterTree:
         return polar_stack(self.patterns, data, self.grid)
 
     @property
-    def rotations(self) -> NDArray[np.floating] | None:
+    def rotations(self) -> Matrix | None:
         """Pairwise rotations, ``(n, n)`` degrees: pattern j is i rotated by ``rotations[i, j]``.
 
-        None unless patterns were compared by cross-correlation.
+        Sparse as `similarity` where only neighbours were compared. None unless patterns were
+        compared by cross-correlation.
         """
-        return -self._shifts[..., 0] if self._rotated else None
+        return -self._shifts[0] if self._rotated else None
 
     @property
     def merge_rotations(self) -> NDArray[np.float64] | None:
@@ -232,13 +270,17 @@ class ClusterTree:
         return self._merge_shifts[:, 0] if self._rotated else None
 
     @property
-    def shifts(self) -> NDArray[np.floating] | None:
+    def shifts(self) -> NDArray[np.floating] | tuple[sparse.csr_array, ...] | None:
         """Pairwise shifts, ``(n, n, n_scan_axes)`` scan pixels in the order of the array's axes.
 
-        Map j is map i shifted by ``shifts[i, j]``. None unless maps were compared by
-        cross-correlation.
+        Map j is map i shifted by ``shifts[i, j]``. Where only neighbours were compared, a sparse
+        ``(n, n)`` for each axis. None unless maps were compared by cross-correlation.
         """
-        return -self._shifts if self._shifted else None
+        if not self._shifted:
+            return None
+        if isinstance(self.similarity, np.ndarray):
+            return np.stack([-shifts for shifts in self._shifts], axis=-1)
+        return tuple(-shifts for shifts in self._shifts)
 
     @property
     def merge_shifts(self) -> NDArray[np.float64] | None:
@@ -402,7 +444,12 @@ class ClusterTree:
             **along,
         )
 
-    def compare(self, metric: Metric, by: By | None = None) -> NDArray[np.floating]:
+    def compare(
+        self,
+        metric: Metric,
+        by: By | None = None,
+        components: Sequence[int] | NDArray[np.integer] | None = None,
+    ) -> NDArray[np.floating]:
         """Similarity of all components by any metric, without a new tree.
 
         Parameters
@@ -411,6 +458,8 @@ class ClusterTree:
             As in `from_patterns`.
         by
             ``"patterns"`` or ``"maps"``; by default what the tree compares.
+        components
+            Indices of those to compare; None takes all.
 
         Returns
         -------
@@ -420,7 +469,8 @@ class ClusterTree:
         Raises
         ------
         ValueError
-            If an argument is not among the allowed ones, or there are no maps.
+            If an argument is not among the allowed ones, there are no maps, or the matrix takes
+            more than half of the free memory.
 
         Examples
         --------
@@ -430,9 +480,19 @@ class ClusterTree:
         by = self.by if by is None else by
         check_choice("by", by, get_args(By))
         check_choice("metric", metric, get_args(Metric))
-        if (metric, by) == (self.metric, self.by):
+        known = (metric, by) == (self.metric, self.by)
+        if known and components is None and isinstance(self.similarity, np.ndarray):
             return self.similarity
-        return pairwise(items_to_cluster(self._compared(by), by, metric, self.grid))[0]
+        data = self._compared(by)
+        data = data if components is None else data[np.asarray(components)]
+        planned(data, by, metric, self.grid, None, None)
+        return pairwise(items_to_cluster(data, by, metric, self.grid))[0]
+
+    def _drawn(self, most: int) -> NDArray[np.intp]:
+        """Components for a figure: all, or of many so many, evenly taken along the tree."""
+        if len(self) <= most:
+            return np.arange(len(self))
+        return cuts.leaf_order(self.linkage)[np.linspace(0, len(self) - 1, most).astype(np.intp)]
 
     def _compared(self, by: By) -> NDArray:
         if by == "patterns":
@@ -445,6 +505,8 @@ class ClusterTree:
         self, metric: Metric | Sequence[Metric] = _METRICS, by: By | None = None
     ) -> "Figure":
         """Draw the similarity of all pairs (the paper's Figs. 6a, b, d, e and S2).
+
+        Of more than 400 components 400 are drawn, taken evenly along the tree.
 
         Parameters
         ----------
@@ -462,11 +524,14 @@ class ClusterTree:
         >>> figure = tree.plot_similarity(["cosine", "cross_correlation"])
         """
         chosen = [metric] if isinstance(metric, str) else list(metric)
-        matrices = {_NAMES[name]: self.compare(name, by) for name in chosen}
+        some = self._drawn(_MOST_DRAWN)
+        components = some if len(some) < len(self) else None
+        matrices = {_NAMES[name]: self.compare(name, by, components) for name in chosen}
         distances = [_NAMES["euclidean"]] if "euclidean" in chosen else []
         for name in distances:
             matrices[name] = 1.0 - matrices[name]
-        return plotting.plot_similarity(matrices, distances=distances)
+        labels = [str(component) for component in some]
+        return plotting.plot_similarity(matrices, distances=distances, labels=labels)
 
     def plot_polar(self, component: int = 0) -> "Figure":
         """Draw one pattern beside what is compared of it, its polar form (Fig. 6c).
@@ -502,6 +567,8 @@ class ClusterTree:
     def plot_scatter_tableau(self, by: By | None = None) -> "Figure":
         """Draw every component against every other, pixel by pixel (the paper's Fig. S1).
 
+        Of more than 60 components 60 are drawn, taken evenly along the tree.
+
         Parameters
         ----------
         by
@@ -517,7 +584,12 @@ class ClusterTree:
         """
         by = self.by if by is None else by
         check_choice("by", by, get_args(By))
-        return plotting.plot_scatter_tableau(self._compared(by), quantity=_QUANTITIES[by])
+        some = self._drawn(_MOST_SCATTERED)
+        return plotting.plot_scatter_tableau(
+            self._compared(by)[some],
+            labels=[str(component) for component in some],
+            quantity=_QUANTITIES[by],
+        )
 
     def save(self, path: str | os.PathLike[str], overwrite: bool | None = None) -> None:
         """Save to a ``.hspy`` or ``.zspy`` file that HyperSpy opens as the patterns.
@@ -543,8 +615,9 @@ class ClusterTree:
             "metric": self.metric,
             "linkage": self.linkage,
             "merge_shifts": self._merge_shifts,
-            "similarity": self.similarity,
-            "shifts": self._shifts,
+            "settings": self.settings,
+            "similarity": _stored(self.similarity),
+            "shifts": {f"axis_{axis}": _stored(shifts) for axis, shifts in enumerate(self._shifts)},
             "center": list(detector.center),
             "radii": self.grid.radii,
             "angles": self.grid.angles,
@@ -557,7 +630,7 @@ class ClusterTree:
     @classmethod
     def _from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> Self:
         detector = detector_of(patterns, tuple(state["center"]))
-        n = len(state["similarity"])
+        shifts = [state["shifts"][f"axis_{axis}"] for axis in range(len(state["shifts"]))]
         return cls(
             patterns,
             state.get("maps"),
@@ -565,18 +638,65 @@ class ClusterTree:
             metric=state["metric"],
             grid=PolarGrid(detector, state["radii"], state["angles"], state["radial_step"]),
             # An array without elements may come back from a file in another shape.
-            merges=Agglomeration(state["linkage"], np.reshape(state["merge_shifts"], (n - 1, -1))),
-            similarity=state["similarity"],
-            shifts=np.reshape(state["shifts"], (n, n, -1)),
+            merges=Agglomeration(
+                state["linkage"], np.reshape(state["merge_shifts"], (len(state["linkage"]), -1))
+            ),
+            compared=Compared(_restored(state["similarity"]), tuple(map(_restored, shifts))),
+            settings=state["settings"],
         )
 
 
-def _progress(show: bool | None, n: int) -> Progress:
+def planned(
+    data: NDArray,
+    by: By,
+    metric: Metric,
+    grid: PolarGrid,
+    n_neighbors: int | None,
+    max_memory: int | str | None,
+) -> Plan:
+    """Which pairs of patterns or maps are compared, within the memory that there is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `n_neighbors` is no whole number, or there is not so much memory.
+    """
+    if n_neighbors is not None:
+        n_neighbors = check_whole_number("n_neighbors", n_neighbors)
+    n_shifts = 0 if metric != "cross_correlation" else 1 if by == "patterns" else data.ndim - 1
+    plan = Plan.of(len(data), item_bytes(data.shape, by, metric, grid), n_shifts, n_neighbors)
+    budget = memory.read_budget(max_memory) or memory.default_budget()
+    if plan.n_bytes > budget:
+        few = plan.n_neighbors is None and len(data) > FEW
+        raise ValueError(
+            f"A tree of {len(data)} components takes up to {format_bytes(plan.n_bytes)}, but "
+            f"{format_bytes(budget)} may be taken: give more as `max_memory`, fewer `n_radial` or "
+            "`n_azimuthal`" + (", or a number as `n_neighbors`." if few else ".")
+        )
+    return plan
+
+
+def _stored(matrix: Matrix) -> Any:
+    """Take a sparse array to the parts that a file can hold."""
+    if isinstance(matrix, np.ndarray):
+        return matrix
+    return {name: getattr(matrix, name) for name in _SPARSE}
+
+
+def _restored(stored: Any) -> Matrix:
+    if isinstance(stored, np.ndarray):
+        return stored
+    n = len(stored["indptr"]) - 1
+    return sparse.csr_array(tuple(stored[name] for name in _SPARSE), shape=(n, n))
+
+
+def _progress(show: bool | None, plan: Plan) -> Progress:
     """Bar over the merges; a tree of a few components is made before one could be seen."""
-    if n < _MANY or not (preferences.General.show_progressbar if show is None else show):
+    if plan.n < _MANY or not (preferences.General.show_progressbar if show is None else show):
         return iter
+    taken = f"Clustering (up to {format_bytes(plan.n_bytes)})"
 
     def wrap(merges: Iterable[int]) -> Iterable[int]:
-        return progressbar(merges, desc="Clustering", unit="merge")
+        return progressbar(merges, desc=taken, unit="merge")
 
     return wrap
