@@ -1,5 +1,7 @@
 """Averages over a group: patterns after rotation, maps after shift."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -39,7 +41,7 @@ def rotated_average(
     >>> rotated_average(pattern[None], [90], Detector((3, 3), center=(1, 1)))[2].round(9).tolist()
     [0.0, 1.0, 0.0]
     """
-    return _mean([_rotated(*one, detector) for one in zip(patterns, angles, strict=True)])
+    return _mean(_rotated(*one, detector) for one in zip(patterns, angles, strict=True))
 
 
 def aligned_average(maps: NDArray, shifts: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -59,15 +61,16 @@ def aligned_average(maps: NDArray, shifts: NDArray[np.floating]) -> NDArray[np.f
         ``scan_shape``; NaN where none was measured.
     """
     moves = shifts - np.round(shifts.mean(axis=0))
-    return _mean([_shifted(*one) for one in zip(maps, moves, strict=True)])
+    return _mean(_shifted(*one) for one in zip(maps, moves, strict=True))
 
 
 def _mean(
-    moved: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    moved: Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]],
 ) -> NDArray[np.float64]:
-    """Weighted mean of values with their weights."""
-    sums = sum(values * weights for values, weights in moved)
-    total = np.asarray(sum(weights for _, weights in moved))
+    """Weighted mean of values with their weights, of which only one is held at a time."""
+    sums = total = np.zeros(())
+    for values, weights in moved:
+        sums, total = sums + values * weights, total + weights
     return sums / np.where(total > 0, total, np.nan)
 
 

@@ -102,6 +102,31 @@ def position(
     return float(below + above) / 2 if below < above else None
 
 
+def condensed(linkage: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Linkage of the groups that the kept merges leave, numbered as `members` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.clustering.cuts import condensed
+    >>> linkage = np.array([[1, 2, 0.1, 2], [0, 3, 0.8, 3]])
+    >>> condensed(linkage, np.array([True, False])).tolist()
+    [[0.0, 1.0, 0.8, 2.0]]
+    """
+    n, groups = len(linkage) + 1, members(linkage, kept)
+    nodes, counts = np.empty(2 * n - 1, dtype=np.intp), np.ones(2 * len(groups) - 1)
+    for number, group in enumerate(groups):
+        nodes[group] = number
+    rows: list[tuple[float, ...]] = []
+    for merge, (first, second, distance, _) in enumerate(linkage):
+        pair = nodes[[int(first), int(second)]]
+        nodes[n + merge] = pair[0] if kept[merge] else len(groups) + len(rows)
+        if not kept[merge]:
+            counts[nodes[n + merge]] = counts[pair].sum()
+            rows.append((*pair, distance, counts[pair].sum()))
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
 @dataclass(frozen=True)
 class SuggestedCut:
     """A cut and why it was chosen.

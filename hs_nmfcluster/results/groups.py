@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+# Groups, components and leaves of a tree that a figure or a text shows.
+_MOST_SHOWN, _MOST_COMPONENTS, _MOST_LEAVES = 40, 120, 150
+
 _NO_MAPS = "{} maps, which these groups have not: cluster the components of a factorization."
 
 
@@ -114,10 +117,12 @@ class Groups:
     def __repr__(self) -> str:
         where = "" if self.distance is None else f" (cut at {self.distance:.3f})"
         lines = [f"<{counted(len(self), 'group')} of {len(self.tree)} components{where}"]
-        lines += [
-            f"  {number}: {len(members)} – {', '.join(map(str, members))}"
-            for number, members in enumerate(self)
-        ]
+        for number, members in enumerate(self._members[:_MOST_SHOWN]):
+            more = ", …" if len(members) > _MOST_SHOWN else ""
+            shown = ", ".join(map(str, members[:_MOST_SHOWN]))
+            lines.append(f"  {number}: {len(members)} – {shown}{more}")
+        if len(self) > _MOST_SHOWN:
+            lines.append(f"  … and {len(self) - _MOST_SHOWN} more")
         return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:
@@ -219,6 +224,8 @@ class Groups:
     def plot(self, scaling: Scaling = "weak") -> "Figure":
         """Draw each group in a row: pattern, summed map, shift-corrected map, members.
 
+        Of more than 40 groups the first 40, those of the strongest components.
+
         Parameters
         ----------
         scaling
@@ -232,8 +239,12 @@ class Groups:
         --------
         >>> figure = groups.plot(scaling="linear")
         """
-        members = [group.tolist() for group in self]
-        return plotting.plot_groups(**self.images(), members=members, scaling=scaling)
+        members = [group.tolist() for group in self._members[:_MOST_SHOWN]]
+        images: dict[str, Any] = {
+            name: image[:_MOST_SHOWN] if isinstance(image, np.ndarray) else image
+            for name, image in self.images().items()
+        }
+        return plotting.plot_groups(**images, members=members, scaling=scaling)
 
     def plot_map(self) -> "Figure":
         """Draw where the groups are, all in one map, each in its colour.
@@ -261,6 +272,8 @@ class Groups:
     def plot_components(self, scaling: Scaling = "weak") -> "Figure":
         """Draw all components, framed in the colours of their groups (the paper's Fig. 5).
 
+        Of more than 120 components the first 120, which are the strongest.
+
         Parameters
         ----------
         scaling
@@ -277,14 +290,14 @@ class Groups:
         tree = self.tree
         maps: dict[str, Any] = {}
         if tree.maps is not None:
-            maps["maps"] = tree.maps.data
+            maps["maps"] = tree.maps.data[:_MOST_COMPONENTS]
             maps["map_pixel"] = pixel_size(tree.maps.axes_manager.signal_axes)
         return plotting.plot_components(
-            tree.patterns.data,
+            tree.patterns.data[:_MOST_COMPONENTS],
             **maps,
             pattern_pixel=pixel_size(tree.patterns.axes_manager.signal_axes),
             scaling=scaling,
-            groups=self.labels.tolist(),
+            groups=self.labels[:_MOST_COMPONENTS].tolist(),
         )
 
     def plot_dendrogram(
@@ -296,6 +309,9 @@ class Groups:
         ax: "Axes | None" = None,
     ) -> "Figure":
         """Draw the tree and this cut through it, inversions as they are (the paper's Fig. 7).
+
+        Of more than 150 components the groups alone are drawn, with how many they hold, and
+        patterns and maps of no more than 40 groups.
 
         Parameters
         ----------
@@ -316,17 +332,35 @@ class Groups:
         --------
         >>> figure = groups.plot_dendrogram(kind="sequence")
         """
-        images = self.images() if insets and ax is None else {}
+        tree = self._drawn_tree(kind)
+        shown = len(self) <= _MOST_SHOWN and tree["groups"] is not None
+        images = self.images() if insets and ax is None and shown else {}
         return plotting.plot_dendrogram(
-            self.tree.linkage,
+            **tree,
             kind=kind,
-            groups=self.labels.tolist(),
-            cut=cuts.position(self.tree.linkage, self.kept, self.distance, kind),
             distance_label=distance_label(self.tree.metric),
             scaling=scaling,
             ax=ax,
             **images,
         )
+
+    def _drawn_tree(self, kind: Kind) -> dict[str, Any]:
+        """Tree whose leaves are components, or of very many the groups, or what holds these."""
+        linkage, kept = self.tree.linkage, self.kept
+        cut = cuts.position(linkage, kept, self.distance, kind)
+        if len(self.tree) <= _MOST_LEAVES:
+            return {"linkage": linkage, "groups": self.labels.tolist(), "cut": cut}
+        colored = 1 < len(self) <= _MOST_LEAVES
+        if not colored:
+            kept = np.arange(len(kept)) <= len(kept) - _MOST_LEAVES
+        sizes = [len(members) for members in cuts.members(linkage, kept)]
+        return {
+            "linkage": cuts.condensed(linkage, kept),
+            "groups": list(range(len(sizes))) if colored else None,
+            "labels": [str(size) for size in sizes],
+            "leaf_label": "Components in the branch",
+            "cut": cut if kind == "distance" else None,
+        }
 
     def images(self) -> dict[str, Any]:
         """Return what figures of the groups show, as arrays, with their pixel sizes.

@@ -33,3 +33,23 @@ class TestSuggest:
         cut = cuts.suggest(linkage_of(0.5, 0.51, 0.52, 0.53, 0.54, 0.55, 0.6))
         assert cut.n_groups > 1
         assert "hardly stands out" in cut.reason
+
+
+class TestCondensed:
+    def test_is_the_tree_of_the_groups(self):
+        linkage = np.array([[0, 3, 0.1, 2], [1, 2, 0.2, 2], [4, 5, 0.5, 3], [6, 7, 0.9, 5]])
+        condensed = cuts.condensed(linkage, np.array([True, True, False, False]))
+        # Groups: {0, 3}, {1, 2}, {4}.
+        np.testing.assert_array_equal(condensed, [[2, 0, 0.5, 2], [1, 3, 0.9, 3]])
+
+    def test_one_group_has_no_merge(self):
+        assert cuts.condensed(np.array([[0, 1, 0.1, 2.0]]), np.array([True])).shape == (0, 4)
+
+    def test_nothing_kept_is_the_tree(self):
+        linkage = np.array([[0, 3, 0.1, 2], [1, 2, 0.2, 2], [4, 5, 0.5, 4.0]])
+        np.testing.assert_array_equal(cuts.condensed(linkage, np.zeros(3, dtype=bool)), linkage)
+
+
+def test_leaf_order():
+    linkage = np.array([[0, 3, 0.1, 2], [1, 2, 0.2, 2], [5, 4, 0.5, 4.0]])
+    assert cuts.leaf_order(linkage).tolist() == [1, 2, 0, 3]

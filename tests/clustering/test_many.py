@@ -241,6 +241,32 @@ class TestLargeTree:
         )
         assert tree.plot_scatter_tableau(by="maps").axes[0].images[0].get_array().shape == (60, 60)
 
+    @pytest.mark.parametrize("kind", ["distance", "sequence"])
+    def test_dendrogram_shows_groups(self, large, kind):
+        tree, _ = large
+        groups = tree.cut(n_groups=3)
+        figure = groups.plot_dendrogram(kind)
+        names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+        assert sorted(names) == sorted(str(len(members)) for members in groups)
+        assert "shift-corrected 2" in [ax.get_label() for ax in figure.axes]
+
+    @pytest.mark.parametrize("n_groups", [1, 1000])
+    def test_dendrogram_of_one_or_very_many_groups(self, large, n_groups):
+        tree, _ = large
+        figure = tree.plot_dendrogram(n_groups=n_groups)
+        counts = [int(text.get_text()) for text in figure.axes[0].get_yticklabels()]
+        assert len(counts) == 150
+        assert sum(counts) == 2100
+
+    def test_figures_and_text_of_groups_show_some(self, large):
+        groups = large[0].cut(n_groups=60)
+        labels = [ax.get_label() for ax in groups.plot().axes]
+        assert sum(label.startswith("members") for label in labels) == 40
+        labels = [ax.get_label() for ax in groups.plot_components().axes]
+        assert "pattern 119" in labels
+        assert "pattern 120" not in labels
+        assert repr(groups).endswith("… and 20 more>")
+
     def test_round_trip(self, large, tmp_path):
         tree, _ = large
         tree.save(tmp_path / "tree.hspy")
