@@ -1,7 +1,7 @@
 """The whole analysis of one scan: what the command line runs."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from hs_nmfcluster.factorization.constraints import Constraint
 from hs_nmfcluster.materials.phases import match_phases
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.results.factorization import Factorization
+from hs_nmfcluster.results.joining import cluster
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan.units import inverse_nm_per
 from hs_nmfcluster.signals import NMFDiffraction2D
@@ -111,6 +112,61 @@ def analyse(signal: NMFDiffraction2D, options: Options, say: Callable[[str], Non
         if found is not None:
             say(repr(found))
     return findings
+
+
+def join(
+    factorizations: Mapping[str, Factorization], options: Options, say: Callable[[str], None]
+) -> tuple[Findings, dict[str, Findings]]:
+    """Cluster the components of several scans in one tree, cut it, and measure the groups.
+
+    Parameters
+    ----------
+    factorizations
+        Of each scan, by its name.
+    options
+        Choices; those about the factorization have no effect.
+    say
+        Takes each line of what there is to say.
+
+    Returns
+    -------
+    Findings
+        Of all scans together.
+    dict
+        Findings in each scan, by its name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `hs_nmfcluster.cluster` and the methods of the groups.
+    """
+    if options.phases:
+        match_phases([], options.phases)
+    tree = cluster(
+        list(factorizations.values()),
+        names=list(factorizations),
+        beam_energy=options.beam_energy,
+        max_memory=options.max_memory,
+        show_progressbar=options.show_progressbar,
+    )
+    say(repr(tree))
+    groups = tree.cut(distance=options.distance, n_groups=options.n_groups)
+    say(repr(groups))
+    together, *each = (
+        Findings.of_groups(
+            of,
+            candidates=options.phases or None,
+            beam_energy=options.beam_energy,
+            probe_size=options.probe_size,
+        )
+        for of in (groups, *groups.scans)
+    )
+    for found in (together.spacings, together.sizes, together.phases):
+        if found is not None:
+            say(repr(found))
+    # What was factorized is written where it was.
+    by_name = zip((scan.name for scan in tree.scans), each, strict=True)
+    return together, {name: replace(found, factorization=None) for name, found in by_name}
 
 
 def _beam_energy(signal: NMFDiffraction2D, options: Options) -> float | None:

@@ -1,17 +1,21 @@
 """What the commands do."""
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hs_nmfcluster import validation
-from hs_nmfcluster.cli import outputs
+from hs_nmfcluster.cli import analysis, outputs
 from hs_nmfcluster.cli.analysis import Options, analyse
 from hs_nmfcluster.factorization.constraints import Constraint, MapResolution, SmoothPatterns
 from hs_nmfcluster.io.reading import load_scan
+from hs_nmfcluster.io.storage import load
 from hs_nmfcluster.report import Findings
+from hs_nmfcluster.results.factorization import Factorization
+from hs_nmfcluster.results.scans import unique_names
 from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
 
 
@@ -39,6 +43,36 @@ def demo(options: argparse.Namespace) -> dict[str, Any]:
     return summary | {"truth": _compare(findings, truth)}
 
 
+def join(options: argparse.Namespace) -> dict[str, Any]:
+    """Cluster the components of several analyses in one tree and give the summary."""
+    chosen = Options(
+        distance=options.distance,
+        phases=tuple(options.phases),
+        beam_energy=options.beam_energy,
+        probe_size=options.probe_size,
+        max_memory=options.memory,
+        show_progressbar=not options.quiet,
+    )
+    if options.groups is not None:
+        chosen = replace(chosen, n_components=options.groups, n_groups=options.groups)
+    names = options.names or [_name_of(Path(path).resolve()) for path in options.results]
+    if len(names) != len(options.results):
+        raise ValueError(
+            f"`--names` must be {len(options.results)}, one for each result, got {len(names)}."
+        )
+    found = [read_factorization(path) for path in options.results]
+    path = outputs.make_folder(options.output or "hs_nmfcluster_join")
+    by_name = dict(zip(unique_names(names), found, strict=True))
+    together, each = analysis.join(by_name, chosen, print)
+    how = {"formats": options.figure_format, "report": options.report}
+    summary = outputs.write(together, path, **how)
+    folders = {name: outputs.make_folder(path / outputs.file_name(name)) for name in each}
+    scans = {name: outputs.write(each[name], folder, **how) for name, folder in folders.items()}
+    print(f"Written to {path}: {', '.join(summary['files'])}")
+    print(f"of each scan to {', '.join(str(folder) for folder in folders.values())}")
+    return {"folder": str(path)} | summary | {"scans": scans}
+
+
 def _analyse(
     signal: Any, chosen: Options, options: argparse.Namespace, folder: str
 ) -> tuple[Findings, dict[str, Any]]:
@@ -47,6 +81,23 @@ def _analyse(
     summary = outputs.write(findings, path, formats=options.figure_format, report=options.report)
     print(f"Written to {path}: {', '.join(summary['files'])}")
     return findings, {"folder": str(path)} | summary
+
+
+def _name_of(path: Path) -> str:
+    """Name of a scan: that of its folder, or of a file that is not called as all are."""
+    path = path.parent if path.stem == "factorization" else path
+    return path.name if path.is_dir() else path.stem
+
+
+def read_factorization(path: str) -> Factorization:
+    """Read a saved factorization, or that in a folder which ``run`` has written."""
+    file = Path(path) / "factorization.hspy" if Path(path).is_dir() else Path(path)
+    if Path(path).is_dir() and not file.exists():
+        raise ValueError(f"The folder {path!r} holds no factorization.hspy, as `run` writes it.")
+    found = load(file)
+    if not isinstance(found, Factorization):
+        raise ValueError(f"{str(file)!r} holds a {type(found).__name__}, no factorization.")
+    return found
 
 
 def _chosen(options: argparse.Namespace) -> Options:
@@ -102,4 +153,4 @@ def _compare(findings: Findings, truth: Any) -> dict[str, float]:
     return compared
 
 
-COMMANDS = {"run": run, "demo": demo}
+COMMANDS = {"run": run, "demo": demo, "join": join}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -187,6 +188,17 @@ def _plain(value: Any) -> Any:
 def _write_text(path: Path, text: str) -> None:
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def file_name(name: str) -> str:
+    """Name of a scan as that of a folder.
+
+    Examples
+    --------
+    >>> file_name("300 °C / 10 min")
+    '300_°C_10_min'
+    """
+    return re.sub(r"[^\w.°+-]+", "_", name).strip("._") or "scan"
 
 
 def make_folder(folder: str | os.PathLike[str]) -> Path:

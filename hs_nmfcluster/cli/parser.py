@@ -1,6 +1,7 @@
-"""What can be typed: ``hs-nmfcluster run FILE`` and ``hs-nmfcluster demo``, and the help on it."""
+"""What can be typed: ``hs-nmfcluster run FILE``, ``demo`` and ``join``, and the help on it."""
 
 import argparse
+from typing import Any
 
 from hs_nmfcluster import __version__
 
@@ -20,6 +21,10 @@ _RUN_EXAMPLES = """examples:
   hs-nmfcluster run scan.hspy --phases B2.cif B19.cif --figure-format svg pdf
   hs-nmfcluster run scan.mib --quiet --json > summary.json
 """
+_JOIN_EXAMPLES = """examples:
+  hs-nmfcluster join 1min_nmf 10min_nmf 100min_nmf -o annealing --report
+  hs-nmfcluster join a.hspy b.hspy --names "300 K" "600 K" --groups 5
+"""
 _DEMO_EXAMPLES = """examples:
   hs-nmfcluster demo
   hs-nmfcluster demo -o glass --specimen atoms --report
@@ -28,7 +33,7 @@ _DEMO_EXAMPLES = """examples:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Make the parser; its ``command`` is ``"run"`` or ``"demo"``."""
+    """Make the parser; its ``command`` is ``"run"``, ``"demo"`` or ``"join"``."""
     parser = argparse.ArgumentParser(
         prog="hs-nmfcluster",
         description="Unsupervised analysis of 4D-STEM scans: which diffraction patterns is a "
@@ -73,7 +78,30 @@ def make_parser() -> argparse.ArgumentParser:
     )
     for command in (run, demo):
         _add_options(command)
+    _add_join(commands)
     return parser
+
+
+def _add_join(commands: Any) -> None:
+    join = commands.add_parser(
+        "join",
+        help="cluster what several runs have found in one tree",
+        description="Cluster the components of several scans in one tree, each with its own "
+        "centre, calibration and scan step, and write the tree and its groups, of all scans "
+        "together and of each.",
+        epilog=f"{_JOIN_EXAMPLES}\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = join.add_argument
+    add(
+        "results",
+        nargs="+",
+        metavar="RESULTS",
+        help="folders that `run` has written, or files of `Factorization.save`",
+    )
+    add("-o", "--output", metavar="DIR", help="folder to write to (default: hs_nmfcluster_join)")
+    add("--names", nargs="+", metavar="NAME", help="of the scans (default: of files and folders)")
+    _add_answers(join)
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
@@ -92,10 +120,21 @@ def _add_options(command: argparse.ArgumentParser) -> None:
         help="limit maps to what the probe resolves: a distance in the unit of the scan axes",
     )
     add("--smooth-patterns", action="store_true", help="allow no unnatural drops in patterns")
+    add("--seed", type=int, default=0, metavar="N", help="seed of the random starts (default: 0)")
+    add(
+        "--checkpoint",
+        metavar="DIR",
+        help="folder to keep the state in; the same command goes on from there",
+    )
+    _add_answers(command)
+
+
+def _add_answers(command: argparse.ArgumentParser) -> None:
+    """Add what all commands can be told about the tree, the groups and what is written."""
+    add = command.add_argument
     cut = command.add_mutually_exclusive_group()
     cut.add_argument("--distance", type=float, metavar="D", help="cut the tree at this distance")
     cut.add_argument("--groups", type=int, metavar="N", help="cut the tree into N groups")
-    add("--seed", type=int, default=0, metavar="N", help="seed of the random starts (default: 0)")
     add(
         "--phases", nargs="+", default=[], metavar="CIF", help="known phases to match spacings with"
     )
@@ -121,11 +160,6 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     )
     add(
         "--memory", metavar="SIZE", help='most to take, like "4 GB" (default: half of what is free)'
-    )
-    add(
-        "--checkpoint",
-        metavar="DIR",
-        help="folder to keep the state in; the same command goes on from there",
     )
     add("--json", action="store_true", help="print the summary as JSON, all else to stderr")
     add("-q", "--quiet", action="store_true", help="no progress bars")

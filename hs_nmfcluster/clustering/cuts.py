@@ -94,7 +94,7 @@ def position(
     """
     undone = ~kept
     if kind == "sequence":
-        return None if kept[undone.argmax() :].any() and undone.any() else kept.sum() + 0.5
+        return None if undone.any() and kept[undone.argmax() :].any() else kept.sum() + 0.5
     if distance is not None:
         return distance
     below = linkage[kept, 2].max(initial=0.0)
@@ -125,6 +125,52 @@ def condensed(linkage: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[
             counts[nodes[n + merge]] = counts[pair].sum()
             rows.append((*pair, distance, counts[pair].sum()))
     return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+def restricted(
+    linkage: NDArray[np.float64], shifts: NDArray[np.float64], chosen: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """Tree of some components, as if the others had never been there.
+
+    Parameters
+    ----------
+    linkage, shifts
+        ``(n - 1, 4)`` and ``(n - 1, n_shifts)``.
+    chosen
+        ``(m,)`` components, which become 0, 1, ...
+
+    Returns
+    -------
+    linkage, shifts : numpy.ndarray
+        ``(m - 1, 4)`` and ``(m - 1, n_shifts)``: the shift of a merge brings what is left of the
+        second cluster onto what is left of the first.
+    merges : numpy.ndarray
+        ``(m - 1,)``: the merges that these were.
+    """
+    n, m = len(linkage) + 1, len(chosen)
+    # The cluster that is left of each one, and what brings it to where it lies in the other.
+    left, moved = np.full(2 * n - 1, -1), np.zeros((2 * n - 1, shifts.shape[1]))
+    left[chosen] = np.arange(m)
+    counts = np.ones(2 * m - 1)
+    rows: list[list[float]] = []
+    moves, merges = [], []
+    for merge, (first, second) in enumerate(linkage[:, :2].astype(np.intp)):
+        whole, onto = n + merge, shifts[merge] + moved[second]
+        if left[first] < 0 or left[second] < 0:
+            kept = second if left[first] < 0 else first
+            left[whole], moved[whole] = left[kept], onto if kept == second else moved[first]
+            continue
+        pair = left[[first, second]]
+        left[whole], moved[whole] = m + len(rows), moved[first]
+        counts[left[whole]] = counts[pair].sum()
+        rows.append([*pair, linkage[merge, 2], counts[pair].sum()])
+        moves.append(onto - moved[first])
+        merges.append(merge)
+    return (
+        np.array(rows, dtype=np.float64).reshape(len(rows), 4),
+        np.array(moves, dtype=np.float64).reshape(len(rows), shifts.shape[1]),
+        np.array(merges, dtype=np.intp),
+    )
 
 
 @dataclass(frozen=True)
@@ -172,6 +218,8 @@ def suggest(linkage: NDArray[np.float64]) -> SuggestedCut:
     (2, 0.475)
     """
     n = len(linkage) + 1
+    if n == 1:
+        return SuggestedCut(_SAME / 2, 1, "there is a single component")
     heights = np.concatenate([[0.0], np.sort(effective_distances(linkage))])
     lowest, top = heights[1], heights[-1]
     n_groups = np.arange(2, max(2, n // 2) + 1)

@@ -223,7 +223,7 @@ def items_to_cluster(data: NDArray, by: By, metric: Metric, grid: PolarGrid) -> 
         If a pattern has no measured pixel in the radial range, or no pixel is measured in all.
     """
     if metric == "cross_correlation":
-        return ShiftableMaps(data) if by == "maps" else RotatablePatterns(_InBins(data, grid))
+        return ShiftableMaps(data) if by == "maps" else RotatablePatterns(InBins((data, grid)))
     rows = data[:, grid.pixels] if by == "patterns" else data.reshape(len(data), -1)
     measured = ~np.isnan(rows).any(axis=0)
     if not measured.any():
@@ -233,21 +233,32 @@ def items_to_cluster(data: NDArray, by: By, metric: Metric, grid: PolarGrid) -> 
     return FixedRows(rows[:, measured], metric)
 
 
-class _InBins:
-    """Patterns that are brought into the bins of a grid when they are asked for."""
+class InBins:
+    """Patterns that are brought into the bins of a grid when they are asked for.
 
-    def __init__(self, patterns: NDArray, grid: PolarGrid) -> None:
-        self._patterns, self._grid = patterns, grid
-        self.shape = (len(patterns), *grid.shape)
+    Parameters
+    ----------
+    parts
+        Patterns ``(n, n_v, n_u)`` and the bins around their centre, the same number for all parts.
+    """
+
+    def __init__(self, *parts: tuple[NDArray, PolarGrid]) -> None:
+        self._parts = parts
+        self.shape = (sum(len(patterns) for patterns, _ in parts), *parts[0][1].shape)
 
     def __getitem__(self, places: slice) -> NDArray[np.floating]:
-        polar = self._grid.transform(self._patterns[places])
+        found, first = [], 0
+        for patterns, grid in self._parts:
+            own = slice(max(places.start - first, 0), max(places.stop - first, 0))
+            found.append(grid.transform(patterns[own]))
+            first += len(patterns)
+        polar = np.concatenate(found)
         empty = np.isnan(polar).all(axis=(1, 2))
         if empty.any():
-            radii = self._grid.radii
+            grid = self._parts[0][1]
             raise ValueError(
                 f"Pattern {places.start + empty.argmax()} has no measured pixel between r = "
-                f"{radii[0]:g} and {radii[-1]:g} {self._grid.detector.units}."
+                f"{grid.radii[0]:g} and {grid.radii[-1]:g} {grid.detector.units}."
             )
         return polar
 

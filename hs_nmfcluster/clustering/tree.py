@@ -1,7 +1,7 @@
 """A whole tree: all pairs compared and joined, or of many things the nearest neighbours."""
 
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,15 @@ class Plan:
     n_neighbors: int | None
     n_bytes: int
     few: int = FEW
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What a tree says of it."""
+        return {
+            "pairs": "all" if self.n_neighbors is None else "neighbours",
+            "n_neighbors": self.n_neighbors,
+            "memory_estimate": self.n_bytes,
+        }
 
     @classmethod
     def of(cls, n: int, item_bytes: int, n_shifts: int, n_neighbors: int | None) -> "Plan":

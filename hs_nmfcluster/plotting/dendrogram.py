@@ -254,7 +254,7 @@ def _with_insets(layout: TreeLayout, groups: Sequence[int] | None, images: Group
     """Draw the images of the groups at the right; return the axes left for the tree."""
     if groups is None:
         raise ValueError("groups is not given; patterns and maps need it.")
-    if max(groups) + 1 != images.number:
+    if max(groups) + 1 > images.number:
         raise ValueError(f"patterns or maps hold {images.number} groups, not {max(groups) + 1}.")
     shown = [group for group in dict.fromkeys(groups[leaf] for leaf in layout.order) if group >= 0]
     height = max(

@@ -27,8 +27,10 @@ from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.report.cards import tree_card
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.groups import Groups
+from hs_nmfcluster.results.scans import TreeScan
 from hs_nmfcluster.results.tree_inputs import center_of, checked_maps, checked_patterns
 from hs_nmfcluster.scan.arguments import check_choice, check_positive, check_whole_number
+from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.words import counted, distance_label
 
 if TYPE_CHECKING:
@@ -117,6 +119,7 @@ class ClusterTree:
         merges: Agglomeration,
         compared: Compared,
         settings: dict[str, Any],
+        scans: Sequence[TreeScan] = (),
     ) -> None:
         self.patterns = patterns
         self.maps = maps
@@ -128,6 +131,7 @@ class ClusterTree:
         self.settings = settings
         self._merge_shifts = merges.shifts
         self._shifts = compared.shifts
+        self._scans = tuple(scans)
         self.factorization: Factorization | None = None
 
     @classmethod
@@ -211,12 +215,7 @@ class ClusterTree:
         data = patterns.data if maps is None or by == "patterns" else maps.data
         plan = planned(data, by, metric, grid, n_neighbors, max_memory)
         items = items_to_cluster(data, by, metric, grid)
-        merges, compared = grow(items, plan, _progress(show_progressbar, plan))
-        settings = {
-            "pairs": "all" if plan.n_neighbors is None else "neighbours",
-            "n_neighbors": plan.n_neighbors,
-            "memory_estimate": plan.n_bytes,
-        }
+        merges, compared = grow(items, plan, progress_of(show_progressbar, plan))
         return cls(
             patterns,
             maps,
@@ -225,7 +224,7 @@ class ClusterTree:
             grid=grid,
             merges=merges,
             compared=compared,
-            settings=settings,
+            settings=plan.settings,
         )
 
     def __len__(self) -> int:
@@ -233,6 +232,8 @@ class ClusterTree:
         return len(self.linkage) + 1
 
     def __repr__(self) -> str:
+        if not len(self.linkage):
+            return f"<ClusterTree of a single component: {self.by} by {self.metric}>"
         suggested = self.suggest_cut()
         number = self.settings["n_neighbors"]
         among = "" if number is None else f" among {number} neighbours"
@@ -289,6 +290,59 @@ class ClusterTree:
         As `merge_rotations`; None unless maps were compared by cross-correlation.
         """
         return self._merge_shifts if self._shifted else None
+
+    @property
+    def scans(self) -> tuple[TreeScan, ...]:
+        """The scans whose components these are, each with its own patterns and maps.
+
+        Several in a tree that :func:`hs_nmfcluster.cluster` has made of several factorizations.
+        There `patterns` are what one detector would have seen, and `maps` are None.
+        """
+        if self._scans:
+            return self._scans
+        name = self.patterns.metadata.General.title or "scan"
+        return (TreeScan(name, self.patterns, self.maps, self.grid, self.factorization),)
+
+    @property
+    def scan_of(self) -> NDArray[np.intp]:
+        """Number of the scan that each component comes from, ``(n,)``."""
+        return np.repeat(np.arange(len(self.scans)), [len(s.patterns.data) for s in self.scans])
+
+    def of_scan(self, number: int) -> Self:
+        """Return what is left of the tree without the components of other scans.
+
+        Parameters
+        ----------
+        number
+            Number of the scan.
+
+        Returns
+        -------
+        ClusterTree
+            With the scan's own patterns and maps; merges at the distances that they have here.
+
+        Examples
+        --------
+        >>> len(tree.of_scan(0))
+        4
+        """
+        if not self._scans:
+            return self
+        scan, chosen = self.scans[number], np.flatnonzero(self.scan_of == number)
+        linkage, shifts, _ = cuts.restricted(self.linkage, self._merge_shifts, chosen)
+        own = [matrix[chosen][:, chosen] for matrix in (self.similarity, *self._shifts)]
+        tree = type(self)(
+            scan.patterns,
+            scan.maps,
+            by=self.by,
+            metric=self.metric,
+            grid=scan.grid,
+            merges=Agglomeration(linkage, shifts),
+            compared=Compared(own[0], tuple(own[1:])),
+            settings=self.settings,
+        )
+        tree.factorization = scan.factorization
+        return tree
 
     @property
     def _shifted(self) -> bool:
@@ -609,7 +663,6 @@ class ClusterTree:
         >>> len(hs_nmfcluster.load(path))
         4
         """
-        detector = self.grid.detector
         state: dict[str, Any] = {
             "by": self.by,
             "metric": self.metric,
@@ -618,31 +671,47 @@ class ClusterTree:
             "settings": self.settings,
             "similarity": _stored(self.similarity),
             "shifts": {f"axis_{axis}": _stored(shifts) for axis, shifts in enumerate(self._shifts)},
-            "center": list(detector.center),
             "radii": self.grid.radii,
             "angles": self.grid.angles,
             "radial_step": self.grid.radial_step,
+            **_stored_frame(self.grid, self.maps),
         }
-        if self.maps is not None:
-            state["maps"] = self.maps
+        state["scans"] = {
+            f"scan_{number}": {
+                "name": scan.name,
+                "patterns": scan.patterns,
+                **_stored_frame(scan.grid, scan.maps),
+            }
+            for number, scan in enumerate(self._scans)
+        }
         storage.save(path, self.patterns, "ClusterTree", state, overwrite)
 
     @classmethod
     def _from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> Self:
-        detector = detector_of(patterns, tuple(state["center"]))
+        grid = _restored_grid(patterns, state, state)
+        scans = [state["scans"][f"scan_{number}"] for number in range(len(state["scans"]))]
+        # An array without elements may come back from a file in another shape.
+        linkage = np.reshape(state["linkage"], (-1, 4))
+        merge_shape = len(linkage), len(state["shifts"])
         shifts = [state["shifts"][f"axis_{axis}"] for axis in range(len(state["shifts"]))]
         return cls(
             patterns,
             state.get("maps"),
             by=state["by"],
             metric=state["metric"],
-            grid=PolarGrid(detector, state["radii"], state["angles"], state["radial_step"]),
-            # An array without elements may come back from a file in another shape.
-            merges=Agglomeration(
-                state["linkage"], np.reshape(state["merge_shifts"], (len(state["linkage"]), -1))
-            ),
+            grid=grid,
+            merges=Agglomeration(linkage, np.reshape(state["merge_shifts"], merge_shape)),
             compared=Compared(_restored(state["similarity"]), tuple(map(_restored, shifts))),
             settings=state["settings"],
+            scans=[
+                TreeScan(
+                    scan["name"],
+                    scan["patterns"],
+                    scan.get("maps"),
+                    _restored_grid(scan["patterns"], scan, state),
+                )
+                for scan in scans
+            ],
         )
 
 
@@ -690,7 +759,25 @@ def _restored(stored: Any) -> Matrix:
     return sparse.csr_array(tuple(stored[name] for name in _SPARSE), shape=(n, n))
 
 
-def _progress(show: bool | None, plan: Plan) -> Progress:
+def _stored_frame(grid: PolarGrid, maps: BaseSignal | None) -> dict[str, Any]:
+    """Take what a file holds of one scan beside its patterns."""
+    detector = grid.detector
+    frame: dict[str, Any] = {
+        "center": list(detector.center),
+        "scale": list(detector.scale),
+        "units": detector.units,
+    }
+    return frame if maps is None else frame | {"maps": maps}
+
+
+def _restored_grid(patterns: BaseSignal, frame: dict[str, Any], bins: dict[str, Any]) -> PolarGrid:
+    detector = Detector(
+        patterns.data.shape[-2:], tuple(frame["center"]), tuple(frame["scale"]), frame["units"]
+    )
+    return PolarGrid(detector, bins["radii"], bins["angles"], bins["radial_step"])
+
+
+def progress_of(show: bool | None, plan: Plan) -> Progress:
     """Bar over the merges; a tree of a few components is made before one could be seen."""
     if plan.n < _MANY or not (preferences.General.show_progressbar if show is None else show):
         return iter
