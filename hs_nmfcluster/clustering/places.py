@@ -5,10 +5,13 @@ rim or a bent part by others. Their spots differ in brightness, so that their pa
 alike than those of different crystals; but they lie in the same directions without any rotation.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft, ndimage, sparse
 
+from hs_nmfcluster.clustering.alignable import PolarPatterns
 from hs_nmfcluster.clustering.correlation import azimuthal_spectra, centered_patterns
 
 # Share of its height above which a map is where the component is; positions around it count too.
@@ -17,11 +20,11 @@ _HALF, _AROUND = 0.5, 1
 _WITHIN = 0.7
 # Least correlation without rotation, as a share of the best of all rotations and on its own.
 _AS_IT_LIES, _ALIKE = 0.8, 0.15
+# Polar patterns that are made ready together.
+_AT_A_TIME = 64
 
 
-def find_hosts(
-    polar_patterns: NDArray[np.floating], maps: NDArray[np.floating]
-) -> NDArray[np.intp]:
+def find_hosts(polar_patterns: PolarPatterns, maps: NDArray[np.floating]) -> NDArray[np.intp]:
     """Find of each crystal component the stronger one that describes the same crystal.
 
     Parameters
@@ -45,32 +48,52 @@ def find_hosts(
     >>> find_hosts(patterns, maps).tolist()
     [-1, 0, -1]
     """
-    if len(maps) < 2:
-        return np.full(len(maps), -1)
-    patterns = centered_patterns(polar_patterns)
-    patterns -= patterns.mean(axis=-1, keepdims=True)
-    rows = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
-    rows = np.maximum(np.nan_to_num(rows - np.nanmedian(rows, axis=1, keepdims=True)), 0.0)
-    strength = np.linalg.norm(rows, axis=1) * np.sqrt(np.square(patterns).sum(axis=(1, 2)))
-    inside = rows * (rows >= _HALF * rows.max(axis=1, keepdims=True, initial=0.0))
-    near = np.stack(
-        [ndimage.binary_dilation(one > 0, iterations=_AROUND) for one in inside.reshape(maps.shape)]
-    ).reshape(rows.shape)
-    totals = inside.sum(axis=1)
-    # shares[i, j]: how much of i lies where j is.
-    shares = (inside @ near.T) / np.where(totals > 0, totals, 1.0)[:, None]
     hosts = np.full(len(maps), -1)
-    order = np.argsort(-strength, kind="stable")
-    for place, k in enumerate(order):
-        for other in order[:place]:
-            if (
-                hosts[other] < 0
-                and shares[k, other] >= _WITHIN
-                and _as_they_lie(patterns[k], patterns[other])
-            ):
+    if len(maps) < 2:
+        return hosts
+    inside, near, norms = _where(maps)
+    strength = norms * np.concatenate(
+        [np.sqrt(np.square(some).sum(axis=(1, 2))) for some in _in_parts(polar_patterns)]
+    )
+    # shares[i, j]: how much of i lies where j is.
+    shares = sparse.csr_array(inside @ near.T)
+    rank = np.argsort(np.argsort(-strength, kind="stable"))
+    for k in np.argsort(rank):
+        row = slice(shares.indptr[k], shares.indptr[k + 1])
+        others = shares.indices[row][shares.data[row] >= _WITHIN]
+        others = others[(rank[others] < rank[k]) & (hosts[others] < 0)]
+        for other in others[np.argsort(rank[others])]:
+            if _as_they_lie(*(_without_rings(polar_patterns[i : i + 1])[0] for i in (k, other))):
                 hosts[k] = other
                 break
     return hosts
+
+
+def _where(
+    maps: NDArray[np.floating],
+) -> tuple[sparse.csr_array, sparse.csr_array, NDArray[np.float64]]:
+    """Where each component is, as shares of it; positions there and around; norms of the maps."""
+    inside, near, norms = [], [], np.zeros(len(maps))
+    # One after the other: the maps may be thousands.
+    for k, scan in enumerate(maps):
+        heights = np.asarray(scan, dtype=np.float64)
+        heights = np.maximum(np.nan_to_num(heights - np.nanmedian(heights)), 0.0)
+        norms[k] = np.linalg.norm(heights)
+        strong = heights * (heights >= _HALF * heights.max(initial=0.0))
+        around = ndimage.binary_dilation(strong > 0, iterations=_AROUND)
+        inside.append(sparse.coo_array((strong / (strong.sum() or 1.0)).reshape(1, -1)))
+        near.append(sparse.coo_array(around.reshape(1, -1).astype(np.float64)))
+    return sparse.vstack(inside, "csr"), sparse.vstack(near, "csr"), norms
+
+
+def _in_parts(polar_patterns: PolarPatterns) -> Iterator[NDArray[np.floating]]:
+    for start in range(0, polar_patterns.shape[0], _AT_A_TIME):
+        yield _without_rings(polar_patterns[start : start + _AT_A_TIME])
+
+
+def _without_rings(polar_patterns: NDArray[np.floating]) -> NDArray[np.floating]:
+    patterns = centered_patterns(polar_patterns)
+    return patterns - patterns.mean(axis=-1, keepdims=True)
 
 
 def _as_they_lie(first: NDArray[np.floating], second: NDArray[np.floating]) -> bool:
