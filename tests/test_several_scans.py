@@ -65,6 +65,19 @@ class TestCluster:
             families.append(truth.labels[match.true[np.argsort(match.found)]])
         assert adjusted_rand_index(groups.labels, np.concatenate(families)) == 1
 
+    def test_crystals_are_told_scan_by_scan(self, found, groups):
+        tree = groups.tree
+        for number, (nmf, _) in enumerate(found):
+            own = np.flatnonzero(tree.scan_of == number)
+            alone = nmf.hierarchical_cluster(radial_range=(tree.grid.radii[0], 9))
+            np.testing.assert_array_equal(tree.crystalline[own], alone.crystalline)
+            part = tree.of_scan(number)
+            np.testing.assert_array_equal(part.crystalline, tree.crystalline[own])
+            assert part.suggest_cut().distance == tree.suggest_cut().distance
+        assert groups.matrix == (0,)
+        assert [part.matrix for part in groups.scans] == [(0,), (0,)]
+        assert "2 matrix" in repr(tree)
+
     def test_each_scan_keeps_its_own(self, found, groups):
         for (nmf, _), scan in zip(found, groups.tree.scans, strict=True):
             assert scan.patterns is nmf.patterns
@@ -334,6 +347,35 @@ class TestJoin:
             assert {"group_maps.hspy", "group_map.png", "sizes.png", "summary.json"} <= own
             assert "factorization.hspy" not in own
         assert len(hs_nmfcluster.load(out / "tree.hspy").scans) == 2
+        assert {"components.csv", "particles.csv", "group_patterns.tif"} <= together
+        lines = (out / "components.csv").read_text().splitlines()
+        assert lines[0].startswith("component,scan,component_of_scan,group")
+        assert lines[8].startswith("7,long,0,")
+        assert not any(path.name.startswith(".") for path in out.rglob("*"))
+
+    def test_what_fails_in_one_scan_is_said_and_costs_nothing_else(
+        self, saved, tmp_path, capsys, monkeypatch
+    ):
+        def fails(*_, **__):
+            raise RuntimeError("no maps today")
+
+        monkeypatch.setattr(hs_nmfcluster.Groups, "plot_map", fails)
+        out = tmp_path / "out"
+        assert main(["join", *map(str, saved), "-o", str(out), "--groups", "4", "-q"]) == 1
+        assert "long: group_map.png could not be made" in capsys.readouterr().err
+        failed = json.loads((out / "summary.json").read_text())["failed"]
+        assert set(failed) == {"short_nmf: group_map.png", "long: group_map.png"}
+        own = json.loads((out / "long" / "summary.json").read_text())
+        assert set(own["failed"]) == {"group_map.png"}
+        assert "no maps today" in (out / "long" / "failures.txt").read_text()
+        assert (out / "long" / "sizes.png").exists()
+
+    def test_results_of_others_stay(self, saved, tmp_path, capsys):
+        out = tmp_path / "out" / "long"
+        out.mkdir(parents=True)
+        (out / "summary.json").write_text('{"source": "another", "files": ["tree.hspy"]}')
+        assert main(["join", *map(str, saved), "-o", str(out.parent), "-q"]) == 2
+        assert "--overwrite" in capsys.readouterr().err
 
     @pytest.mark.parametrize(
         ("arguments", "word"),

@@ -9,6 +9,7 @@ from hs_nmfcluster.clustering import cuts, many, similarity
 from hs_nmfcluster.clustering.agglomeration import agglomerate
 from hs_nmfcluster.clustering.alignable import FixedRows, RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.many import agglomerate_neighbours
+from hs_nmfcluster.clustering.mirror import MirrorablePatterns
 from hs_nmfcluster.clustering.neighbours import neighbour_pairs
 from hs_nmfcluster.clustering.similarity import compare_pairs, pairwise
 from hs_nmfcluster.clustering.tree import Plan, grow
@@ -304,3 +305,81 @@ class TestLargeTree:
         assert f"more than {many.FEW} components" in ClusterTree.__doc__ + "".join(
             ClusterTree.from_patterns.__doc__.split("\n")
         )
+
+
+@pytest.fixture(scope="module")
+def mixed():
+    """Tree of very many crystals of two families and matrix, and what each is (0: matrix)."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[-16:17, -16:17]
+    halo = 3 * np.exp(-(((np.hypot(x, y) - 8) / 3) ** 2))
+    kinds, angles = rng.integers(3, size=2100), rng.uniform(0, 2 * np.pi, 2100)
+    patterns = np.empty((2100, 33, 33), dtype=np.float32)
+    for pattern, kind, angle in zip(patterns, kinds, angles, strict=True):
+        image = halo * rng.uniform(0.7, 1.3) + 0.5
+        for phi, r in ((0, 9), (1.1, 13))[:kind]:
+            for opposite in (0, np.pi):
+                px, py = r * np.cos(phi + angle + opposite), r * np.sin(phi + angle + opposite)
+                image = image + 12 * np.exp(-((x - px) ** 2 + (y - py) ** 2) / 2.5)
+        pattern[:] = rng.poisson(8 * image)
+    signal = NMFDiffraction2D(patterns)
+    return ClusterTree.from_patterns(
+        signal, center=(16, 16), n_azimuthal=90, show_progressbar=False
+    ), kinds
+
+
+class TestLargeTreeOfCrystalsAndMatrix:
+    def test_crystals_are_told_first(self, mixed):
+        tree, kinds = mixed
+        assert (tree.crystalline == (kinds > 0)).mean() > 0.95
+        groups = tree.cut()
+        assert adjusted_rand_index(groups.labels, kinds) > 0.9
+        matrix = groups.labels[np.flatnonzero(~tree.crystalline)]
+        assert set(matrix) == set(groups.matrix)
+
+    def test_only_crystals_are_compared(self, mixed):
+        tree, _ = mixed
+        pairs = tree.similarity.tocoo()
+        apart = pairs.row != pairs.col
+        assert tree.crystalline[pairs.row[apart]].all()
+        assert tree.crystalline[pairs.col[apart]].all()
+        np.testing.assert_array_equal(tree.similarity.diagonal(), 1)
+
+    def test_a_sample_of_crystals_judges_the_cut_of_all(self, mixed):
+        tree, _ = mixed
+        assert tree.judged.size == 1000
+        assert tree.crystalline[tree.judged].all()
+        assert tree.relative.distances.shape == (1000, 1000)
+        suggested = tree.suggest_cut()
+        assert len(tree.cut()) == suggested.n_groups == len(tree.cut(suggested.distance))
+        own = tree.cut().separation.own
+        np.testing.assert_array_equal(np.flatnonzero(np.isfinite(own)), tree.judged)
+
+    def test_in_words(self, mixed):
+        tree, _ = mixed
+        assert "crystals, " in repr(tree)
+        assert "2 families of crystals" in tree.cut().summary()
+
+    def test_round_trip(self, mixed, tmp_path):
+        tree, _ = mixed
+        tree.cut().save(tmp_path / "groups.hspy")
+        back = hs_nmfcluster.load(tmp_path / "groups.hspy")
+        assert repr(back.tree) == repr(tree)
+        np.testing.assert_array_equal(back.tree.hosts, tree.hosts)
+        np.testing.assert_array_equal(back.labels, tree.cut().labels)
+
+
+def test_mirror_images_among_neighbours():
+    patterns = noisy_families(9, 40, n_families=2, noise=0.02)[0]
+    patterns[::2] = patterns[::2, :, ::-1]
+    full = pairwise(MirrorablePatterns(patterns))[1]
+    _, compared = by_neighbours(MirrorablePatterns(patterns), 6, 10)
+    rows, columns = compared.similarity.nonzero()
+    for axis, shifts in enumerate(compared.shifts):
+        np.testing.assert_allclose(shifts[rows, columns], full[rows, columns, axis], atol=1e-6)
+
+
+def test_a_single_crystal_among_neighbours():
+    merges, compared = by_neighbours(RotatablePatterns(noisy_families(1, 1)[0]), 6, 10)
+    assert merges.linkage.shape == (0, 4)
+    assert compared.similarity.toarray().tolist() == [[1.0]]
