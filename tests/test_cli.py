@@ -102,7 +102,7 @@ class TestRun:
             "px = ",
             "1/nm",
             "3 components",
-            "groups of 3 components",
+            " of 3 components",
             f"Written to {folder}",
         ):
             assert part in done.stdout

@@ -497,7 +497,7 @@ class ClusterTree:
         Examples
         --------
         >>> tree.suggest_cut().n_groups
-        2
+        4
         """
         return self._suggested
 
