@@ -70,6 +70,7 @@ def tree_of(patterns: NDArray[np.float32], arguments: argparse.Namespace) -> Clu
         n_radial=arguments.radial,
         n_azimuthal=arguments.azimuthal,
         radial_range=(0, arguments.radial),
+        n_neighbors=None,
         show_progressbar=False,
     )
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from hs_nmfcluster.io.storage import load
     from hs_nmfcluster.results.factorization import Factorization
     from hs_nmfcluster.results.groups import Groups
+    from hs_nmfcluster.results.joining import cluster
     from hs_nmfcluster.results.rank_study import RankStudy
     from hs_nmfcluster.results.tree import ClusterTree
     from hs_nmfcluster.signals import LazyNMFDiffraction2D, NMFDiffraction2D
@@ -31,6 +32,7 @@ __all__ = [
     "RankStudy",
     "SmoothPatterns",
     "__version__",
+    "cluster",
     "load",
     "load_scan",
 ]
@@ -43,6 +45,7 @@ __getattr__, __dir__ = lazy_names(
         "hs_nmfcluster.io.storage": ("load",),
         "hs_nmfcluster.results.factorization": ("Factorization",),
         "hs_nmfcluster.results.groups": ("Groups",),
+        "hs_nmfcluster.results.joining": ("cluster",),
         "hs_nmfcluster.results.rank_study": ("RankStudy",),
         "hs_nmfcluster.results.tree": ("ClusterTree",),
         "hs_nmfcluster.signals": ("LazyNMFDiffraction2D", "NMFDiffraction2D"),

@@ -552,6 +552,8 @@ class NMFDiffraction2D(Signal2D):
         center: Sequence[float] | None = None,
         crystals_first: bool = True,
         mirror: bool = False,
+        n_neighbors: int | None = 32,
+        max_memory: int | str | None = None,
         show_progressbar: bool | None = None,
     ) -> ClusterTree:
         """Order components by likeness of their patterns, whatever their in-plane rotation.
@@ -581,6 +583,11 @@ class NMFDiffraction2D(Signal2D):
         mirror
             Whether crystals that lie upside down count as the same: patterns are then compared
             with each other's mirror images too.
+        n_neighbors
+            Of more than 2000 components each is compared with so many nearest neighbours only,
+            until 2000 are left; None compares all with all, whatever time and memory it takes.
+        max_memory
+            Bytes, or text like ``"4 GB"``; by default half of what is free.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -592,7 +599,8 @@ class NMFDiffraction2D(Signal2D):
         ------
         TypeError, ValueError
             For a scan that has not been decomposed; for fewer than two patterns; for an
-            argument that is out of range or of the wrong type.
+            argument that is out of range or of the wrong type; for a tree that takes more than
+            `max_memory`.
 
         Examples
         --------
@@ -614,6 +622,8 @@ class NMFDiffraction2D(Signal2D):
             center=center,
             crystals_first=crystals_first,
             mirror=mirror,
+            n_neighbors=n_neighbors,
+            max_memory=max_memory,
             show_progressbar=show_progressbar,
         )
         tree.factorization = factorization

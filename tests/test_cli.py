@@ -102,8 +102,7 @@ class TestRun:
             "px = ",
             " nm⁻¹ (direct beam)",
             "3 components",
-            "of 3 components",
-            "No crystals: matrix only",
+            " of 3 components",
             f"Written to {folder}",
         ):
             assert part in done.stdout

@@ -152,6 +152,24 @@ def pattern_stack(
     return diffraction_signal(patterns, axes, title)
 
 
+def frame_stack(patterns: NDArray, detector: Detector, title: str) -> BaseSignal:
+    """Signal of patterns ``(k, n_v, n_u)`` on a detector that no single scan has."""
+    axes: list[AxisDict] = [_component_axis(len(patterns))]
+    geometry = zip("yx", detector.shape, detector.scale[::-1], detector.center[::-1], strict=True)
+    axes += [
+        {
+            "name": name,
+            "size": size,
+            "scale": scale,
+            "offset": -middle * scale,
+            "units": detector.units,
+            "navigate": False,
+        }
+        for name, size, scale, middle in geometry
+    ]
+    return diffraction_signal(patterns, axes, title)
+
+
 def map_stack(source: BaseSignal, maps: NDArray | da.Array, title: str) -> BaseSignal:
     """Signal of the maps ``(k, *scan_shape)``: Signal2D, or Signal1D of a one-dimensional scan."""
     scan = _array_order(source.axes_manager.navigation_axes)

@@ -1,7 +1,7 @@
 """The whole analysis of one scan: what the command line runs."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,8 +12,9 @@ from hs_nmfcluster.cli.steps import Steps
 from hs_nmfcluster.factorization.constraints import Constraint
 from hs_nmfcluster.materials.phases import match_phases
 from hs_nmfcluster.report.findings import Asked, Findings
+from hs_nmfcluster.report.subject import Groups
 from hs_nmfcluster.results.factorization import Factorization
-from hs_nmfcluster.results.groups import Groups
+from hs_nmfcluster.results.joining import cluster
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan.units import inverse_nm_per
@@ -148,8 +149,27 @@ def cut(
         All that is known, each time that there is more.
     """
     groups = steps.told("groups", tree.cut, distance=options.distance, n_groups=options.n_groups)
-    if groups is None:
-        return
+    if groups is not None:
+        yield from measure(groups, findings, options, steps)
+
+
+def measure(
+    groups: Groups, findings: Findings, options: Options, steps: Steps
+) -> Iterator[Findings]:
+    """Measure groups.
+
+    Parameters
+    ----------
+    groups
+        The groups.
+    findings, options, steps
+        As of `cut`.
+
+    Yields
+    ------
+    Findings
+        All that is known, each time that there is more.
+    """
     missing: dict[str, str] = {}
     findings = replace(findings, groups=groups, missing=missing)
     yield findings
@@ -173,6 +193,35 @@ def _questions(groups: Groups, options: Options) -> dict[str, Callable[[], Any]]
         ),
         "orientation": groups.orientation_map,
     }
+
+
+def join(factorizations: Mapping[str, Factorization], options: Options) -> ClusterTree:
+    """Cluster the components of several scans in one tree.
+
+    Parameters
+    ----------
+    factorizations
+        Of each scan, by its name.
+    options
+        Choices; those about the factorization have no effect.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `hs_nmfcluster.cluster`; if a phase is not understood, or spacings would not be known in
+        nm.
+    """
+    if options.phases:
+        match_phases([], options.phases)
+    tree = cluster(
+        list(factorizations.values()),
+        names=list(factorizations),
+        beam_energy=options.beam_energy,
+        max_memory=options.max_memory,
+        show_progressbar=options.show_progressbar,
+    )
+    check_phases(tree.grid.detector.units, options)
+    return tree
 
 
 def with_beam_energy(options: Options, signal: NMFDiffraction2D) -> Options:

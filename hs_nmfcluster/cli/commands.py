@@ -2,15 +2,26 @@
 
 import argparse
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from hs_nmfcluster import validation
-from hs_nmfcluster.cli.analysis import Options, analyse, check_phases, cut, with_beam_energy
-from hs_nmfcluster.cli.folder import output_folder, read_summary
+from hs_nmfcluster.cli.analysis import (
+    Options,
+    analyse,
+    check_phases,
+    cut,
+    measure,
+    with_beam_energy,
+)
+from hs_nmfcluster.cli.analysis import (
+    join as join_scans,
+)
+from hs_nmfcluster.cli.folder import file_name, output_folder, read_summary
 from hs_nmfcluster.cli.outputs import Outputs
 from hs_nmfcluster.cli.products import OF_NO_CUT
 from hs_nmfcluster.cli.steps import Steps
@@ -19,8 +30,10 @@ from hs_nmfcluster.factorization.constraints import Constraint, MapResolution, S
 from hs_nmfcluster.io.reading import open_scan
 from hs_nmfcluster.io.storage import load
 from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.subject import Groups
 from hs_nmfcluster.report.summary import in_words
 from hs_nmfcluster.results.factorization import Factorization
+from hs_nmfcluster.results.scans import unique_names
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.simulation import linear_mixture, nanocrystals_in_glass
 from hs_nmfcluster.words import say
@@ -106,9 +119,88 @@ def _cut_chosen(
         phases=tuple(options.phases),
         beam_energy=energy,
         probe_size=options.probe_size,
+        particle_shape=options.particle_shape,
     )
     check_phases(tree.grid.detector.units, chosen)
     return chosen
+
+
+def join(options: argparse.Namespace) -> dict[str, Any]:
+    """Cluster the components of several analyses in one tree and give the summary."""
+    steps, found = _steps(options), _named_factorizations(options)
+    chosen = Options(
+        n_components=sum(nmf.n_components for nmf in found.values()),
+        distance=options.distance,
+        n_groups=options.groups,
+        phases=tuple(options.phases),
+        beam_energy=options.beam_energy,
+        probe_size=options.probe_size,
+        particle_shape=options.particle_shape,
+        max_memory=options.memory,
+        show_progressbar=not options.quiet,
+    )
+    sources = [str(Path(path).resolve()) for path in options.results]
+    source = " + ".join(sources)
+    with ExitStack() as stack:
+        path = Path(options.output or "hs_nmfcluster_join")
+        opened = stack.enter_context(output_folder(path, source, overwrite=options.overwrite))
+        folders = [
+            stack.enter_context(output_folder(path / name, one, overwrite=options.overwrite))
+            for name, one in zip(_folder_names(found), sources, strict=True)
+        ]
+        tree = join_scans(found, chosen)
+        steps("tree", lambda: steps.say(repr(tree)))
+        about = {"source": source, "beam_energy_kv": chosen.beam_energy}
+        outputs = Outputs(opened, about, steps)
+        findings = Findings(tree=tree)
+        outputs.keep(findings)
+        for more in cut(tree, findings, chosen, steps):
+            findings = more
+            outputs.keep(findings)
+        if findings.groups is None:
+            raise ValueError(f"The tree cannot be cut: {steps.failed['groups']}")
+        scans = {}
+        for name, one, folder, groups in zip(
+            found, sources, folders, findings.groups.scans, strict=True
+        ):
+            own = steps.part(name)
+            of_scan = Outputs(folder, {"scan": name, "source": one}, own)
+            scans[name] = _in_scan(groups, of_scan, folder.path, chosen, options, own)
+            steps.take_over(name, own)
+        summary = _finish(outputs, findings, options, steps, path)
+    steps.say(in_words(findings))
+    return summary | {"scans": scans}
+
+
+def _in_scan(
+    groups: Groups,
+    outputs: Outputs,
+    folder: Path,
+    chosen: Options,
+    options: argparse.Namespace,
+    steps: Steps,
+) -> dict[str, Any]:
+    """Measure groups in one scan of several. What was factorized is written where it was."""
+    findings = Findings(groups=groups)
+    for more in measure(groups, findings, chosen, steps):
+        findings = more
+        outputs.keep(findings)
+    return _finish(outputs, findings, options, steps, folder)
+
+
+def _named_factorizations(options: argparse.Namespace) -> dict[str, Factorization]:
+    names = options.names or [_name_of(Path(path).resolve()) for path in options.results]
+    if len(names) != len(options.results):
+        raise ValueError(
+            f"`--names` must be {len(options.results)}, one for each result, got {len(names)}."
+        )
+    found = [read_factorization(path) for path in options.results]
+    return dict(zip(unique_names(names), found, strict=True))
+
+
+def _folder_names(names: Iterable[str]) -> list[str]:
+    """Folders of the scans; names that differ in signs only are numbered."""
+    return [file_name(name) for name in unique_names([file_name(name) for name in names])]
 
 
 def _analyse(
@@ -155,6 +247,23 @@ def _steps(options: argparse.Namespace) -> Steps:
         say(f"hs-nmfcluster: {in_words_of_options(line)}", sys.stderr)
 
     return Steps((lambda _: None) if options.quiet else say, complain)
+
+
+def _name_of(path: Path) -> str:
+    """Name of a scan: that of its folder, or of a file that is not called as all are."""
+    path = path.parent if path.stem == "factorization" else path
+    return path.name if path.is_dir() else path.stem
+
+
+def read_factorization(path: str) -> Factorization:
+    """Read a saved factorization, or that in a folder which ``run`` has written."""
+    file = Path(path) / "factorization.hspy" if Path(path).is_dir() else Path(path)
+    if Path(path).is_dir() and not file.exists():
+        raise ValueError(f"The folder {path!r} holds no factorization.hspy, as `run` writes it.")
+    found = load(file)
+    if not isinstance(found, Factorization):
+        raise ValueError(f"{str(file)!r} holds a {type(found).__name__}, no factorization.")
+    return found
 
 
 def _chosen(options: argparse.Namespace) -> Options:
@@ -214,4 +323,4 @@ def _compare(findings: Findings, truth: Any, steps: Steps) -> dict[str, float]:
     return compared
 
 
-COMMANDS = {"run": run, "demo": demo, "recut": recut}
+COMMANDS = {"run": run, "demo": demo, "recut": recut, "join": join}

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -113,6 +114,17 @@ def read_summary(folder: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError):
         pass
     raise ValueError(f"{path} is no summary that this program has written.")
+
+
+def file_name(name: str) -> str:
+    """Name of a scan as that of a folder.
+
+    Examples
+    --------
+    >>> file_name("300 °C / 10 min")
+    '300_°C_10_min'
+    """
+    return re.sub(r"[^\w.°+-]+", "_", name).strip("._") or "scan"
 
 
 def _made(path: Path) -> Path:

@@ -1,6 +1,7 @@
-"""What can be typed, ``hs-nmfcluster run FILE``, ``recut DIR`` and ``demo``, and the help on it."""
+"""What can be typed: ``hs-nmfcluster run FILE``, ``recut``, ``join``, ``demo``; help on it."""
 
 import argparse
+from typing import Any
 
 from hs_nmfcluster import __version__
 
@@ -14,6 +15,7 @@ _EXIT_CODES = """exit codes:
 _EXAMPLES = """examples:
   hs-nmfcluster run scan.mib -o results --report
   hs-nmfcluster recut results --distance 0.3
+  hs-nmfcluster join 1min_nmf 10min_nmf -o annealing --report
   hs-nmfcluster demo --report
 """
 _RUN_EXAMPLES = """examples:
@@ -30,6 +32,10 @@ _RECUT_EXAMPLES = """examples:
   hs-nmfcluster recut results --distance 0.3 -o results_at_0.3 --report
   hs-nmfcluster recut results --phases B2.cif B19.cif --beam-energy 200
 """
+_JOIN_EXAMPLES = """examples:
+  hs-nmfcluster join 1min_nmf 10min_nmf 100min_nmf -o annealing --report
+  hs-nmfcluster join a.hspy b.hspy --names "300 K" "600 K" --groups 5
+"""
 _DEMO_EXAMPLES = """examples:
   hs-nmfcluster demo
   hs-nmfcluster demo -o glass --specimen atoms --report
@@ -38,7 +44,7 @@ _DEMO_EXAMPLES = """examples:
 
 
 def make_parser() -> argparse.ArgumentParser:
-    """Make the parser; its ``command`` is ``"run"``, ``"recut"`` or ``"demo"``."""
+    """Make the parser; its ``command`` is ``"run"``, ``"recut"``, ``"join"`` or ``"demo"``."""
     parser = argparse.ArgumentParser(
         prog="hs-nmfcluster",
         description="Unsupervised analysis of 4D-STEM scans: which diffraction patterns is a "
@@ -119,6 +125,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     for command in (run, demo):
         _add_options(command)
+    _add_join(commands)
     return parser
 
 
@@ -132,6 +139,30 @@ def _tiles(text: str) -> tuple[int, ...] | str | None:
             f"must be auto, none, N or X,Y in positions, got {text!r}"
         ) from None
     return sizes if len(sizes) > 1 else sizes * 2
+
+
+def _add_join(commands: Any) -> None:
+    join = commands.add_parser(
+        "join",
+        help="cluster what several runs have found in one tree",
+        description="Cluster the components of several scans in one tree, each with its own "
+        "centre, calibration and scan step, and write the tree and its groups, of all scans "
+        "together and of each.",
+        epilog=f"{_JOIN_EXAMPLES}\n{_EXIT_CODES}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = join.add_argument
+    add(
+        "results",
+        nargs="+",
+        metavar="RESULTS",
+        help="folders that `run` has written, or files of `Factorization.save`",
+    )
+    add("-o", "--output", metavar="DIR", help="folder to write to (default: hs_nmfcluster_join)")
+    add("--names", nargs="+", metavar="NAME", help="of the scans (default: of files and folders)")
+    _add_memory(join)
+    _add_questions(join)
+    _add_writing(join)
 
 
 def _add_options(command: argparse.ArgumentParser) -> None:
@@ -172,9 +203,7 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     )
     add("--smooth-patterns", action="store_true", help="allow no unnatural drops in patterns")
     add("--seed", type=int, default=0, metavar="N", help="seed of the random starts (default: 0)")
-    add(
-        "--memory", metavar="SIZE", help='most to take, like "4 GB" (default: half of what is free)'
-    )
+    _add_memory(command)
     add(
         "--checkpoint",
         metavar="DIR",
@@ -182,6 +211,12 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     )
     _add_questions(command)
     _add_writing(command)
+
+
+def _add_memory(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--memory", metavar="SIZE", help='most to take, like "4 GB" (default: half of what is free)'
+    )
 
 
 def _add_questions(command: argparse.ArgumentParser) -> None:

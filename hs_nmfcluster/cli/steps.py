@@ -42,6 +42,14 @@ class Steps:
             self(name, lambda: self.say(repr(found)))
         return found
 
+    def part(self, name: str) -> "Steps":
+        """Begin a part of the run, of which nothing is said but what goes wrong."""
+        return Steps(lambda _: None, lambda line: self.complain(f"{name}: {line}"))
+
+    def take_over(self, name: str, part: "Steps") -> None:
+        """Take down what could not be done in a part of the run."""
+        self.failed |= {f"{name}: {step}": reason for step, reason in part.failed.items()}
+
     def _take_down(self, name: str, error: Exception) -> None:
         if name in self.failed:
             return

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from hs_nmfcluster.report import Findings
-from hs_nmfcluster.report.subject import Tabular
+from hs_nmfcluster.report.subject import Groups, Tabular
 from hs_nmfcluster.results.tables import Table
 from hs_nmfcluster.words import group_name
 
@@ -19,6 +19,8 @@ def tables(findings: Findings) -> Iterator[tuple[str, Callable[[], Tabular]]]:
     if findings.factorization is not None:
         yield "components", partial(_components, findings)
     if findings.groups is not None:
+        if len(findings.groups.tree.scans) > 1:
+            yield "components", partial(_components_of_scans, findings.groups)
         yield "groups", partial(_groups, findings)
     answers: dict[str, Tabular | None] = {
         "spacings": findings.spacings,
@@ -58,6 +60,23 @@ def _components(findings: Findings) -> Table:
             for row, shift in zip(rows, groups.shifts, strict=True):
                 row |= dict(zip(_SHIFTS, shift, strict=False))
     return Table(columns, rows)
+
+
+def _components_of_scans(groups: Groups) -> Table:
+    """One row a component: of which scan it is, its number there, and where it belongs."""
+    tree = groups.tree
+    first = np.searchsorted(tree.scan_of, tree.scan_of)
+    rows = [
+        {
+            "component": k,
+            "scan": tree.scans[scan].name,
+            "component_of_scan": k - int(first[k]),
+            "group": int(groups.labels[k]),
+            "rotation_degrees": groups.rotations[k],
+        }
+        for k, scan in enumerate(tree.scan_of)
+    ]
+    return Table(("component", "scan", "component_of_scan", "group", "rotation_degrees"), rows)
 
 
 def _groups(findings: Findings) -> Table:

@@ -5,13 +5,15 @@ and the number of components in the union, which becomes cluster ``n + m``. Dist
 from one merge to the next (noise averages out); they are kept as they are.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.alignable import Alignable
+from hs_nmfcluster.clustering.similarity import compare_one
+from hs_nmfcluster.engine.scheduling import one_blas_thread_each
 
 Progress = Callable[[Iterable[int]], Iterable[int]]
 
@@ -65,28 +67,81 @@ def agglomerate(
     >>> agglomerate(items, pairwise(items)[0]).linkage.round(3).tolist()
     [[0.0, 2.0, 0.005, 2.0], [1.0, 3.0, 0.95, 3.0]]
     """
-    n = len(items)
-    linkage, shifts = np.empty((n - 1, 4)), np.empty((n - 1, items.n_shifts))
-    pairs = _NearestPairs(similarity)
-    clusters, counts = np.arange(n), np.ones(n, dtype=np.intp)
-    for step in progress(range(n - 1)):
-        first, second, nearness = pairs.nearest()
-        if clusters[first] > clusters[second]:
+    joining = Joining(items, progress)
+    with one_blas_thread_each():
+        join_all(joining, similarity)
+    return joining.merges
+
+
+class Joining:
+    """Things that are being joined, and the record of it.
+
+    Parameters
+    ----------
+    items
+        The things.
+    progress
+        As of `agglomerate`.
+
+    Attributes
+    ----------
+    merges : Agglomeration
+        The record, as far as it goes.
+    """
+
+    def __init__(self, items: Alignable, progress: Progress = iter) -> None:
+        n = len(items)
+        self.items = items
+        self.merges = Agglomeration(np.empty((n - 1, 4)), np.empty((n - 1, items.n_shifts)))
+        self._steps: Iterator[int] = iter(progress(range(n - 1)))
+        self._clusters, self._counts = np.arange(n), np.ones(n, dtype=np.intp)
+
+    def join(self, first: int, second: int, similarity: float) -> tuple[int, int]:
+        """Shift one onto the other, the older cluster, and add it to it.
+
+        Returns the place of the union and the one that is free now.
+        """
+        step, n = next(self._steps), len(self._clusters)
+        if self._clusters[first] > self._clusters[second]:
             first, second = second, first
-        shift = items.compare(slice(first, first + 1), slice(second, second + 1))[1][0, 0]
-        counts[first] += counts[second]
-        linkage[step] = clusters[first], clusters[second], 1.0 - nearness, counts[first]
-        shifts[step] = shift
-        items.merge(first, second, shift)
-        clusters[first] = n + step
+        shift = self.items.compare(slice(first, first + 1), slice(second, second + 1))[1][0, 0]
+        self._counts[first] += self._counts[second]
+        pair = self._clusters[first], self._clusters[second]
+        self.merges.linkage[step] = *pair, 1.0 - similarity, self._counts[first]
+        self.merges.shifts[step] = shift
+        self.items.merge(first, second, shift)
+        self._clusters[first] = n + step
+        return first, second
+
+    def move(self, source: int, target: int) -> None:
+        """Put one in the place of another."""
+        self.items.move(source, target)
+        self._clusters[target], self._counts[target] = self._clusters[source], self._counts[source]
+
+    def finish(self) -> None:
+        """Let the progress know that there is no other merge."""
+        next(self._steps, None)
+
+
+def join_all(joining: Joining, similarity: NDArray[np.floating]) -> None:
+    """Join what lies in the first places until one is left, knowing how alike all of them are.
+
+    Parameters
+    ----------
+    joining
+        What to join.
+    similarity
+        Similarity of all pairs, ``(n, n)``.
+    """
+    pairs = _NearestPairs(similarity)
+    for last in range(len(similarity) - 1, 0, -1):
+        first, second = joining.join(*pairs.nearest())
         # Those still alive stay in the first places, so that every renewal reads only them.
-        last = n - 1 - step
-        items.move(last, second)
-        clusters[second], counts[second] = clusters[last], counts[last]
+        joining.move(last, second)
         merged = second if first == last else first
-        renewed = items.compare(slice(merged, merged + 1), slice(0, last))[0][0]
+        renewed, _ = compare_one(joining.items, merged, slice(0, last))
         pairs.replace(first, second, renewed)
-    return Agglomeration(linkage, shifts)
+    joining.finish()
 
 
 class _NearestPairs:

@@ -4,7 +4,7 @@ Each is a small class with the same few methods (`Alignable`), so that one loop 
 agglomerates all of them.
 """
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,25 @@ from hs_nmfcluster.clustering.correlation import (
 
 Metric = Literal["cross_correlation", "correlation", "cosine", "euclidean"]
 
+#: Places of things in a set.
+Places: TypeAlias = slice | NDArray[np.intp]
+
 # Single precision halves time and memory and changes similarities by some 1e-6, from here on.
 _MANY = 256
+# Fourier coefficients of maps are kept up to so many bytes.
+_KEPT = 256 * 2**20
+# Polar patterns that are made ready together.
+_AT_A_TIME = 64
+
+
+class PolarPatterns(Protocol):
+    """Polar patterns ``(n, n_radial, n_azimuthal)``: an array, or what makes them when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n, n_radial, n_azimuthal)``."""
+
+    def __getitem__(self, places: slice) -> NDArray: ...
 
 
 class Alignable(Protocol):
@@ -43,9 +60,18 @@ class Alignable(Protocol):
         """Working memory that one pair takes in `compare`."""
 
     def compare(
-        self, rows: slice, columns: slice
+        self, rows: Places, columns: Places
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Similarities ``(n_rows, n_columns)`` and shifts that bring the columns onto the rows."""
+
+    def invariants(self, rows: Places) -> NDArray[np.floating]:
+        """Take what no shift changes, ``(n_rows, n_values)``, and is alike in things alike.
+
+        The product of two such rows is no smaller than the similarity of the two things.
+        """
+
+    def undone(self, shifts: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Shifts ``(..., n_shifts)`` that undo these."""
 
     def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:
         """Shift `other` and add it to `onto`."""
@@ -68,17 +94,31 @@ class RotatablePatterns:
 
     n_shifts = 1
 
-    def __init__(self, polar_patterns: NDArray) -> None:
-        n, _, self._n_phi = polar_patterns.shape
-        spectra = azimuthal_spectra(centered_patterns(polar_patterns))
-        precision = np.complex64 if n > _MANY else np.complex128
-        self._spectra: NDArray[np.complexfloating] = np.ascontiguousarray(spectra, precision)
-        self._frequencies = np.arange(self._spectra.shape[0])
+    def __init__(self, polar_patterns: PolarPatterns) -> None:
+        n, n_radial, self._n_phi = polar_patterns.shape
+        self._frequencies = np.arange(self._n_phi // 2 + 1)
+        self._spectra: NDArray[np.complexfloating] = np.empty(
+            (len(self._frequencies), n, n_radial), self._precision(n)
+        )
+        # Some at a time: all of them in r and phi would take as much again.
+        for start in range(0, n, _AT_A_TIME):
+            some = slice(start, start + _AT_A_TIME)
+            self._spectra[:, some] = azimuthal_spectra(centered_patterns(polar_patterns[some]))
         self._norms = np.array([self._norm(i) for i in range(n)])
         # Counts may be so large that their products overflow single precision.
         largest = self._norms.max() or 1.0
         np.divide(self._spectra, largest, out=self._spectra)
         self._norms /= largest
+
+    @staticmethod
+    def _precision(n: int) -> np.dtype[np.complexfloating]:
+        return np.dtype(np.complex64 if n > _MANY else np.complex128)
+
+    @classmethod
+    def bytes_of(cls, shape: tuple[int, ...]) -> int:
+        """Bytes that polar patterns of a shape take once they are here."""
+        n, n_radial, n_phi = shape
+        return cls._precision(n).itemsize * n * n_radial * (n_phi // 2 + 1)
 
     def __len__(self) -> int:
         return len(self._norms)
@@ -89,19 +129,35 @@ class RotatablePatterns:
         return 4 * self._n_phi * self._spectra.itemsize // 2
 
     def compare(
-        self, rows: slice, columns: slice
+        self, rows: Places, columns: Places
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Similarities and the rotations in degrees that bring the columns onto the rows."""
         return self._compare(rows, columns, self._spectra[:, columns])
 
     def _compare(
-        self, rows: slice, columns: slice, spectra: NDArray[np.complexfloating]
+        self, rows: Places, columns: Places, spectra: NDArray[np.complexfloating]
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """As `compare`, with these coefficients for the columns."""
         correlation = correlation_over_rotations(self._spectra[:, rows], spectra, self._n_phi)
         values, places = correlation_peaks(correlation, 1)
         norms = self._norms[columns, None] * self._norms[rows]
         return normalised(values, norms).T, (places * (-360.0 / self._n_phi)).swapaxes(0, 1)
+
+    def invariants(self, rows: Places) -> NDArray[np.floating]:
+        """Amplitudes along phi at each radius, of patterns of unit norm."""
+        amplitudes = np.abs(self._spectra[:, rows])
+        # By Parseval: the coefficients of a real pattern come in pairs, but the first and last.
+        weights = np.full(len(self._frequencies), 2.0 / self._n_phi)
+        weights[0] /= 2
+        if self._n_phi % 2 == 0:
+            weights[-1] /= 2
+        amplitudes *= np.sqrt(weights, dtype=amplitudes.dtype)[:, None, None]
+        values = np.moveaxis(amplitudes, 0, 1).reshape(amplitudes.shape[1], -1)
+        return _of_unit_norm(values, self._norms[rows])
+
+    def undone(self, shifts: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Opposite rotations."""
+        return -shifts
 
     def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:
         """Rotate `other` by ``shift[0]`` degrees and add it to `onto`."""
@@ -140,11 +196,27 @@ class ShiftableMaps:
         maps = np.asarray(maps, dtype=np.float64)
         self.n_shifts = maps.ndim - 1
         self._maps = centered_maps(maps)
-        # Twice the scan, so that nothing leaves it on one side to come in on the other.
-        self._padded = tuple(fft.next_fast_len(2 * size - 1, real=True) for size in maps.shape[1:])
+        self._padded = self._around(maps.shape[1:])
         self._axes = tuple(range(-self.n_shifts, 0))
-        self._spectra = np.stack([self._spectrum(scan) for scan in self._maps])
+        self._spectra: NDArray[np.complexfloating] | None = None
+        if self._bytes_around(maps.shape) <= _KEPT:
+            self._spectra = self._transformed(self._maps)
         self._norms = np.array([np.linalg.norm(scan) for scan in self._maps])
+
+    @staticmethod
+    def _around(scan_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Twice the scan, so that nothing leaves it on one side to come in on the other."""
+        return tuple(fft.next_fast_len(2 * size - 1, real=True) for size in scan_shape)
+
+    @classmethod
+    def bytes_of(cls, shape: tuple[int, ...]) -> int:
+        """Bytes that maps of a shape take once they are here."""
+        spectra = cls._bytes_around(shape)
+        return 8 * int(np.prod(shape)) + (spectra if spectra <= _KEPT else 0)
+
+    @classmethod
+    def _bytes_around(cls, shape: tuple[int, ...]) -> int:
+        return 8 * shape[0] * int(np.prod(cls._around(shape[1:])))
 
     def __len__(self) -> int:
         return len(self._maps)
@@ -155,29 +227,51 @@ class ShiftableMaps:
         return 4 * int(np.prod(self._padded)) * self._maps.itemsize
 
     def compare(
-        self, rows: slice, columns: slice
+        self, rows: Places, columns: Places
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Similarities and the shifts in scan pixels that bring the columns onto the rows."""
-        products = self._spectra[rows, None] * self._spectra[None, columns].conj()
+        products = self._of(rows)[:, None] * self._of(columns)[None].conj()
         correlation = fft.irfftn(products, s=self._padded, axes=self._axes)
         values, places = correlation_peaks(correlation, self.n_shifts)
         norms = self._norms[rows, None] * self._norms[columns]
         return normalised(values, norms), places
 
+    def invariants(self, rows: Places) -> NDArray[np.floating]:
+        """Amplitudes of the Fourier transform along the scan, of maps of unit norm."""
+        amplitudes = np.abs(self._of(rows))
+        # As in patterns, but only the first of the coefficients along the last axis are single.
+        weights = np.full(amplitudes.shape[-1], 2.0 / np.prod(self._padded))
+        weights[0] /= 2
+        if self._padded[-1] % 2 == 0:
+            weights[-1] /= 2
+        values = (amplitudes * np.sqrt(weights)).reshape(len(amplitudes), -1)
+        return _of_unit_norm(values, self._norms[rows])
+
+    def undone(self, shifts: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Opposite shifts."""
+        return -shifts
+
     def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:
         """Shift `other` by scan pixels and add what remains within the scan to `onto`."""
         self._maps[onto] += translated(self._maps[other], shift)
         self._maps[onto] -= self._maps[onto].mean()
-        self._spectra[onto] = self._spectrum(self._maps[onto])
         self._norms[onto] = np.linalg.norm(self._maps[onto])
+        if self._spectra is not None:
+            self._spectra[onto] = self._transformed(self._maps[onto])
 
     def move(self, source: int, target: int) -> None:
         """Put a copy of `source` in the place of `target`."""
         for values in (self._maps, self._spectra, self._norms):
-            values[target] = values[source]
+            if values is not None:
+                values[target] = values[source]
 
-    def _spectrum(self, scan: NDArray[np.float64]) -> NDArray[np.complexfloating]:
-        return fft.rfftn(scan, s=self._padded)
+    def _of(self, places: Places) -> NDArray[np.complexfloating]:
+        """Fourier coefficients of some: kept, or where all take too much made when needed."""
+        kept = self._spectra
+        return self._transformed(self._maps[places]) if kept is None else kept[places]
+
+    def _transformed(self, maps: NDArray[np.float64]) -> NDArray[np.complexfloating]:
+        return fft.rfftn(maps, s=self._padded, axes=self._axes)
 
 
 class FixedRows:
@@ -208,13 +302,21 @@ class FixedRows:
         return self._rows.itemsize
 
     def compare(
-        self, rows: slice, columns: slice
+        self, rows: Places, columns: Places
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Similarities, and no shifts."""
         cosines = np.clip(self._units[rows] @ self._units[columns].T, -1.0, 1.0)
         if self._metric == "euclidean":
             cosines = 1.0 - np.sqrt(2.0 - 2.0 * cosines)
         return cosines, np.empty((*cosines.shape, 0))
+
+    def invariants(self, rows: Places) -> NDArray[np.floating]:
+        """Return the rows, of unit norm."""
+        return self._units[rows]
+
+    def undone(self, shifts: NDArray[np.floating]) -> NDArray[np.floating]:
+        """No shifts."""
+        return shifts
 
     def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:  # noqa: ARG002
         """Add `other` to `onto`."""
@@ -231,3 +333,10 @@ class FixedRows:
             row = without_mean(row)
         norm = np.linalg.norm(row)
         return row / norm if norm > 0 else row
+
+
+def _of_unit_norm(values: NDArray[np.floating], norms: NDArray[np.float64]) -> NDArray[np.floating]:
+    """Rows divided by the norms of what they come from; 0 where a norm is 0."""
+    factors = np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0)
+    values *= factors.astype(values.dtype)[:, None]
+    return values

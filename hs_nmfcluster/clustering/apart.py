@@ -7,28 +7,30 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
 from hs_nmfcluster.clustering.alignable import Alignable, FixedRows
-from hs_nmfcluster.clustering.similarity import pairwise
+from hs_nmfcluster.clustering.tree import Compared, Plan, compare_all, grow
 
 # The merge of crystals with matrix lies by this factor beyond all others.
 _BEYOND = 1.05
+# Crystals and components of the matrix, of many, that tell how alike both are.
+_SAMPLE = 64
+
+ItemsOf = Callable[[NDArray[np.intp]], Alignable]
 
 
 def agglomerate_apart(
-    items_of: Callable[[NDArray[np.intp]], Alignable],
-    similarity: NDArray[np.floating],
+    items_of: ItemsOf,
     profiles: NDArray[np.floating],
     crystalline: NDArray[np.bool_],
     hosts: NDArray[np.intp],
+    plan: Plan,
     progress: Progress = iter,
-) -> Agglomeration:
+) -> tuple[Agglomeration, Compared]:
     """Agglomerate crystals by their patterns and matrix by its radial profiles, each on its own.
 
     Parameters
     ----------
     items_of
         Makes what agglomeration works on of some of the components.
-    similarity
-        Of all pairs of patterns, ``(n, n)``.
     profiles
         Radial profile of each pattern, ``(n, n_radial)``, without NaN.
     crystalline
@@ -36,6 +38,8 @@ def agglomerate_apart(
     hosts
         ``(n,)``: the component that describes the same crystal better, −1 where there is none.
         Such components join their host first, at the distance 0 and unrotated.
+    plan
+        Which pairs are compared. Of many components these are crystals with crystals only.
     progress
         As in `agglomerate`.
 
@@ -44,23 +48,44 @@ def agglomerate_apart(
     Agglomeration
         First the merges of the matrix, whose distances are those of profiles and whose shifts are
         0; then those of the crystals; last the one that joins both, at the end of the tree.
+    Compared
+        How alike the patterns are.
     """
     n = len(crystalline)
     crystals, matrix = np.flatnonzero(crystalline & (hosts < 0)), np.flatnonzero(~crystalline)
     tree = _Grown(n)
     if matrix.size:
         rows = FixedRows(profiles[matrix], "correlation")
-        tree.add(matrix, agglomerate(rows, pairwise(rows)[0], progress))
+        tree.add(matrix, grow(rows, plan.of_part(matrix.size), progress)[0])
     tree.join_hosts(hosts)
-    n_shifts = 0
-    if crystals.size:
-        among, items = similarity[np.ix_(crystals, crystals)], items_of(crystals)
-        n_shifts = items.n_shifts
-        tree.add(crystals, agglomerate(items, among, progress))
-    if matrix.size and crystals.size:
-        between = 1.0 - float(similarity[np.ix_(crystals, matrix)].mean())
-        tree.close(_BEYOND * max(between, tree.highest))
-    return tree.agglomeration(n_shifts)
+    if plan.n_neighbors is None:
+        compared = compare_all(items_of(np.arange(n)))
+        items = items_of(crystals)
+        merges = agglomerate(items, compared.similarity[np.ix_(crystals, crystals)], progress)
+    else:
+        items = items_of(crystals)
+        merges, own = grow(items, plan.of_part(crystals.size), progress)
+        compared = own.among(crystals, n)
+    tree.add(crystals, merges)
+    if matrix.size:
+        alike = _mean_similarity(compared, items_of, crystals, matrix)
+        tree.close(_BEYOND * max(1.0 - alike, tree.highest))
+    return tree.agglomeration(items.n_shifts), compared
+
+
+def _mean_similarity(
+    compared: Compared, items_of: ItemsOf, crystals: NDArray[np.intp], matrix: NDArray[np.intp]
+) -> float:
+    """Mean similarity of crystals and matrix; where not all pairs were compared, of a sample."""
+    if isinstance(compared.similarity, np.ndarray):
+        return float(compared.similarity[np.ix_(crystals, matrix)].mean())
+    few = [
+        group[np.unique(np.linspace(0, len(group) - 1, _SAMPLE).astype(np.intp))]
+        for group in (crystals, matrix)
+    ]
+    items = items_of(np.concatenate(few))
+    first = len(few[0])
+    return float(items.compare(slice(0, first), slice(first, len(items)))[0].mean())
 
 
 class _Grown:

@@ -1,5 +1,7 @@
 """Averages over a group: patterns after rotation, maps after shift."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -39,7 +41,8 @@ def rotated_average(
     >>> rotated_average(pattern[None], [90], Detector((3, 3), center=(1, 1)))[2].round(9).tolist()
     [0.0, 1.0, 0.0]
     """
-    return _mean([_rotated(*one, detector) for one in zip(patterns, angles, strict=True)])
+    moved = (_rotated(*one, detector) for one in zip(patterns, angles, strict=True))
+    return _mean(moved, detector.shape)
 
 
 def aligned_average(maps: NDArray, shifts: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -58,37 +61,72 @@ def aligned_average(maps: NDArray, shifts: NDArray[np.floating]) -> NDArray[np.f
     numpy.ndarray
         ``scan_shape``; NaN where none was measured.
     """
-    moves = shifts - np.round(shifts.mean(axis=0))
-    return _mean([_shifted(*one) for one in zip(maps, moves, strict=True)])
+    moves = shifts - np.round(shifts.sum(axis=0) / max(len(shifts), 1))
+    return _mean((_shifted(*one) for one in zip(maps, moves, strict=True)), maps.shape[1:])
+
+
+def on_detector(patterns: NDArray, source: Detector, target: Detector) -> NDArray[np.float64]:
+    """Patterns as another detector sees them, ``(n, *target.shape)``.
+
+    Parameters
+    ----------
+    patterns
+        ``(n, n_v, n_u)``, NaN where not measured.
+    source, target
+        Both in one unit. Intensities are those of a pixel of the source.
+
+    Returns
+    -------
+    numpy.ndarray
+        NaN where the source has not measured.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.clustering.averages import on_detector
+    >>> from hs_nmfcluster.scan.detector import Detector
+    >>> moved = on_detector(np.eye(3)[None], Detector((3, 3), (1, 1)), Detector((2, 2), (0, 0)))
+    >>> moved[0].tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    if source == target:
+        return np.array(patterns, dtype=np.float64)
+    seen = np.empty((len(patterns), *target.shape))
+    for pattern, place in zip(patterns, seen, strict=True):
+        values, weights = _rotated(pattern, 0.0, source, target)
+        place[:] = np.where(weights > 0, values, np.nan)
+    return seen
 
 
 def _mean(
-    moved: list[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    moved: Iterable[tuple[NDArray[np.float64], NDArray[np.float64]]], shape: tuple[int, ...]
 ) -> NDArray[np.float64]:
-    """Weighted mean of values with their weights."""
-    sums = sum(values * weights for values, weights in moved)
-    total = np.asarray(sum(weights for _, weights in moved))
+    """Weighted mean of values with their weights, of which only one is held at a time."""
+    sums = total = np.zeros(shape)
+    for values, weights in moved:
+        sums, total = sums + values * weights, total + weights
     return sums / np.where(total > 0, total, np.nan)
 
 
 def _rotated(
-    pattern: NDArray, angle: float, detector: Detector
+    pattern: NDArray, angle: float, detector: Detector, target: Detector | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pattern rotated about the beam, and 1 where it is measured, else 0."""
+    """Pattern rotated about the beam, seen by a detector, and 1 where it is measured, else 0."""
+    target = detector if target is None else target
     measured = ~np.isnan(pattern)
     values = np.where(measured, pattern, 0).astype(np.float64)
-    if angle == 0:
+    if angle == 0 and target == detector:
         return values, measured.astype(np.float64)
     cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     # In units of length the inverse rotation (y first) leads from where a value goes to where it
     # comes from; the scales convert from pixels and back.
-    scale = np.diag(detector.scale[::-1])
-    matrix = np.linalg.inv(scale) @ np.array([[cosine, -sine], [sine, cosine]]) @ scale
-    center = np.array(detector.center[::-1])
+    to_pixels, to_lengths = np.diag(1 / np.array(detector.scale[::-1])), np.diag(target.scale[::-1])
+    matrix = to_pixels @ np.array([[cosine, -sine], [sine, cosine]]) @ to_lengths
+    offset = np.array(detector.center[::-1]) - matrix @ np.array(target.center[::-1])
+    seen = {"output_shape": target.shape, "order": 1, "mode": "grid-constant"}
 
     def turn(image: NDArray[np.float64]) -> NDArray[np.float64]:
-        offset = center - matrix @ center
-        return ndimage.affine_transform(image, matrix, offset, order=1, mode="grid-constant")
+        return ndimage.affine_transform(image, matrix, offset, **seen)
 
     weights = turn(measured.astype(np.float64))
     known = weights >= _HALF

@@ -4,10 +4,6 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
 
-# Up to here reading the coefficients takes longer than the arithmetic, and the threads of BLAS
-# would mostly wait for each other.
-_FEW_PAIRS = 2**14
-
 
 def centered_patterns(polar_patterns: NDArray) -> NDArray[np.floating]:
     """Zero-mean patterns without gaps, ``(n, n_radial, n_azimuthal)``.
@@ -76,12 +72,8 @@ def correlation_over_rotations(
     >>> correlation_over_rotations(spectra[:, :1], spectra[:, 1:], 5).argmax()
     np.int64(3)
     """
-    turned = rows.conj()
     # Summed over r after the product: the scattering angles are kept apart.
-    if turned.shape[1] * columns.shape[1] <= _FEW_PAIRS:
-        products = np.einsum("fcr,fbr->fcb", columns, turned)
-    else:
-        products = np.matmul(columns, turned.swapaxes(1, 2))
+    products = np.matmul(columns, rows.conj().swapaxes(1, 2))
     return fft.irfft(np.moveaxis(products, 0, -1), n=n_azimuthal, overwrite_x=True)
 
 

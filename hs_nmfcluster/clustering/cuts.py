@@ -26,11 +26,25 @@ def effective_distances(linkage: NDArray[np.float64]) -> NDArray[np.float64]:
 def members(linkage: NDArray[np.float64], kept: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
     """Components of each group that the kept merges leave, by their first component."""
     n = len(linkage) + 1
-    groups: dict[int, list[int]] = {component: [component] for component in range(n)}
-    for merge in np.flatnonzero(kept).tolist():
-        first, second = linkage[merge, :2].astype(int).tolist()
-        groups[n + merge] = groups.pop(first) + groups.pop(second)
-    return sorted((np.sort(group) for group in groups.values()), key=lambda group: group[0])
+    tops = np.arange(2 * n - 1)
+    for merge in np.flatnonzero(kept)[::-1]:
+        tops[linkage[merge, :2].astype(np.intp)] = tops[n + merge]
+    by_top = np.argsort(tops[:n], kind="stable")
+    groups = np.split(by_top, np.flatnonzero(np.diff(tops[by_top])) + 1)
+    return sorted(groups, key=lambda group: group[0])
+
+
+def leaf_order(linkage: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Components as they lie along the tree, the first cluster of each merge before the second."""
+    n = len(linkage) + 1
+    order, nodes = [], [2 * n - 2]
+    while nodes:
+        node = nodes.pop()
+        if node < n:
+            order.append(node)
+        else:
+            nodes += linkage[node - n, 1::-1].astype(int).tolist()
+    return np.array(order, dtype=np.intp)
 
 
 def displacements(
@@ -41,12 +55,12 @@ def displacements(
     The opposite of the shifts that brought it there, added up along the kept merges.
     """
     n = len(linkage) + 1
-    applied = np.zeros((n, shifts.shape[1]))
-    inside: list[list[int]] = [[component] for component in range(n)]
-    for (first, second), shift, keep in zip(linkage[:, :2].astype(int), shifts, kept, strict=True):
-        inside.append(inside[first] + inside[second] if keep else [])
-        if keep:
-            applied[inside[second]] += shift
+    applied = np.zeros((2 * n - 1, shifts.shape[1]))
+    for merge in np.flatnonzero(kept)[::-1]:
+        first, second = linkage[merge, :2].astype(np.intp)
+        applied[first] = applied[n + merge]
+        applied[second] = applied[n + merge] + shifts[merge]
+    applied = applied[:n]
     for group in members(linkage, kept):
         applied[group] = applied[group[0]] - applied[group]
     return applied
@@ -70,12 +84,83 @@ def position(
     """
     undone = ~kept
     if kind == "sequence":
-        return None if kept[undone.argmax() :].any() and undone.any() else kept.sum() + 0.5
+        return None if undone.any() and kept[undone.argmax() :].any() else kept.sum() + 0.5
     if distance is not None:
         return distance
     below = linkage[kept, 2].max(initial=0.0)
     above = linkage[undone, 2].min(initial=below + 2 * BEYOND)
     return float(below + above) / 2 if below < above else None
+
+
+def condensed(linkage: NDArray[np.float64], kept: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Linkage of the groups that the kept merges leave, numbered as `members` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.clustering.cuts import condensed
+    >>> linkage = np.array([[1, 2, 0.1, 2], [0, 3, 0.8, 3]])
+    >>> condensed(linkage, np.array([True, False])).tolist()
+    [[0.0, 1.0, 0.8, 2.0]]
+    """
+    n, groups = len(linkage) + 1, members(linkage, kept)
+    nodes, counts = np.empty(2 * n - 1, dtype=np.intp), np.ones(2 * len(groups) - 1)
+    for number, group in enumerate(groups):
+        nodes[group] = number
+    rows: list[tuple[float, ...]] = []
+    for merge, (first, second, distance, _) in enumerate(linkage):
+        pair = nodes[[int(first), int(second)]]
+        nodes[n + merge] = pair[0] if kept[merge] else len(groups) + len(rows)
+        if not kept[merge]:
+            counts[nodes[n + merge]] = counts[pair].sum()
+            rows.append((*pair, distance, counts[pair].sum()))
+    return np.array(rows, dtype=np.float64).reshape(-1, 4)
+
+
+def restricted(
+    linkage: NDArray[np.float64], shifts: NDArray[np.float64], chosen: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """Tree of some components, as if the others had never been there.
+
+    Parameters
+    ----------
+    linkage, shifts
+        ``(n - 1, 4)`` and ``(n - 1, n_shifts)``.
+    chosen
+        ``(m,)`` components, which become 0, 1, ...
+
+    Returns
+    -------
+    linkage, shifts : numpy.ndarray
+        ``(m - 1, 4)`` and ``(m - 1, n_shifts)``: the shift of a merge brings what is left of the
+        second cluster onto what is left of the first.
+    merges : numpy.ndarray
+        ``(m - 1,)``: the merges that these were.
+    """
+    n, m = len(linkage) + 1, len(chosen)
+    # The cluster that is left of each one, and what brings it to where it lies in the other.
+    left, moved = np.full(2 * n - 1, -1), np.zeros((2 * n - 1, shifts.shape[1]))
+    left[chosen] = np.arange(m)
+    counts = np.ones(2 * m - 1)
+    rows: list[list[float]] = []
+    moves, merges = [], []
+    for merge, (first, second) in enumerate(linkage[:, :2].astype(np.intp)):
+        whole, onto = n + merge, shifts[merge] + moved[second]
+        if left[first] < 0 or left[second] < 0:
+            kept = second if left[first] < 0 else first
+            left[whole], moved[whole] = left[kept], onto if kept == second else moved[first]
+            continue
+        pair = left[[first, second]]
+        left[whole], moved[whole] = m + len(rows), moved[first]
+        counts[left[whole]] = counts[pair].sum()
+        rows.append([*pair, linkage[merge, 2], counts[pair].sum()])
+        moves.append(onto - moved[first])
+        merges.append(merge)
+    return (
+        np.array(rows, dtype=np.float64).reshape(len(rows), 4),
+        np.array(moves, dtype=np.float64).reshape(len(rows), shifts.shape[1]),
+        np.array(merges, dtype=np.intp),
+    )
 
 
 def thresholds(
@@ -98,14 +183,21 @@ def thresholds(
         ``(n,)``: component that describes the same crystal better, −1 for none.
     """
     effective = effective_distances(linkage)
+    n = len(linkage) + 1
+    kinds = np.arange(n) if hosts is None else np.where(hosts < 0, np.arange(n), hosts)
     if crystalline is not None:
-        effective = np.where(merges_of(linkage, ~crystalline), 0.0, effective)
-    if hosts is not None:
-        for host in np.unique(hosts[hosts >= 0]):
-            together = hosts == host
-            together[host] = True
-            effective = np.where(merges_of(linkage, together), 0.0, effective)
-    return effective
+        kinds = np.where(crystalline, kinds, n)
+    return np.where(_within_kinds(linkage, kinds), 0.0, effective)
+
+
+def _within_kinds(linkage: NDArray[np.float64], kinds: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Which merges join components of one kind only, ``(n - 1,)``."""
+    n = len(kinds)
+    own = np.concatenate([kinds, np.full(len(linkage), -1)])
+    for merge, (first, second) in enumerate(linkage[:, :2].astype(np.intp)):
+        if own[first] == own[second]:
+            own[n + merge] = own[first]
+    return own[n:] >= 0
 
 
 def merges_of(linkage: NDArray[np.float64], chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hs_nmfcluster.clustering.alignable import RotatablePatterns
+from hs_nmfcluster.clustering.alignable import Places, RotatablePatterns
 from hs_nmfcluster.clustering.cuts import members
 from hs_nmfcluster.scan.detector import Detector
 
@@ -23,7 +23,7 @@ class MirrorablePatterns(RotatablePatterns):
     n_shifts = 2
 
     def compare(
-        self, rows: slice, columns: slice
+        self, rows: Places, columns: Places
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Similarities, and the shifts that bring the columns onto the rows."""
         spectra = self._spectra[:, columns]
@@ -37,32 +37,16 @@ class MirrorablePatterns(RotatablePatterns):
             np.concatenate([shifts, chosen[..., None]], axis=-1),
         )
 
+    def undone(self, shifts: NDArray[np.floating]) -> NDArray[np.floating]:
+        """Opposite rotations; a rotated mirror image is undone by itself."""
+        degrees, mirrored = shifts[..., 0], shifts[..., 1]
+        return np.stack([np.where(mirrored > 0, degrees, -degrees), mirrored], axis=-1)
+
     def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:
         """Mirror `other` if so, rotate it by ``shift[0]`` degrees and add it to `onto`."""
         if shift[1]:
             self._spectra[:, other] = self._spectra[:, other].conj()
         super().merge(onto, other, shift[:1])
-
-
-def consistent(shifts: NDArray[np.floating]) -> NDArray[np.floating]:
-    """Shifts of all pairs such that those of j onto i undo those of i onto j.
-
-    A rotation is undone by the opposite one, a rotated mirror image by itself.
-
-    Parameters
-    ----------
-    shifts
-        ``(n, n, 2)``, right above the diagonal.
-
-    Examples
-    --------
-    >>> shifts = np.array([[[0.0, 0], [30, 1]], [[-30, -1], [0, 0]]])
-    >>> consistent(shifts)[1, 0].tolist()
-    [30.0, 1.0]
-    """
-    degrees, mirrored = np.triu(shifts[..., 0], 1), np.triu(shifts[..., 1], 1)
-    back = np.where(mirrored > 0, degrees, -degrees).T
-    return np.stack([degrees + back, mirrored + mirrored.T], axis=-1)
 
 
 def orientations(

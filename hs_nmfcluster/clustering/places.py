@@ -5,10 +5,13 @@ rim or a bent part by others. Their spots differ in brightness, so that their pa
 alike than those of different crystals; but they lie in the same directions without any rotation.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, ndimage
+from scipy import fft, ndimage, sparse
 
+from hs_nmfcluster.clustering.alignable import PolarPatterns
 from hs_nmfcluster.clustering.correlation import azimuthal_spectra, centered_patterns
 
 # Share of its height above which a map is where the component is. Its crystal reaches to where a
@@ -28,11 +31,11 @@ _AS_IT_LIES = 0.8
 _BLURS = (0.0, 0.28), (4.0, 0.5)
 # Least correlation with a host in which only a part of the component lies.
 _PARTLY_ALIKE = 0.35
+# Polar patterns that are made ready together.
+_AT_A_TIME = 64
 
 
-def find_hosts(
-    polar_patterns: NDArray[np.floating], maps: NDArray[np.floating]
-) -> NDArray[np.intp]:
+def find_hosts(polar_patterns: PolarPatterns, maps: NDArray[np.floating]) -> NDArray[np.intp]:
     """Find of each crystal component the stronger one that describes the same crystal.
 
     A component lies where stronger ones are, and its spots lie as those of one of them; or it lies
@@ -59,47 +62,79 @@ def find_hosts(
     >>> find_hosts(patterns, maps).tolist()
     [-1, 0, -1]
     """
-    if len(maps) < 2:
-        return np.full(len(maps), -1)
-    patterns = centered_patterns(polar_patterns)
-    patterns -= patterns.mean(axis=-1, keepdims=True)
-    rows = np.asarray(maps, dtype=np.float64).reshape(len(maps), -1)
-    rows = np.maximum(np.nan_to_num(rows - np.nanmedian(rows, axis=1, keepdims=True)), 0.0)
-    strength = np.linalg.norm(rows, axis=1) * np.sqrt(np.square(patterns).sum(axis=(1, 2)))
-    highest = rows.max(axis=1, keepdims=True)
-    inside = rows * (rows >= _HALF * highest)
-    # A round crystal is thin at its rim, so that it reaches far beyond half of its height.
-    noise = _CLEAR * np.quantile(rows, 0.75, axis=1, keepdims=True) / _QUARTILE
-    lowest = np.minimum(np.maximum(_RIM * highest, noise), _HALF * highest)
-    reached = ((rows >= lowest) & (rows > 0)).reshape(maps.shape)
-    near = np.stack([ndimage.binary_dilation(one, iterations=_AROUND) for one in reached])
-    near = near.reshape(rows.shape)
-    totals = inside.sum(axis=1)
-    # shares[i, j]: how much of i lies where j is.
-    shares = (inside @ near.T) / np.where(totals > 0, totals, 1.0)[:, None]
     hosts = np.full(len(maps), -1)
-    order = np.argsort(-strength, kind="stable")
-    for place, k in enumerate(order):
-        stronger = order[:place][hosts[order[:place]] < 0]
-        if not stronger.size or totals[k] == 0:
-            continue
+    if len(maps) < 2:
+        return hosts
+    inside, near, norms = _where(maps)
+    strength = norms * np.concatenate(
+        [np.sqrt(np.square(some).sum(axis=(1, 2))) for some in _in_parts(polar_patterns)]
+    )
+    # shares[i, j]: how much of i lies where j is.
+    shares = sparse.csr_array(inside @ near.T)
+    rank = np.argsort(np.argsort(-strength, kind="stable"))
+    for k in np.argsort(rank):
+        row = slice(shares.indptr[k], shares.indptr[k + 1])
+        others, parts = shares.indices[row], shares.data[row]
+        stronger = (rank[others] < rank[k]) & (hosts[others] < 0)
+        others, parts = others[stronger], parts[stronger]
         # Rims of several crystals may share a component, of which each has a part.
-        within = inside[k, near[stronger].any(axis=0)].sum() / totals[k]
-        if within < _WITHIN:
+        if not others.size or _covered(inside[[k]], near[others]) < _WITHIN:
             continue
-        there = stronger[shares[k, stronger] >= _PART]
-        there = there[np.argsort(-shares[k, there], kind="stable")]
+        in_order = np.argsort(-parts, kind="stable")
+        in_order = in_order[parts[in_order] >= _PART]
+        there, parts = others[in_order], parts[in_order]
+        own = _without_rings(polar_patterns[k : k + 1])[0]
         alike = [
-            other
-            for other in there
-            if _as_they_lie(patterns[k], patterns[other], partly=shares[k, other] < _WITHIN)
+            int(other)
+            for other, part in zip(there, parts, strict=True)
+            if _as_they_lie(
+                own, _without_rings(polar_patterns[other : other + 1])[0], partly=part < _WITHIN
+            )
         ]
         # What is weak and lies on several crystals, nowhere else, is none of its own, whatever it
         # looks like. What is as strong as they are lies above or below them.
         weak = (strength[k] < _WEAK * strength[there]).all()
-        if alike or (weak and there.size > 1 and shares[k, there[0]] < _WITHIN):
+        if alike or (weak and there.size > 1 and parts[0] < _WITHIN):
             hosts[k] = (alike or there.tolist())[0]
     return hosts
+
+
+def _covered(inside: sparse.csr_array, near: sparse.csr_array) -> float:
+    """Share of a component that lies where any of some others is."""
+    anywhere = np.asarray(near.sum(axis=0)).ravel() > 0
+    return float(inside.data[anywhere[inside.indices]].sum())
+
+
+def _where(
+    maps: NDArray[np.floating],
+) -> tuple[sparse.csr_array, sparse.csr_array, NDArray[np.float64]]:
+    """Where each component is, as shares of it; positions there and around; norms of the maps."""
+    inside, near, norms = [], [], np.zeros(len(maps))
+    # One after the other: the maps may be thousands.
+    for k, scan in enumerate(maps):
+        heights = np.asarray(scan, dtype=np.float64)
+        heights = np.maximum(np.nan_to_num(heights - np.nanmedian(heights)), 0.0)
+        norms[k] = np.linalg.norm(heights)
+        highest = heights.max(initial=0.0)
+        strong = heights * (heights >= _HALF * highest)
+        # A round crystal is thin at its rim, so that it reaches far beyond half of its height.
+        noise = _CLEAR * np.quantile(heights, 0.75) / _QUARTILE
+        lowest = min(max(_RIM * highest, noise), _HALF * highest)
+        reached = (heights >= lowest) & (heights > 0)
+        around = ndimage.binary_dilation(reached, iterations=_AROUND)
+        inside.append(sparse.coo_array((strong / (strong.sum() or 1.0)).reshape(1, -1)))
+        near.append(sparse.coo_array(around.reshape(1, -1).astype(np.float64)))
+    return sparse.vstack(inside, "csr"), sparse.vstack(near, "csr"), norms
+
+
+def _in_parts(polar_patterns: PolarPatterns) -> Iterator[NDArray[np.floating]]:
+    for start in range(0, polar_patterns.shape[0], _AT_A_TIME):
+        yield _without_rings(polar_patterns[start : start + _AT_A_TIME])
+
+
+def _without_rings(polar_patterns: NDArray[np.floating]) -> NDArray[np.floating]:
+    patterns = centered_patterns(polar_patterns)
+    return patterns - patterns.mean(axis=-1, keepdims=True)
 
 
 def _as_they_lie(

@@ -29,10 +29,28 @@ class Relative(NamedTuple):
         ``(n, n)``, 0 on the diagonal. A little more than 1 where even rings differ by chance.
     noise
         Share of each pattern's power along its rings that is noise, ``(n,)``.
+    components
+        Of a tree of very many components those that these are, ``(n,)`` in rising order; None for
+        all.
     """
 
     distances: NDArray[np.float64]
     noise: NDArray[np.float64]
+    components: NDArray[np.intp] | None = None
+
+    def among(
+        self, chosen: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
+        """Which of the chosen components these hold, their distances and their noise.
+
+        Parameters
+        ----------
+        chosen
+            ``(n_components,)``.
+        """
+        held = np.arange(len(chosen)) if self.components is None else self.components
+        rows = np.flatnonzero(chosen[held])
+        return held[rows], self.distances[np.ix_(rows, rows)], self.noise[rows]
 
 
 def relative_distances(

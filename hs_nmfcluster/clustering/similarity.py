@@ -1,24 +1,34 @@
 """How alike patterns or maps are, and how they lie to each other: all pairs at once."""
 
-from typing import Literal
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import combinations_with_replacement
+from typing import Literal, TypeVar
 
 import numpy as np
+from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.alignable import (
     Alignable,
     FixedRows,
     Metric,
+    Places,
+    PolarPatterns,
     RotatablePatterns,
     ShiftableMaps,
 )
 from hs_nmfcluster.clustering.mirror import MirrorablePatterns
 from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.engine.scheduling import one_blas_thread_each
 
 By = Literal["patterns", "maps"]
+T = TypeVar("T")
 
-# Working memory for the correlations of one block of pairs.
-_BLOCK_BYTES = 256 * 2**20
+#: Working memory for the correlations of the blocks of pairs that are compared at a time.
+BLOCK_BYTES = 256 * 2**20
+# Things along the side of a block, beyond which a larger one is no faster.
+_LARGEST_BLOCK = 128
 
 
 def pattern_similarity(
@@ -91,20 +101,24 @@ def map_similarity(maps: NDArray) -> tuple[NDArray[np.floating], NDArray[np.floa
     return similarity, -shifts
 
 
-def pairwise(items: Alignable) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Compare all pairs.
+def pairwise(
+    items: Alignable, number: int | None = None
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Compare all pairs, block by block.
 
     Parameters
     ----------
     items
-        What to compare, ``n`` of them.
+        What to compare.
+    number
+        So many, ``n``, from the first on; by default all.
 
     Returns
     -------
     similarity : numpy.ndarray
         ``(n, n)``, symmetric, 1 on the diagonal.
     shifts : numpy.ndarray
-        ``(n, n, n_shifts)``: the shift that brings item j onto item i, antisymmetric.
+        ``(n, n, n_shifts)``: the shift that brings item j onto item i.
 
     Examples
     --------
@@ -115,20 +129,81 @@ def pairwise(items: Alignable) -> tuple[NDArray[np.floating], NDArray[np.floatin
     >>> similarity.round(2).tolist(), shifts.shape
     ([[1.0, 0.6], [0.6, 1.0]], (2, 2, 0))
     """
-    n = len(items)
-    block = max(1, _BLOCK_BYTES // (items.bytes_per_pair * n))
-    blocks = [slice(start, min(start + block, n)) for start in range(0, n, block)]
-    similarity, shifts = np.zeros((n, n)), np.zeros((n, n, items.n_shifts))
-    for rows in blocks:
-        columns = slice(rows.start, n)
-        similarity[rows, columns], shifts[rows, columns] = items.compare(rows, columns)
-    upper = np.triu(similarity, 1)
-    similarity = upper + upper.T
-    np.fill_diagonal(similarity, 1.0)
-    for axis in range(items.n_shifts):
-        upper = np.triu(shifts[..., axis], 1)
-        shifts[..., axis] = upper - upper.T
+    n = len(items) if number is None else number
+    similarity, shifts = np.eye(n), np.zeros((n, n, items.n_shifts))
+    at_a_time = max(1, BLOCK_BYTES // items.bytes_per_pair)
+    workers = min(CPU_COUNT, at_a_time)
+    side = min(int(np.sqrt(at_a_time // workers)), _LARGEST_BLOCK)
+    blocks = [slice(start, min(start + side, n)) for start in range(0, n, side)]
+
+    def compare(pair: tuple[slice, slice]) -> None:
+        rows, columns = pair
+        values, moves = items.compare(rows, columns)
+        if rows == columns:
+            values, moves = np.triu(values, 1), moves * np.triu(np.ones_like(values), 1)[..., None]
+        similarity[rows, columns] += values
+        similarity[columns, rows] += values.T
+        shifts[rows, columns] += moves
+        shifts[columns, rows] += items.undone(moves).swapaxes(0, 1)
+
+    _in_threads(compare, combinations_with_replacement(blocks, 2), workers)
     return similarity, shifts
+
+
+def compare_one(
+    items: Alignable, one: int, others: Places
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Compare one with some, block by block: similarities ``(n,)`` and shifts ``(n, n_shifts)``."""
+    side = max(1, BLOCK_BYTES // items.bytes_per_pair)
+    if isinstance(others, slice):
+        ends = range(others.start, others.stop, side)
+        blocks: list[Places] = [slice(at, min(at + side, others.stop)) for at in ends]
+    else:
+        blocks = [others[at : at + side] for at in range(0, len(others), side)]
+    found = [items.compare(slice(one, one + 1), block) for block in blocks]
+    return np.concatenate([values[0] for values, _ in found]), np.concatenate(
+        [moves[0] for _, moves in found]
+    )
+
+
+def compare_pairs(
+    items: Alignable, first: NDArray[np.intp], second: NDArray[np.intp]
+) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
+    """Compare some pairs.
+
+    Parameters
+    ----------
+    items
+        What to compare.
+    first, second
+        Places of the pairs, sorted by the first, ``(n_pairs,)``.
+
+    Returns
+    -------
+    similarity : numpy.ndarray
+        ``(n_pairs,)``.
+    shifts : numpy.ndarray
+        ``(n_pairs, n_shifts)``: the shift that brings the second onto the first.
+    """
+    similarity, shifts = np.empty(len(first)), np.empty((len(first), items.n_shifts))
+    rows, starts = np.unique(first, return_index=True)
+    ends = np.append(starts[1:], len(first))
+
+    def compare(pair: tuple[int, slice]) -> None:
+        row, pairs = pair
+        similarity[pairs], shifts[pairs] = compare_one(items, row, second[pairs])
+
+    of_rows = map(slice, starts.tolist(), ends.tolist())
+    workers = 1 if items.bytes_per_pair > BLOCK_BYTES // CPU_COUNT else CPU_COUNT
+    _in_threads(compare, zip(rows.tolist(), of_rows, strict=True), workers)
+    return similarity, shifts
+
+
+def _in_threads(work: Callable[[T], None], parts: Iterable[T], workers: int) -> None:
+    """Do the parts of a work, each on one core."""
+    with one_blas_thread_each(), ThreadPoolExecutor(workers) as pool:
+        for _ in pool.map(work, parts):
+            pass
 
 
 def items_to_cluster(
@@ -154,7 +229,7 @@ def items_to_cluster(
         If a pattern has no measured pixel in the radial range, or no pixel is measured in all.
     """
     if metric == "cross_correlation":
-        return ShiftableMaps(data) if by == "maps" else _rotatable(data, grid, mirror)
+        return ShiftableMaps(data) if by == "maps" else rotatable(InBins((data, grid)), mirror)
     rows = data[:, grid.pixels] if by == "patterns" else data.reshape(len(data), -1)
     measured = ~np.isnan(rows).any(axis=0)
     if not measured.any():
@@ -164,12 +239,55 @@ def items_to_cluster(
     return FixedRows(rows[:, measured], metric)
 
 
-def _rotatable(patterns: NDArray, grid: PolarGrid, mirror: bool) -> RotatablePatterns:
-    polar = grid.transform(patterns)
-    empty = np.isnan(polar).all(axis=(1, 2))
-    if empty.any():
-        raise ValueError(
-            f"Pattern {empty.argmax()} has no measured pixel between r = {grid.radii[0]:g} and "
-            f"{grid.radii[-1]:g} {grid.detector.units}."
-        )
-    return MirrorablePatterns(polar) if mirror else RotatablePatterns(polar)
+def rotatable(patterns: PolarPatterns, mirror: bool = False) -> RotatablePatterns:
+    """Patterns that are compared over rotations, and if so over those of mirror images."""
+    return MirrorablePatterns(patterns) if mirror else RotatablePatterns(patterns)
+
+
+class InBins:
+    """Patterns that are brought into the bins of a grid when they are asked for.
+
+    Parameters
+    ----------
+    parts
+        Patterns ``(n, n_v, n_u)`` and the bins around their centre, the same number for all parts.
+    """
+
+    def __init__(self, *parts: tuple[NDArray, PolarGrid]) -> None:
+        self._parts = parts
+        self.shape = (sum(len(patterns) for patterns, _ in parts), *parts[0][1].shape)
+
+    def __getitem__(self, places: slice) -> NDArray[np.floating]:
+        found, first = [], 0
+        start, stop, _ = places.indices(self.shape[0])
+        for patterns, grid in self._parts:
+            own = slice(max(start - first, 0), max(stop - first, 0))
+            found.append(grid.transform(patterns[own]))
+            first += len(patterns)
+        polar = np.concatenate(found)
+        empty = np.isnan(polar).all(axis=(1, 2))
+        if empty.any():
+            grid = self._parts[0][1]
+            raise ValueError(
+                f"Pattern {start + empty.argmax()} has no measured pixel between r = "
+                f"{grid.radii[0]:g} and {grid.radii[-1]:g} {grid.detector.units}."
+            )
+        return polar
+
+
+def item_bytes(shape: tuple[int, ...], by: By, metric: Metric, grid: PolarGrid) -> int:
+    """Bytes that patterns or maps of this shape take in the form in which they are compared.
+
+    Parameters
+    ----------
+    shape
+        Of what `items_to_cluster` is given.
+    by, metric, grid
+        As of `items_to_cluster`.
+    """
+    if metric != "cross_correlation":
+        # Each row twice, as it is and of unit norm.
+        return 2 * 8 * int(np.prod(shape))
+    if by == "maps":
+        return ShiftableMaps.bytes_of(shape)
+    return RotatablePatterns.bytes_of((shape[0], *grid.shape))

@@ -77,7 +77,8 @@ def suggest(
     linkage
         ``(n - 1, 4)``.
     relative
-        Distances of all pairs and the noise of each, see `relative_distances`.
+        Distances of all pairs and the noise of each, see `relative_distances`. Where these are of
+        some components only, the cut is chosen by these, through the tree of all.
     crystalline
         ``(n,)``: the components that are grouped; the others are one group, whatever the distance.
         All by default.
@@ -100,23 +101,20 @@ def suggest(
     n = len(linkage) + 1
     chosen = np.ones(n, dtype=bool) if crystalline is None else crystalline
     hosts = np.full(n, -1) if hosts is None else hosts
-    matrix = int(not chosen.all())
-    counted = chosen & (hosts < 0)
-    places = np.flatnonzero(counted)
+    places, distances, noise = relative.among(chosen & (hosts < 0))
     if not places.size:
         reason = "no component shows spots: all are matrix"
-        return SuggestedCut(float(linkage[:, 2].max()) + BEYOND, 1, reason)
-    candidates = _candidates(linkage, chosen, hosts)
-    distances = relative.distances[np.ix_(places, places)]
+        return SuggestedCut(float(linkage[:, 2].max(initial=0.0)) + BEYOND, 1, reason)
+    candidates = _candidates(linkage, chosen, hosts, places)
     found = list(along_merges(distances, candidates.merges, candidates.stops))
     scores = np.array([one.silhouettes.mean() for one in found])
     best = int(scores.argmax())
     apart = scores[best] > _APART
     if not apart and _mean_of_pairs(distances) < _APART:
         best = len(scores) - 1
-    n_groups = places.size - candidates.stops + matrix
+    n_groups = candidates.n_groups
     others = np.delete(scores, best)
-    noisy = relative.noise[places] > _NOISY
+    noisy = noise > _NOISY
     lonely = int(candidates.stops[best]) == places.size - 1
     if lonely:
         certain = not others.size or others.max() < _NONE_APART
@@ -144,10 +142,12 @@ class _Candidates:
     Attributes
     ----------
     merges
-        ``(m - 1, 2)`` members of the clusters that join, numbered among the chosen, in the order
-        in which a cut that moves up reaches them.
+        ``(m - 1, 2)`` members of the clusters that join, numbered among those by which a cut is
+        chosen, in the order in which a cut that moves up reaches them.
     thresholds
         ``(m - 1,)`` distances at which it does.
+    effective
+        The same of all merges of the tree, in rising order.
     stops
         Numbers of merges that the cuts leave, from none to all.
     end
@@ -156,6 +156,7 @@ class _Candidates:
 
     merges: NDArray[np.intp]
     thresholds: NDArray[np.float64]
+    effective: NDArray[np.float64]
     stops: NDArray[np.intp]
     end: float
 
@@ -166,22 +167,33 @@ class _Candidates:
         above = float(self.thresholds[kept]) if kept < len(self.thresholds) else self.end
         return (below + above) / 2 if np.isfinite(above) else below + BEYOND
 
+    @property
+    def n_groups(self) -> NDArray[np.intp]:
+        """Groups that each cut leaves."""
+        cuts = [self.distance(cut) for cut in range(len(self.stops))]
+        kept = np.searchsorted(self.effective, cuts, side="right")
+        return 1 + len(self.effective) - kept
+
 
 def _candidates(
-    linkage: NDArray[np.float64], chosen: NDArray[np.bool_], hosts: NDArray[np.intp]
+    linkage: NDArray[np.float64],
+    chosen: NDArray[np.bool_],
+    hosts: NDArray[np.intp],
+    places: NDArray[np.intp],
 ) -> _Candidates:
     n = len(chosen)
     effective = thresholds(linkage, chosen, hosts)
-    # What stays with its host goes by the host's name, and their merges are none.
-    counted = chosen & (hosts < 0)
-    numbers = np.cumsum(counted) - 1
+    # What stays with its host goes by the host's name, and what is not among those by which the
+    # cut is chosen has none: their merges do not count.
+    numbers = np.full(n, -1)
+    numbers[places] = np.arange(places.size)
     own = np.where(hosts < 0, numbers, numbers[hosts])
-    names = np.concatenate([own, np.zeros(len(linkage), dtype=np.intp)])
+    names = np.concatenate([own, np.full(len(linkage), -1)])
     inside = merges_of(linkage, chosen)
     for merge in np.flatnonzero(inside):
-        first, second = linkage[merge, :2].astype(np.intp)
-        names[n + merge] = names[first]
-        inside[merge] = names[first] != names[second]
+        first, second = names[linkage[merge, :2].astype(np.intp)]
+        names[n + merge] = second if first < 0 else first
+        inside[merge] = min(first, second) >= 0 and first != second
     # No merge comes before what it joins, as its own threshold is at least as large.
     order = np.flatnonzero(inside)[np.argsort(effective[inside], kind="stable")]
     ordered = effective[order]
@@ -191,7 +203,8 @@ def _candidates(
         stops = stops[np.unique(chosen_stops)]
     joining = ~merges_of(linkage, chosen) & ~merges_of(linkage, ~chosen)
     end = float(effective[joining].min()) if joining.any() else np.inf
-    return _Candidates(names[linkage[order, :2].astype(np.intp)], ordered, stops, end)
+    merges = names[linkage[order, :2].astype(np.intp)]
+    return _Candidates(merges, ordered, np.sort(effective), stops, end)
 
 
 def _nearest_groups(found: Separation) -> float:

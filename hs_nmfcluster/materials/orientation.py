@@ -177,19 +177,25 @@ class Angles(NamedTuple):
     correlation: NDArray[np.float64]
     symmetry: tuple[int, ...]
     labels: NDArray[np.intp]
-    angle_maps: NDArray[np.float64]
-    confidence_maps: NDArray[np.float64]
+
+    def of(self, components: NDArray[np.intp]) -> "Angles":
+        """Angles of some of the components."""
+        return Angles(
+            self.angles[components],
+            self.confidence[components],
+            self.correlation[components],
+            self.symmetry,
+            self.labels[components],
+        )
 
 
-def measure_angles(groups: GroupArrays, maps: NDArray[np.floating]) -> Angles:
-    """Measure the in-plane angles of the groups' crystals, and map them.
+def measure_angles(groups: GroupArrays) -> Angles:
+    """Measure the in-plane angles of the groups' crystals.
 
     Parameters
     ----------
     groups
         The groups.
-    maps
-        Map of each component, ``(n, *scan_shape)``.
     """
     limits, grid = groups.limits, groups.grid
     crystals = groups.spot_shares > 0
@@ -210,17 +216,24 @@ def measure_angles(groups: GroupArrays, maps: NDArray[np.floating]) -> Angles:
             angles[k] = found.angle
             confidence[k], correlation[k] = found.confidence, found.correlation
         angles[shown] = (angles[shown] - angles[shown[0]]) % (360.0 / order)
-    labels = groups.labels
-    owners = strongest_component(maps, labels, np.isfinite(angles), len(groups.members))
-    return Angles(
-        angles,
-        confidence,
-        correlation,
-        tuple(symmetry),
-        labels,
-        _painted(owners, angles),
-        _painted(owners, confidence),
-    )
+    return Angles(angles, confidence, correlation, tuple(symmetry), groups.labels)
+
+
+def map_angles(
+    found: Angles, maps: NDArray[np.floating]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Map angles and their confidence, ``(n_groups, *scan_shape)``; NaN where there is no crystal.
+
+    Parameters
+    ----------
+    found
+        Angles of the components.
+    maps
+        Map of each component, ``(n, *scan_shape)``.
+    """
+    usable = np.isfinite(found.angles)
+    owners = strongest_component(maps, found.labels, usable, len(found.symmetry))
+    return _painted(owners, found.angles), _painted(owners, found.confidence)
 
 
 def strongest_component(

@@ -8,7 +8,7 @@ crystal. Such a component is found all over the scan, though, not in one place, 
 bright along many directions at once.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,6 +72,18 @@ class SpotEvidence:
     significance: NDArray[np.float64]
     crystalline: NDArray[np.bool_]
     uncertain: NDArray[np.bool_]
+
+    @classmethod
+    def of_all(cls, several: "Sequence[SpotEvidence]") -> "SpotEvidence":
+        """Put the evidence of several scans one after the other."""
+        names = ("significance", "crystalline", "uncertain")
+        return cls(**{name: np.concatenate([getattr(s, name) for s in several]) for name in names})
+
+    def of(self, components: NDArray[np.intp]) -> "SpotEvidence":
+        """Evidence on some of the components."""
+        return SpotEvidence(
+            self.significance[components], self.crystalline[components], self.uncertain[components]
+        )
 
 
 def spot_evidence(

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from hs_nmfcluster.plotting.rank_patterns import plot_rank_patterns
     from hs_nmfcluster.plotting.residual import plot_residual
     from hs_nmfcluster.plotting.scan import plot_scan
+    from hs_nmfcluster.plotting.series import plot_series as plot_series
     from hs_nmfcluster.plotting.similarity import plot_scatter_tableau, plot_similarity
     from hs_nmfcluster.plotting.spacings import plot_spacings as plot_spacings
     from hs_nmfcluster.plotting.style import group_color, group_colors
@@ -79,6 +80,7 @@ __getattr__, __dir__ = lazy_names(
         "hs_nmfcluster.plotting.rank_patterns": ("plot_rank_patterns",),
         "hs_nmfcluster.plotting.residual": ("plot_residual",),
         "hs_nmfcluster.plotting.scan": ("plot_scan",),
+        "hs_nmfcluster.plotting.series": ("plot_series",),
         "hs_nmfcluster.plotting.similarity": ("plot_scatter_tableau", "plot_similarity"),
         "hs_nmfcluster.plotting.spacings": ("plot_spacings",),
         "hs_nmfcluster.plotting.style": ("group_color", "group_colors"),

@@ -42,6 +42,7 @@ def plot_dendrogram(
     groups: Sequence[int] | None = None,
     cut: float | None = None,
     labels: Sequence[str] | None = None,
+    leaf_label: str = "Component",
     distance_label: str = "Pseudo-distance (1 − cross-correlation)",
     patterns: ArrayLike | None = None,
     maps: ArrayLike | None = None,
@@ -70,6 +71,8 @@ def plot_dendrogram(
         ``i`` on the axis of the sequence, so ``k - n_groups + 0.5`` leaves ``n_groups``.
     labels
         One for each component; default 0, 1, ...
+    leaf_label
+        What they are.
     distance_label
         Label of the axis of ``kind="distance"``.
     patterns, maps, aligned_maps
@@ -118,7 +121,7 @@ def plot_dendrogram(
         ax = new_figure(COLUMN_WIDTH, height).add_subplot(label="dendrogram")
     _draw_branches(ax, layout, group_of)
     x_label = distance_label if kind == "distance" else "Agglomerative sequence (number of merge)"
-    tidy(ax, x=x_label, y="Component", spines=("bottom",))
+    tidy(ax, x=x_label, y=leaf_label, spines=("bottom",))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=kind == "sequence"))
     _set_limits(ax, layout, cut)
     _label_leaves(ax, layout, names, group_of)
@@ -251,7 +254,7 @@ def _with_insets(layout: TreeLayout, groups: Sequence[int] | None, images: Group
     """Draw the images of the groups at the right; return the axes left for the tree."""
     if groups is None:
         raise ValueError("groups is not given; patterns and maps need it.")
-    if max(groups) + 1 != images.number:
+    if max(groups) + 1 > images.number:
         raise ValueError(f"patterns or maps hold {images.number} groups, not {max(groups) + 1}.")
     shown = [group for group in dict.fromkeys(groups[leaf] for leaf in layout.order) if group >= 0]
     height = max(

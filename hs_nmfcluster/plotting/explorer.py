@@ -90,7 +90,7 @@ class CutExplorer(Generic[G]):
     >>> s = NMFDiffraction2D(np.array([ramp, ramp.T[::-1], ramp % 2]))
     >>> explorer = ClusterTree.from_patterns(s, center=(4, 4)).explore()
     >>> len(explorer.groups)
-    2
+    1
     """
 
     def __init__(

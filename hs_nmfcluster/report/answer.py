@@ -1,6 +1,9 @@
 """What was found and how surely, in a line."""
 
+from collections.abc import Iterator
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hs_nmfcluster.report.subject import Groups, Sizes
 from hs_nmfcluster.words import counted, group_name, joined
@@ -84,13 +87,21 @@ def of_group(groups: Groups, sizes: Sizes | None, group: int) -> str:
     crystals = members[groups.tree.hosts[members] < 0]
     if len(crystals) < len(members):
         parts.append(f"{counted(len(members) - len(crystals), 'part')} of the same crystals")
-    distances = groups.separation
-    own, nearest = distances.own[crystals].mean(), distances.nearest[crystals].mean()
-    if len(crystals) > 1:
-        parts.append(f"{own:.2f} from each other")
-    if np.isfinite(nearest):
-        names, counts = np.unique(distances.neighbour[crystals], return_counts=True)
-        parts.append(f"{nearest:.2f} from {group_name(int(names[counts.argmax()]))}")
+    parts += _distances(groups, crystals)
     if sizes is not None:
         parts.append(sizes.describe(group))
     return ", ".join(parts)
+
+
+def _distances(groups: Groups, crystals: NDArray[np.intp]) -> Iterator[str]:
+    """Say how far the crystals of a group lie from each other, and from those of others."""
+    found = groups.separation
+    known = crystals[np.isfinite(found.own[crystals])]
+    if not known.size:
+        return
+    if len(crystals) > 1:
+        yield f"{found.own[known].mean():.2f} from each other"
+    nearest = found.nearest[known].mean()
+    if np.isfinite(nearest):
+        names, counts = np.unique(found.neighbour[known], return_counts=True)
+        yield f"{nearest:.2f} from {group_name(int(names[counts.argmax()]))}"

@@ -69,7 +69,7 @@ def tree_card(tree: Tree) -> str:
     distances = tree.linkage[:, 2]
     facts = [
         ("Compared", f"{tree.by} by {tree.metric}"),
-        ("Distances", f"{distances.min():.3f} to {distances.max():.3f}"),
+        ("Distances", f"{distances.min(initial=2):.3f} to {distances.max(initial=0):.3f}"),
         ("Suggested cut", f"at {cut.distance:.3f} into {counted(cut.n_groups, 'group')}"),
         ("Why", cut.reason),
     ]

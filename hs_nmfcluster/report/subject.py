@@ -106,12 +106,21 @@ class RankStudy(Drawn, Protocol):
         """The range."""
 
 
+class Scan(Protocol):
+    """A scan whose components are in a tree."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+
 class Tree(Protocol):
     """Tree of components."""
 
     linkage: NDArray[np.float64]
     maps: Signal
     factorization: Any
+    settings: dict[str, Any]
     evidence: Any
     hosts: NDArray[np.intp]
 
@@ -126,6 +135,14 @@ class Tree(Protocol):
     @property
     def grid(self) -> PolarGrid:
         """Bins in which patterns were compared."""
+
+    @property
+    def scans(self) -> Sequence[Scan]:
+        """The scans whose components these are."""
+
+    @property
+    def scan_of(self) -> NDArray[np.intp]:
+        """Number of the scan of each component."""
 
     @property
     def crystalline(self) -> NDArray[np.bool_]:
@@ -171,6 +188,10 @@ class Groups(Drawn, Protocol):
     @property
     def tree(self) -> Tree:
         """The tree."""
+
+    @property
+    def scans(self) -> "Sequence[Groups]":
+        """The same groups in each scan."""
 
     @property
     def matrix(self) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from hs_nmfcluster import plotting
 from hs_nmfcluster.report.cards import listed, restarts_in_words, stability_in_words
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.markup import map_uri, pattern_uri
+from hs_nmfcluster.report.subject import Tree
 from hs_nmfcluster.scan.units import format_units
 from hs_nmfcluster.words import counted, group_name, times
 
@@ -111,7 +112,7 @@ def settings_rows(findings: Findings) -> list[Row]:
         radii, angles = tree.grid.radii, tree.grid.angles
         units = format_units(tree.grid.detector.units)
         rows += [
-            ("compared", f"{tree.by} by {_label(tree.metric)}"),
+            ("compared", f"{tree.by} by {_label(tree.metric)}, {_pairs(tree)}"),
             (
                 "polar grid",
                 f"r = {radii[0]:.4g} to {radii[-1]:.4g} {units} in {counted(len(radii), 'bin')}, "
@@ -138,6 +139,11 @@ def provenance_rows(findings: Findings) -> list[Row]:
     rows += [(name, str(used)) for name, used in settings.get("versions", {}).items()]
     rows.append(("report by", f"hs_nmfcluster {version('hs_nmfcluster')}"))
     return rows
+
+
+def _pairs(tree: Tree) -> str:
+    number = tree.settings["n_neighbors"]
+    return "all with all" if number is None else f"each with its {number} nearest neighbours"
 
 
 def _label(key: str) -> str:

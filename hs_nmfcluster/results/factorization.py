@@ -268,16 +268,22 @@ class Factorization:
         n_azimuthal: int = 360,
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
+        crystals_first: bool = True,
+        mirror: bool = False,
+        n_neighbors: int | None = 32,
+        max_memory: int | str | None = None,
         show_progressbar: bool | None = None,
     ) -> ClusterTree:
         """Order the components by likeness; the scan itself is not needed.
 
         Parameters
         ----------
-        by, metric, n_radial, n_azimuthal, radial_range, show_progressbar
+        by, metric, n_radial, n_azimuthal, radial_range
             As in :meth:`~hs_nmfcluster.NMFDiffraction2D.hierarchical_cluster`.
         center
             Beam centre ``(x, y)`` in pixels; by default that of the decomposition.
+        crystals_first, mirror, n_neighbors, max_memory, show_progressbar
+            As there.
 
         Returns
         -------
@@ -287,7 +293,7 @@ class Factorization:
         ------
         TypeError, ValueError
             For fewer than two components; for an argument that is out of range or of the wrong
-            type.
+            type; for a tree that takes more than `max_memory`.
 
         Examples
         --------
@@ -303,6 +309,10 @@ class Factorization:
             n_azimuthal=n_azimuthal,
             radial_range=radial_range,
             center=self.center if center is None else center,
+            crystals_first=crystals_first,
+            mirror=mirror,
+            n_neighbors=n_neighbors,
+            max_memory=max_memory,
             show_progressbar=show_progressbar,
         )
         tree.factorization = self

@@ -1,9 +1,9 @@
 """Groups of components that a cut through a tree leaves."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import numpy as np
 from hyperspy.signal import BaseSignal
@@ -20,10 +20,10 @@ from hs_nmfcluster.clustering.separation import Separation, separation
 from hs_nmfcluster.io import storage
 from hs_nmfcluster.materials.crystallinity import measure_shares
 from hs_nmfcluster.materials.group_arrays import GroupArrays
-from hs_nmfcluster.materials.orientation import measure_angles
+from hs_nmfcluster.materials.orientation import Angles, map_angles, measure_angles
 from hs_nmfcluster.materials.phases import match_phases
-from hs_nmfcluster.materials.sizes import check_size_arguments, measure_particles
-from hs_nmfcluster.materials.spacings import measure_rings
+from hs_nmfcluster.materials.sizes import GroupSizes, check_size_arguments, measure_particles
+from hs_nmfcluster.materials.spacings import GroupRings, Profiles, measure_rings
 from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.report import Findings, check_path, subject, write_report
 from hs_nmfcluster.report.cards import groups_card
@@ -32,6 +32,13 @@ from hs_nmfcluster.results.crystallinity import Crystallinity
 from hs_nmfcluster.results.orientation import OrientationMap
 from hs_nmfcluster.results.phases import PhaseMatch
 from hs_nmfcluster.results.rank_study import RankStudy
+from hs_nmfcluster.results.scans import (
+    OrientationsByScan,
+    SharesByScan,
+    SizesByScan,
+    TreeScan,
+    sizes_by_scan,
+)
 from hs_nmfcluster.results.sizes import ParticleSizes, scan_scale
 from hs_nmfcluster.results.spacings import LatticeSpacings
 from hs_nmfcluster.scan.arguments import check_relative_error
@@ -42,6 +49,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+
+T = TypeVar("T")
+
+# Groups, components and leaves of a tree that a figure or a text shows.
+_MOST_SHOWN, _MOST_COMPONENTS, _MOST_LEAVES = 40, 120, 150
 
 _NO_MAPS = "{} maps, which these groups have not: cluster the components of a factorization."
 
@@ -54,6 +66,17 @@ class CutTree(subject.Tree, Protocol):
 
     patterns: BaseSignal
     maps: BaseSignal | None
+
+    @property
+    def scans(self) -> tuple[TreeScan, ...]:
+        """The scans whose components these are."""
+
+    @property
+    def scan_of(self) -> NDArray[np.intp]:
+        """Number of the scan of each component."""
+
+    def of_scan(self, number: int) -> "CutTree":
+        """Return what is left of the tree in one scan."""
 
     @property
     def merge_rotations(self) -> NDArray[np.float64] | None:
@@ -108,6 +131,8 @@ class Groups:
         self.kept = kept
         self.distance = distance
         self._members = cuts.members(tree.linkage, kept)
+        # Of groups in one scan of several: what they are part of, and which components they hold.
+        self._whole: tuple[Groups, NDArray[np.intp]] | None = None
 
     def __len__(self) -> int:
         """Return the number of groups."""
@@ -129,11 +154,15 @@ class Groups:
     def __repr__(self) -> str:
         where = "" if self.distance is None else f" (cut at {self.distance:.3f})"
         lines = [f"<{counted(len(self), 'group')} of {len(self.tree)} components{where}"]
-        lines += [
-            f"  {group_name(number)}: {len(members)} – {', '.join(map(str, members))}"
-            f"{' (matrix)' if number in self.matrix else ''}"
-            for number, members in enumerate(self)
-        ]
+        for number, members in enumerate(self._members[:_MOST_SHOWN]):
+            more = ", …" if len(members) > _MOST_SHOWN else ""
+            shown = ", ".join(map(str, members[:_MOST_SHOWN]))
+            kind = " (matrix)" if number in self.matrix else ""
+            name = group_name(number)
+            where = self._in_scans(members)
+            lines.append(f"  {name}: {len(members)} – {shown}{more}{kind}{where}")
+        if len(self) > _MOST_SHOWN:
+            lines.append(f"  … and {len(self) - _MOST_SHOWN} more")
         return "\n".join(lines) + ">"
 
     def _repr_html_(self) -> str:
@@ -150,6 +179,8 @@ class Groups:
     @property
     def matrix(self) -> tuple[int, ...]:
         """Numbers of the groups that hold no crystal; none in a plain tree."""
+        if self._whole is not None:
+            return self._whole[0].matrix
         crystalline = self.tree.crystalline
         return tuple(
             number for number, members in enumerate(self) if not crystalline[members].any()
@@ -160,20 +191,23 @@ class Groups:
         """How far each component lies from its own group and from the nearest other.
 
         In the relative distances of the tree (`ClusterTree.relative`): 1 means nothing but rings in
-        common. NaN for components of the matrix and for parts of crystals; ``neighbour`` is the
+        common. NaN for components of the matrix, for parts of crystals, and in a tree of more than
+        2000 components for those that are not among `ClusterTree.judged`; ``neighbour`` is the
         number of a group.
         """
-        chosen = np.flatnonzero(self.tree.crystalline & (self.tree.hosts < 0))
+        chosen, distances, _ = self.tree.relative.among(
+            self.tree.crystalline & (self.tree.hosts < 0)
+        )
         own, nearest = np.full((2, len(self.tree)), np.nan)
         neighbour = np.full(len(self.tree), -1)
         if chosen.size:
             numbers, labels = np.unique(self.labels[chosen], return_inverse=True)
-            found = separation(self.tree.relative.distances[np.ix_(chosen, chosen)], labels)
+            found = separation(distances, labels)
             own[chosen], nearest[chosen] = found.own, found.nearest
             neighbour[chosen] = np.where(found.neighbour < 0, -1, numbers[found.neighbour])
         return Separation(own, nearest, neighbour, self.labels)
 
-    def summary(self, sizes: ParticleSizes | None = None) -> str:
+    def summary(self, sizes: ParticleSizes | SizesByScan | None = None) -> str:
         """Say in words what was found, how surely, and what to do about what is not sure.
 
         Parameters
@@ -190,7 +224,7 @@ class Groups:
         Examples
         --------
         >>> print(groups.summary().splitlines()[0])
-        3 families of crystals (3 particles), matrix; cut by hand
+        3 families of crystals (3 particles, 4.7 ± 0.1 px), matrix; cut clear
         """
         missing: dict[str, str] = {}
         if sizes is None:
@@ -199,6 +233,54 @@ class Groups:
             except ValueError as reason:
                 missing["sizes"] = str(reason)
         return in_words(Findings(groups=self, sizes=sizes, missing=missing))
+
+    def _in_scans(self, members: NDArray[np.intp]) -> str:
+        """How many of some components come from each of several scans, in words."""
+        if len(self.tree.scans) < 2:
+            return ""
+        counts = np.bincount(self.tree.scan_of[members], minlength=len(self.tree.scans))
+        named = zip(self.tree.scans, counts, strict=True)
+        return f" ({', '.join(f'{scan.name}: {count}' for scan, count in named)})"
+
+    @cached_property
+    def scans(self) -> "tuple[Groups, ...]":
+        """The same groups in each of the scans whose components the tree holds.
+
+        Their components are those of the scan, numbered as there, with its own patterns, maps and
+        calibration; ``groups.scans[0].particle_sizes()`` is of this scan alone. Groups have the
+        same numbers as here and lie the same way; some may be empty.
+        """
+        if len(self.tree.scans) < 2:
+            return (self,)
+        return tuple(self._in_scan(number) for number in range(len(self.tree.scans)))
+
+    def _in_scan(self, number: int) -> "Groups":
+        tree = self.tree
+        chosen = np.flatnonzero(tree.scan_of == number)
+        _, _, merges = cuts.restricted(tree.linkage, np.empty((len(tree.linkage), 0)), chosen)
+        groups, labels = Groups(tree.of_scan(number), self.kept[merges], self.distance), self.labels
+        groups._members = [np.flatnonzero(labels[chosen] == group) for group in range(len(self))]
+        groups._whole = self, chosen
+        return groups
+
+    @property
+    def _filled(self) -> list[int]:
+        """Groups that have components in this scan."""
+        return [group for group, members in enumerate(self) if members.size]
+
+    def _for_all(self, of_filled: Iterable[T], empty: T) -> tuple[T, ...]:
+        """One answer for each group: that of `_filled`, or that of an empty one."""
+        answers = dict(zip(self._filled, of_filled, strict=True))
+        return tuple(answers.get(group, empty) for group in range(len(self)))
+
+    def _ask_scans(self, question: Callable[["Groups"], Any]) -> tuple[Any, ...]:
+        """Fields of a `ByScan`: names, answers, components."""
+        scan_of = self.tree.scan_of
+        return (
+            tuple(scan.name for scan in self.tree.scans),
+            tuple(question(groups) for groups in self.scans),
+            tuple(np.flatnonzero(scan_of == n).tolist() for n in range(len(self.scans))),
+        )
 
     @cached_property
     def rotations(self) -> NDArray[np.float64]:
@@ -210,6 +292,9 @@ class Groups:
         do not rotate patterns.
         """
         tree = self.tree
+        if self._whole is not None:
+            whole, components = self._whole
+            return whole.rotations[components]
         if tree.by == "maps":
             polar = RotatablePatterns(tree.grid.transform(tree.patterns.data))
             shifts = follow(polar, tree.linkage, self.kept)
@@ -319,6 +404,8 @@ class Groups:
     def plot(self, scaling: Scaling = "weak") -> "Figure":
         """Draw each group in a row: pattern, summed map, shift-corrected map, members.
 
+        Of more than 40 groups the first 40, those of the strongest components.
+
         Parameters
         ----------
         scaling
@@ -332,8 +419,12 @@ class Groups:
         --------
         >>> figure = groups.plot(scaling="linear")
         """
-        members = [group.tolist() for group in self]
-        return plotting.plot_groups(**self.images(), members=members, scaling=scaling)
+        members = [group.tolist() for group in self._members[:_MOST_SHOWN]]
+        images: dict[str, Any] = {
+            name: image[:_MOST_SHOWN] if isinstance(image, np.ndarray) else image
+            for name, image in self.images().items()
+        }
+        return plotting.plot_groups(**images, members=members, scaling=scaling)
 
     def plot_map(self) -> "Figure":
         """Draw where the groups are, all in one map, each in its colour.
@@ -353,6 +444,7 @@ class Groups:
         """
         maps = self.maps
         if maps is None:
+            self._refuse_several("A map of the groups is drawn")
             raise ValueError("A map of the groups needs maps, which these groups have not.")
         return plotting.plot_group_map(
             maps.data, map_pixel=pixel_size(maps.axes_manager.signal_axes)
@@ -360,6 +452,8 @@ class Groups:
 
     def plot_components(self, scaling: Scaling = "weak") -> "Figure":
         """Draw all components, framed in the colours of their groups (the paper's Fig. 5).
+
+        Of more than 120 components the first 120, which are the strongest.
 
         Parameters
         ----------
@@ -377,14 +471,14 @@ class Groups:
         tree = self.tree
         maps: dict[str, Any] = {}
         if tree.maps is not None:
-            maps["maps"] = tree.maps.data
+            maps["maps"] = tree.maps.data[:_MOST_COMPONENTS]
             maps["map_pixel"] = pixel_size(tree.maps.axes_manager.signal_axes)
         return plotting.plot_components(
-            tree.patterns.data,
+            tree.patterns.data[:_MOST_COMPONENTS],
             **maps,
             pattern_pixel=pixel_size(tree.patterns.axes_manager.signal_axes),
             scaling=scaling,
-            groups=self.labels.tolist(),
+            groups=self.labels[:_MOST_COMPONENTS].tolist(),
         )
 
     def plot_dendrogram(
@@ -396,6 +490,9 @@ class Groups:
         ax: "Axes | None" = None,
     ) -> "Figure":
         """Draw the tree and this cut through it, inversions as they are (the paper's Fig. 7).
+
+        Of more than 150 components the groups alone are drawn, with how many they hold, and
+        patterns and maps of no more than 40 groups.
 
         Parameters
         ----------
@@ -416,17 +513,35 @@ class Groups:
         --------
         >>> figure = groups.plot_dendrogram(kind="sequence")
         """
-        images = self.images() if insets and ax is None else {}
+        tree = self._drawn_tree(kind)
+        shown = len(self) <= _MOST_SHOWN and tree["groups"] is not None
+        images = self.images() if insets and ax is None and shown else {}
         return plotting.plot_dendrogram(
-            self.tree.linkage,
+            **tree,
             kind=kind,
-            groups=self.labels.tolist(),
-            cut=cuts.position(self.tree.linkage, self.kept, self.distance, kind),
             distance_label=distance_label(self.tree.metric),
             scaling=scaling,
             ax=ax,
             **images,
         )
+
+    def _drawn_tree(self, kind: Kind) -> dict[str, Any]:
+        """Tree whose leaves are components, or of very many the groups, or what holds these."""
+        linkage, kept = self.tree.linkage, self.kept
+        cut = cuts.position(linkage, kept, self.distance, kind)
+        if len(self.tree) <= _MOST_LEAVES:
+            return {"linkage": linkage, "groups": self.labels.tolist(), "cut": cut}
+        colored = 1 < len(self) <= _MOST_LEAVES
+        if not colored:
+            kept = np.arange(len(kept)) <= len(kept) - _MOST_LEAVES
+        sizes = [len(members) for members in cuts.members(linkage, kept)]
+        return {
+            "linkage": cuts.condensed(linkage, kept),
+            "groups": list(range(len(sizes))) if colored else None,
+            "labels": [str(size) for size in sizes],
+            "leaf_label": "Components in the branch",
+            "cut": cut if kind == "distance" else None,
+        }
 
     def images(self) -> dict[str, Any]:
         """Return what figures of the groups show, as arrays, with their pixel sizes.
@@ -491,7 +606,7 @@ class Groups:
         factorization: subject.Factorization | None = None,
         study: RankStudy | None = None,
         spacings: LatticeSpacings | None = None,
-        sizes: ParticleSizes | None = None,
+        sizes: ParticleSizes | SizesByScan | None = None,
         candidates: object = None,
         overwrite: bool | None = None,
         show_progressbar: bool | None = None,
@@ -557,13 +672,17 @@ class Groups:
     def _arrays(self) -> GroupArrays:
         """What the answers are measured from."""
         return GroupArrays(
-            tuple(self),
+            tuple(self._members[group] for group in self._filled),
             *self._unmirrored,
-            self.patterns.data,
+            self.patterns.data[self._filled],
             self.tree.grid,
             None if self.tree.evidence is None else self.tree.crystalline,
             self.tree.hosts,
         )
+
+    def _refuse_several(self, what: str) -> None:
+        if len(self.tree.scans) > 1:
+            raise ValueError(f"{what} of one scan, these groups are of several: see `scans`.")
 
     @cached_property
     def spot_shares(self) -> NDArray[np.float64]:
@@ -637,6 +756,10 @@ class Groups:
         [0.228, 0.161]
         """
         camera_error = check_relative_error("camera_error", camera_error)
+        if background in self._filled:
+            background = self._filled.index(background)
+        elif isinstance(background, int) and 0 <= background < len(self):
+            raise ValueError(f"`background` is {background}, a group without components here.")
         rings, profiles = measure_rings(
             self._arrays,
             background=background,
@@ -647,6 +770,12 @@ class Groups:
         )
         units = self.tree.grid.detector.units
         per_nm = inverse_nm_per(units, beam_energy)
+        rings = self._for_all(rings, GroupRings(()))
+        curves = (profiles.mean, profiles.maximum, profiles.background)
+        unknown = np.full(profiles.radii.size, np.nan)
+        profiles = Profiles(
+            profiles.radii, *(np.array(self._for_all(curve, unknown)) for curve in curves)
+        )
         return LatticeSpacings(rings, profiles, units, per_nm, camera_error)
 
     def match_phases(
@@ -727,7 +856,7 @@ class Groups:
         units: str | None = None,
         min_height: float = 0.15,
         shape: Literal["auto", "disc", "sphere"] = "auto",
-    ) -> ParticleSizes:
+    ) -> ParticleSizes | SizesByScan:
         """Measure how large the particles of each group are, and how many there are.
 
         Each crystal is looked for where the model, all components together, holds intensity in
@@ -760,13 +889,15 @@ class Groups:
 
         Returns
         -------
-        ParticleSizes
+        ParticleSizes or SizesByScan
+            The latter of several scans: of each, and of all together.
 
         Raises
         ------
         TypeError, ValueError
-            If an argument is out of its range, nm are asked of a scan that is not calibrated, or
-            there are no maps of a scan along two axes.
+            If an argument is out of its range, nm are asked of a scan that is not calibrated,
+            there are no maps of a scan along two axes, or one scan of several is calibrated and
+            another is not.
 
         Examples
         --------
@@ -784,6 +915,11 @@ class Groups:
         [0, 2, 1, 1]
         """
         probe_size, min_height = check_size_arguments(probe_size, min_height, shape)
+        if len(self.tree.scans) > 1:
+            asked: dict[str, Any] = {"units": units, "min_height": min_height, "shape": shape}
+            return sizes_by_scan(
+                *self._ask_scans(lambda groups: groups.particle_sizes(probe_size, **asked))
+            )
         scale, unit = scan_scale(self.tree.maps, units, probe_size)
         assert self.tree.maps is not None
         assert self.maps is not None
@@ -791,7 +927,7 @@ class Groups:
         found, look = measure_particles(
             self._arrays,
             self.tree.maps.data,
-            self.aligned_maps.data,
+            self.aligned_maps.data[self._filled],
             scale=scale,
             probe_size=probe_size,
             min_height=min_height,
@@ -800,10 +936,11 @@ class Groups:
         maps = np.asarray(self.maps.data, dtype=np.float64)
         area = maps[0].size * scale[0] * scale[1]
         pixel = PixelSize(scale[0], scale[1], unit)
+        found = self._for_all(found, GroupSizes((), np.nan, np.nan))
         probe = look.probe * float(np.sqrt(scale[0] * scale[1]))
         return ParticleSizes(found, unit, area, probe, look.name, (maps, pixel))
 
-    def orientation_map(self) -> OrientationMap:
+    def orientation_map(self) -> OrientationMap | OrientationsByScan:
         """Map the in-plane angle of each group's crystals.
 
         The rotation of each component recorded in the tree is refined against the average of its
@@ -816,8 +953,9 @@ class Groups:
 
         Returns
         -------
-        OrientationMap
-            With the angles, and as confidence the sharpness of each correlation peak.
+        OrientationMap or OrientationsByScan
+            With the angles, and as confidence the sharpness of each correlation peak. Of several
+            scans one for each; the zero is then the first crystal of the group in all of them.
 
         Raises
         ------
@@ -836,11 +974,21 @@ class Groups:
         >>> groups.orientation_map().symmetry
         (0, 2, 4, 6)
         """
+        if len(self.tree.scans) > 1:
+            return OrientationsByScan(*self._ask_scans(Groups.orientation_map))
         if self.tree.maps is None or self.maps is None:
             raise ValueError(_NO_MAPS.format("An orientation map needs"))
-        return OrientationMap(*measure_angles(self._arrays, self.tree.maps.data), self.maps)
+        found = self._angles
+        if self._whole is not None:
+            whole, components = self._whole
+            found = whole._angles.of(components)
+        return OrientationMap(*found, *map_angles(found, self.tree.maps.data), self.maps)
 
-    def crystallinity(self) -> Crystallinity:
+    @cached_property
+    def _angles(self) -> Angles:
+        return measure_angles(self._arrays)
+
+    def crystallinity(self) -> Crystallinity | SharesByScan:
         """Share the scattered intensity at each position between the groups.
 
         What a component contributes is its map times the sum of its pattern beyond the direct
@@ -850,8 +998,9 @@ class Groups:
 
         Returns
         -------
-        Crystallinity
-            Shares per group and position, and that of all spots together.
+        Crystallinity or SharesByScan
+            Shares per group and position, and that of all spots together; of several scans one for
+            each.
 
         Raises
         ------
@@ -888,9 +1037,20 @@ class Groups:
         >>> round(100 * groups.crystallinity().crystalline.max())
         5
         """
+        if len(self.tree.scans) > 1:
+            return SharesByScan(*self._ask_scans(Groups.crystallinity))
         if self.tree.maps is None or self.maps is None:
             raise ValueError(_NO_MAPS.format("Crystallinity needs"))
-        return Crystallinity(*measure_shares(self._arrays, self.tree.maps.data), self.maps)
+        found = measure_shares(self._arrays, self.tree.maps.data)
+        return Crystallinity(
+            np.array(self._for_all(found.shares, 0 * found.shares[0])),
+            found.crystalline,
+            np.array(self._for_all(found.mean_shares, np.float64(0))),
+            found.mean_crystalline,
+            found.crystalline_error,
+            np.array(self._for_all(found.crystalline_members, np.intp(0))),
+            self.maps,
+        )
 
 
 def _stack(components: BaseSignal, data: NDArray, title: str) -> BaseSignal:

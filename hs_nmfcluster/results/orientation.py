@@ -97,6 +97,8 @@ class OrientationMap(Tabular):
         if not order:
             return "no spots, no angle"
         members = np.flatnonzero((self.labels == group) & np.isfinite(self.angles))
+        if not members.size:
+            return "no crystal in this scan"
         # Rounded first: what is just below a whole turn is no turn at all.
         shown = np.round(self.angles, 1) % (360 / order)
         angles = ", ".join(f"{k}: {shown[k]:.1f}°" for k in members)

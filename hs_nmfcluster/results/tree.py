@@ -1,36 +1,35 @@
 """The result of hierarchical clustering."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, get_args
 
 import numpy as np
 from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
+from scipy import sparse
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import detector_of, pixel_size, polar_stack
-from hs_nmfcluster.bridge.progress import is_shown, step_progress
 from hs_nmfcluster.clustering import cuts
-from hs_nmfcluster.clustering.agglomeration import Agglomeration, Progress, agglomerate
+from hs_nmfcluster.clustering.agglomeration import Agglomeration
 from hs_nmfcluster.clustering.alignable import Metric
-from hs_nmfcluster.clustering.apart import agglomerate_apart
 from hs_nmfcluster.clustering.compounds import Compounds, find_compounds
-from hs_nmfcluster.clustering.correlation import centered_patterns
-from hs_nmfcluster.clustering.mirror import consistent
-from hs_nmfcluster.clustering.places import find_hosts
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.relative import Relative, relative_distances
-from hs_nmfcluster.clustering.similarity import By, items_to_cluster, pairwise
+from hs_nmfcluster.clustering.similarity import By, items_to_cluster, pairwise, rotatable
 from hs_nmfcluster.clustering.suggestion import SuggestedCut, suggest
+from hs_nmfcluster.clustering.tree import Compared, Matrix
 from hs_nmfcluster.io import storage
-from hs_nmfcluster.materials.group_arrays import spot_limits
-from hs_nmfcluster.materials.significance import SpotEvidence, spot_evidence
 from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.report import subject
 from hs_nmfcluster.report.cards import tree_card
+from hs_nmfcluster.results import tree_files
 from hs_nmfcluster.results.groups import Groups
+from hs_nmfcluster.results.scans import TreeScan
+from hs_nmfcluster.results.tree_growth import Grown, grow_plain, grow_rotated, in_bins, planned
 from hs_nmfcluster.results.tree_inputs import center_of, checked_maps, checked_patterns
 from hs_nmfcluster.scan.arguments import check_choice, check_positive, check_whole_number
 from hs_nmfcluster.words import counted, distance_label
@@ -48,9 +47,12 @@ _NAMES: dict[str, str] = {
     "euclidean": "Euclidean distance",
 }
 _QUANTITIES = {"patterns": "intensity", "maps": "coefficient"}
-_EVIDENCE = ("significance", "crystalline", "uncertain")
-# Components from which on clustering takes seconds.
-_MANY = 300
+# Components whose similarities, or scatter plots, can be told apart in a figure.
+_MOST_DRAWN, _MOST_SCATTERED = 400, 60
+# Components by which the cut through a very large tree is chosen.
+_MOST_JUDGED = 1000
+# Crystals of a very large tree that are looked at for being two in one.
+_MOST_PARTED = 300
 
 
 class ClusterTree:
@@ -74,8 +76,13 @@ class ClusterTree:
     linkage : numpy.ndarray
         ``(n - 1, 4)`` in SciPy's layout. Distances are 1 − similarity; they may fall from one
         merge to the next, as integration averages noise out.
-    similarity : numpy.ndarray
-        ``(n, n)`` before any merge. With ``metric="euclidean"`` it is 1 − distance.
+    similarity : numpy.ndarray or scipy.sparse.csr_array
+        ``(n, n)`` before any merge. With ``metric="euclidean"`` it is 1 − distance. Of more than
+        2000 components only the nearest neighbours are compared, crystals with crystals; then it is
+        sparse, and so are `rotations` and `shifts`. `compare` gives all pairs of some components.
+    settings : dict
+        Which pairs were compared (``"pairs"``), with how many neighbours each (``"n_neighbors"``),
+        and the memory in bytes that was set aside for it (``"memory_estimate"``).
     evidence : SpotEvidence or None
         How surely each component shows spots: ``significance`` in standard deviations,
         ``crystalline``, ``uncertain``. None for a plain tree.
@@ -116,23 +123,25 @@ class ClusterTree:
         by: By,
         metric: Metric,
         grid: PolarGrid,
-        merges: Agglomeration,
-        similarity: NDArray[np.floating],
-        shifts: NDArray[np.floating],
-        evidence: SpotEvidence | None = None,
-        hosts: NDArray[np.intp] | None = None,
+        grown: Grown,
+        settings: dict[str, Any],
+        scans: Sequence[TreeScan] = (),
     ) -> None:
         self.patterns = patterns
         self.maps = maps
         self.by = by
         self.metric = metric
         self.grid = grid
-        self.linkage = merges.linkage
-        self.similarity = similarity
-        self._merge_shifts = merges.shifts
-        self._shifts = shifts
-        self.evidence = evidence
-        self.hosts = np.full(len(similarity), -1) if hosts is None else hosts
+        self.linkage = grown.merges.linkage
+        self.similarity = grown.compared.similarity
+        self.settings = settings
+        self._merge_shifts = grown.merges.shifts
+        self._shifts = grown.compared.shifts
+        self.evidence = grown.evidence
+        n = len(self.linkage) + 1
+        self.hosts = np.full(n, -1) if grown.hosts is None else grown.hosts
+        self._scans = tuple(scans)
+        self._whole: tuple[ClusterTree, NDArray[np.intp]] | None = None
         self.factorization: subject.Factorization | None = None
 
     @classmethod
@@ -149,6 +158,8 @@ class ClusterTree:
         center: Sequence[float] | None = None,
         crystals_first: bool = True,
         mirror: bool = False,
+        n_neighbors: int | None = 32,
+        max_memory: int | str | None = None,
         show_progressbar: bool | None = None,
     ) -> Self:
         """Cluster patterns, or the maps that belong to them.
@@ -176,6 +187,11 @@ class ClusterTree:
         mirror
             Compare each pattern also with the mirror images of the others: a crystal that lies
             upside down is then the same. `Groups.mirrored` tells which do.
+        n_neighbors
+            Of more than 2000 components each is compared with so many nearest neighbours only,
+            until 2000 are left; None compares all with all, whatever time and memory it takes.
+        max_memory
+            Bytes, or text like ``"4 GB"``; by default half of what is free.
         show_progressbar
             None takes HyperSpy's preference.
 
@@ -187,7 +203,15 @@ class ClusterTree:
         ------
         TypeError, ValueError
             If an argument is not among the allowed ones, there are fewer than two patterns, a
-            pattern or map has no measured pixel or is infinite, or the centre is unknown.
+            pattern or map has no measured pixel or is infinite, the centre is unknown, or this
+            takes more than `max_memory`.
+
+        Notes
+        -----
+        Neighbours are looked for by what no rotation (or shift) changes: the amplitudes along φ at
+        each radius, in their leading principal components. The highest correlation over all
+        rotations is found for these pairs alone. A union is compared with the neighbours of both
+        its parts, and whenever half of the components are left, neighbours are looked for anew.
 
         Examples
         --------
@@ -207,62 +231,43 @@ class ClusterTree:
             n_azimuthal=n_azimuthal,
             radial_range=radial_range,
         )
-        compared = patterns if maps is None or by == "patterns" else maps
-        mirror = mirror and (by, metric) == ("patterns", "cross_correlation")
-        items = items_to_cluster(compared.data, by, metric, grid, mirror)
-        similarity, shifts = pairwise(items)
-        shifts = consistent(shifts) if mirror else shifts
-        progress = _progress(show_progressbar, len(similarity))
-        evidence = None
-        if crystals_first and (by, metric) == ("patterns", "cross_correlation"):
-            evidence = spot_evidence(
-                patterns.data,
-                grid.detector,
-                None if maps is None else maps.data,
-                radial_range=spot_limits(patterns.data, grid),
+        rotated = (by, metric) == ("patterns", "cross_correlation")
+        mirror = mirror and rotated
+        data = patterns.data if maps is None or by == "patterns" else maps.data
+        plan = planned(data.shape, by, metric, grid, n_neighbors, max_memory, mirror=mirror)
+        if rotated:
+            scans = [TreeScan("", patterns, maps, grid)]
+            grown = grow_rotated(
+                scans, plan, show_progressbar, crystals_first=crystals_first, mirror=mirror
             )
-        hosts = np.full(len(similarity), -1)
-        if evidence is not None and maps is not None:
-            crystals = np.flatnonzero(evidence.crystalline)
-            found = find_hosts(grid.transform(patterns.data[crystals]), maps.data[crystals])
-            hosts[crystals] = np.where(found < 0, -1, crystals[found])
-        plain = evidence is None or not evidence.crystalline.any()
-        if evidence is None or plain or (evidence.crystalline.all() and (hosts < 0).all()):
-            merges = agglomerate(items, similarity, progress)
         else:
-            merges = agglomerate_apart(
-                lambda some: items_to_cluster(patterns.data[some], by, metric, grid, mirror),
-                similarity,
-                centered_patterns(grid.transform(patterns.data)).mean(axis=-1),
-                evidence.crystalline,
-                hosts,
-                progress,
-            )
+            grown = grow_plain(data, by, metric, grid, plan, show_progressbar)
         return cls(
             patterns,
             maps,
             by=by,
             metric=metric,
             grid=grid,
-            merges=merges,
-            similarity=similarity,
-            shifts=shifts,
-            evidence=evidence,
-            hosts=hosts,
+            grown=grown,
+            settings=plan.settings,
         )
 
     def __len__(self) -> int:
         """Return the number of components."""
-        return len(self.similarity)
+        return len(self.linkage) + 1
 
     def __repr__(self) -> str:
+        if not len(self.linkage):
+            return f"<ClusterTree of a single component: {self.by} by {self.metric}>"
         suggested = self.suggest_cut()
+        number = self.settings["n_neighbors"]
+        among = "" if number is None else f" among {number} neighbours"
         kinds = ""
         if self.evidence is not None:
             n_crystals = int(self.evidence.crystalline.sum())
             kinds = f"{counted(n_crystals, 'crystal')}, {len(self) - n_crystals} matrix, "
         return (
-            f"<ClusterTree of {len(self)} {self.by} by {self.metric}: {kinds}distances "
+            f"<ClusterTree of {len(self)} {self.by} by {self.metric}{among}: {kinds}distances "
             f"{self.linkage[:, 2].min():.3f} … {self.linkage[:, 2].max():.3f}, suggested cut at "
             f"{suggested.distance:.3f} into {counted(suggested.n_groups, 'group')}>"
         )
@@ -277,22 +282,26 @@ class ClusterTree:
         return polar_stack(self.patterns, data, self.grid)
 
     @property
-    def rotations(self) -> NDArray[np.floating] | None:
+    def rotations(self) -> Matrix | None:
         """Pairwise rotations, ``(n, n)`` degrees: pattern j is i rotated by ``rotations[i, j]``.
 
         Where they were compared with mirror images too, j may be the mirror image of i so rotated
-        (`mirrored`). None unless patterns were compared by cross-correlation.
+        (`mirrored`). Sparse as `similarity` where only neighbours were compared. None unless
+        patterns were compared by cross-correlation.
         """
-        if self.mirrored is not None:
-            return np.where(self.mirrored, 1, -1) * self._shifts[..., 0]
-        return -self._shifts[..., 0] if self._rotated else None
+        if not self._rotated:
+            return None
+        # What brings i onto j.
+        turned = self._shifts[0].T
+        return turned if isinstance(turned, np.ndarray) else turned.tocsr()
 
     @property
-    def mirrored(self) -> NDArray[np.bool_] | None:
-        """Which pairs are alike as mirror images, ``(n, n)``; None if that was not asked."""
-        if not self._rotated or self._shifts.shape[-1] == 1:
-            return None
-        return self._shifts[..., 1] > 0
+    def mirrored(self) -> Matrix | None:
+        """Which pairs are alike as mirror images, ``(n, n)``; None if that was not asked.
+
+        Sparse as `similarity` where only neighbours were compared.
+        """
+        return self._shifts[1] > 0 if self._rotated and len(self._shifts) > 1 else None
 
     @property
     def merge_rotations(self) -> NDArray[np.float64] | None:
@@ -312,13 +321,17 @@ class ClusterTree:
         return None if self.mirrored is None else self._merge_shifts[:, 1] > 0
 
     @property
-    def shifts(self) -> NDArray[np.floating] | None:
+    def shifts(self) -> NDArray[np.floating] | tuple[sparse.csr_array, ...] | None:
         """Pairwise shifts, ``(n, n, n_scan_axes)`` scan pixels in the order of the array's axes.
 
-        Map j is map i shifted by ``shifts[i, j]``. None unless maps were compared by
-        cross-correlation.
+        Map j is map i shifted by ``shifts[i, j]``. Where only neighbours were compared, a sparse
+        ``(n, n)`` for each axis. None unless maps were compared by cross-correlation.
         """
-        return -self._shifts if self._shifted else None
+        if not self._shifted:
+            return None
+        if isinstance(self.similarity, np.ndarray):
+            return np.stack([-shifts for shifts in self._shifts], axis=-1)
+        return tuple(-shifts for shifts in self._shifts)
 
     @property
     def merge_shifts(self) -> NDArray[np.float64] | None:
@@ -327,6 +340,65 @@ class ClusterTree:
         As `merge_rotations`; None unless maps were compared by cross-correlation.
         """
         return self._merge_shifts if self._shifted else None
+
+    @property
+    def scans(self) -> tuple[TreeScan, ...]:
+        """The scans whose components these are, each with its own patterns and maps.
+
+        Several in a tree that :func:`hs_nmfcluster.cluster` has made of several factorizations.
+        There `patterns` are what one detector would have seen, and `maps` are None.
+        """
+        if self._scans:
+            return self._scans
+        name = self.patterns.metadata.General.title or "scan"
+        return (TreeScan(name, self.patterns, self.maps, self.grid, self.factorization),)
+
+    @property
+    def scan_of(self) -> NDArray[np.intp]:
+        """Number of the scan that each component comes from, ``(n,)``."""
+        return np.repeat(np.arange(len(self.scans)), [len(s.patterns.data) for s in self.scans])
+
+    def of_scan(self, number: int) -> Self:
+        """Return what is left of the tree without the components of other scans.
+
+        Parameters
+        ----------
+        number
+            Number of the scan.
+
+        Returns
+        -------
+        ClusterTree
+            With the scan's own patterns and maps; merges at the distances that they have here.
+
+        Examples
+        --------
+        >>> len(tree.of_scan(0))
+        4
+        """
+        if not self._scans:
+            return self
+        scan, chosen = self.scans[number], np.flatnonzero(self.scan_of == number)
+        linkage, shifts, _ = cuts.restricted(self.linkage, self._merge_shifts, chosen)
+        own = [matrix[chosen][:, chosen] for matrix in (self.similarity, *self._shifts)]
+        hosts = self.hosts[chosen]
+        tree = type(self)(
+            scan.patterns,
+            scan.maps,
+            by=self.by,
+            metric=self.metric,
+            grid=scan.grid,
+            grown=Grown(
+                Agglomeration(linkage, shifts),
+                Compared(own[0], tuple(own[1:])),
+                None if self.evidence is None else self.evidence.of(chosen),
+                np.where(hosts < 0, -1, np.searchsorted(chosen, hosts)),
+            ),
+            settings=self.settings,
+        )
+        tree.factorization = scan.factorization
+        tree._whole = self, chosen
+        return tree
 
     @property
     def _shifted(self) -> bool:
@@ -357,16 +429,35 @@ class ClusterTree:
         return cuts.thresholds(self.linkage, self.crystalline, self.hosts)
 
     @cached_property
+    def judged(self) -> NDArray[np.intp]:
+        """Components by whose distances a cut is suggested, in rising order.
+
+        All; of more than 2000 components 1000 crystals, evenly taken along the tree.
+        """
+        if isinstance(self.similarity, np.ndarray):
+            return np.arange(len(self))
+        along = cuts.leaf_order(self.linkage)
+        along = along[(self.crystalline & (self.hosts < 0))[along]]
+        return np.sort(_evenly(along, _MOST_JUDGED))
+
+    @cached_property
     def relative(self) -> Relative:
         """Distances that a common halo does not move, and the noise of each pattern.
 
         In `distances`, ``(n, n)``, 1 means nothing but rings in common, 0 no difference beyond
-        noise. Where patterns were not rotated, plain distances over the largest of them.
+        noise. Where patterns were not rotated, plain distances over the largest of them. Of more
+        than 2000 components these are of `judged`, named in `components`.
         """
+        components, similarity = None, self.similarity
+        if not isinstance(similarity, np.ndarray):
+            components = self.judged
+            similarity = self._compared_anew(components)
         if self._rotated:
-            return relative_distances(self.grid.transform(self.patterns.data), self.similarity)
-        distances = np.clip(1.0 - self.similarity, 0.0, None)
-        return Relative(distances / (distances.max() or 1.0), np.zeros(len(self)))
+            found = relative_distances(in_bins(self.scans, self.judged)[:], similarity)
+            return found._replace(components=components)
+        distances = np.clip(1.0 - similarity, 0.0, None)
+        noise = np.zeros(len(distances))
+        return Relative(distances / (distances.max(initial=0.0) or 1.0), noise, components)
 
     @cached_property
     def compounds(self) -> Compounds:
@@ -376,13 +467,19 @@ class ClusterTree:
         -------
         Compounds
             False and 0 for the matrix, for parts of a crystal (`hosts`), and for patterns that
-            were not compared over rotations.
+            were not compared over rotations. Of more than 2000 components 300 crystals are looked
+            at, evenly taken along the tree.
         """
-        n, chosen = len(self), np.flatnonzero(self.crystalline & (self.hosts < 0))
+        n = len(self)
         found = Compounds(np.zeros(n, bool), np.full((n, 2), -1), np.zeros(n), np.zeros(n, bool))
-        if self._rotated and self.evidence is not None and chosen.size:
-            polar = self.grid.transform(self.patterns.data[chosen])
-            of_chosen = find_compounds(polar, self.relative.noise[chosen])
+        if not self._rotated or self.evidence is None:
+            return found
+        chosen, _, noise = self.relative.among(self.crystalline & (self.hosts < 0))
+        if self.relative.components is not None:
+            some = _evenly(np.arange(chosen.size), _MOST_PARTED)
+            chosen, noise = chosen[some], noise[some]
+        if chosen.size:
+            of_chosen = find_compounds(in_bins(self.scans, chosen)[:], noise)
             for every, own in zip(found, of_chosen, strict=True):
                 every[chosen] = own
             found.parts[chosen] = np.where(of_chosen.parts < 0, -1, chosen[of_chosen.parts])
@@ -400,13 +497,19 @@ class ClusterTree:
         Examples
         --------
         >>> tree.suggest_cut().n_groups
-        2
+        4
         """
         return self._suggested
 
     @cached_property
     def _suggested(self) -> SuggestedCut:
-        return suggest(self.linkage, self.relative, self.crystalline, self.hosts)
+        if self._whole is None:
+            return suggest(self.linkage, self.relative, self.crystalline, self.hosts)
+        # A cut goes through the tree of all scans.
+        whole, own = self._whole
+        suggested = whole.suggest_cut()
+        border = np.flatnonzero(np.isin(own, suggested.border))
+        return replace(suggested, border=tuple(border.tolist()))
 
     def cut(self, distance: float | None = None, *, n_groups: int | None = None) -> Groups:
         """Undo merges from the top; what is left are the groups.
@@ -565,7 +668,12 @@ class ClusterTree:
             **along,
         )
 
-    def compare(self, metric: Metric, by: By | None = None) -> NDArray[np.floating]:
+    def compare(
+        self,
+        metric: Metric,
+        by: By | None = None,
+        components: Sequence[int] | NDArray[np.integer] | None = None,
+    ) -> NDArray[np.floating]:
         """Similarity of all components by any metric, without a new tree.
 
         Parameters
@@ -574,6 +682,8 @@ class ClusterTree:
             As in `from_patterns`.
         by
             ``"patterns"`` or ``"maps"``; by default what the tree compares.
+        components
+            Indices of those to compare; None takes all.
 
         Returns
         -------
@@ -583,7 +693,8 @@ class ClusterTree:
         Raises
         ------
         ValueError
-            If an argument is not among the allowed ones, or there are no maps.
+            If an argument is not among the allowed ones, there are no maps, or the matrix takes
+            more than half of the free memory.
 
         Examples
         --------
@@ -593,9 +704,26 @@ class ClusterTree:
         by = self.by if by is None else by
         check_choice("by", by, get_args(By))
         check_choice("metric", metric, get_args(Metric))
-        if (metric, by) == (self.metric, self.by):
+        known = (metric, by) == (self.metric, self.by)
+        if known and components is None and isinstance(self.similarity, np.ndarray):
             return self.similarity
-        return pairwise(items_to_cluster(self._compared(by), by, metric, self.grid))[0]
+        data = self._compared(by)
+        data = data if components is None else data[np.asarray(components)]
+        planned(data.shape, by, metric, self.grid, None, None)
+        mirror = known and self.mirrored is not None
+        return pairwise(items_to_cluster(data, by, metric, self.grid, mirror))[0]
+
+    def _compared_anew(self, components: NDArray[np.intp]) -> NDArray[np.floating]:
+        """Similarity of all pairs of some components, as the tree compares them."""
+        if not self._rotated:
+            return self.compare(self.metric, components=components)
+        return pairwise(rotatable(in_bins(self.scans, components), self.mirrored is not None))[0]
+
+    def _drawn(self, most: int) -> NDArray[np.intp]:
+        """Components for a figure: all, or of many so many, evenly taken along the tree."""
+        if len(self) <= most:
+            return np.arange(len(self))
+        return _evenly(cuts.leaf_order(self.linkage), most)
 
     def _compared(self, by: By) -> NDArray:
         if by == "patterns":
@@ -608,6 +736,8 @@ class ClusterTree:
         self, metric: Metric | Sequence[Metric] = _METRICS, by: By | None = None
     ) -> "Figure":
         """Draw the similarity of all pairs (the paper's Figs. 6a, b, d, e and S2).
+
+        Of more than 400 components 400 are drawn, taken evenly along the tree.
 
         Parameters
         ----------
@@ -625,11 +755,14 @@ class ClusterTree:
         >>> figure = tree.plot_similarity(["cosine", "cross_correlation"])
         """
         chosen = [metric] if isinstance(metric, str) else list(metric)
-        matrices = {_NAMES[name]: self.compare(name, by) for name in chosen}
+        some = self._drawn(_MOST_DRAWN)
+        components = some if len(some) < len(self) else None
+        matrices = {_NAMES[name]: self.compare(name, by, components) for name in chosen}
         distances = [_NAMES["euclidean"]] if "euclidean" in chosen else []
         for name in distances:
             matrices[name] = 1.0 - matrices[name]
-        return plotting.plot_similarity(matrices, distances=distances)
+        labels = [str(component) for component in some]
+        return plotting.plot_similarity(matrices, distances=distances, labels=labels)
 
     def plot_polar(self, component: int = 0) -> "Figure":
         """Draw one pattern beside what is compared of it, its polar form (Fig. 6c).
@@ -665,6 +798,8 @@ class ClusterTree:
     def plot_scatter_tableau(self, by: By | None = None) -> "Figure":
         """Draw every component against every other, pixel by pixel (the paper's Fig. S1).
 
+        Of more than 60 components 60 are drawn, taken evenly along the tree.
+
         Parameters
         ----------
         by
@@ -680,7 +815,12 @@ class ClusterTree:
         """
         by = self.by if by is None else by
         check_choice("by", by, get_args(By))
-        return plotting.plot_scatter_tableau(self._compared(by), quantity=_QUANTITIES[by])
+        some = self._drawn(_MOST_SCATTERED)
+        return plotting.plot_scatter_tableau(
+            self._compared(by)[some],
+            labels=[str(component) for component in some],
+            quantity=_QUANTITIES[by],
+        )
 
     def save(self, path: str | os.PathLike[str], overwrite: bool | None = None) -> None:
         """Save to a ``.hspy`` or ``.zspy`` file that HyperSpy opens as the patterns.
@@ -704,46 +844,29 @@ class ClusterTree:
 
     def _state(self) -> dict[str, Any]:
         """All but the patterns, as it is saved."""
-        detector = self.grid.detector
-        state: dict[str, Any] = {
+        compared = Compared(self.similarity, self._shifts)
+        merges = Agglomeration(self.linkage, self._merge_shifts)
+        return {
             "by": self.by,
             "metric": self.metric,
-            "linkage": self.linkage,
-            "merge_shifts": self._merge_shifts,
-            "similarity": self.similarity,
-            "shifts": self._shifts,
-            "center": list(detector.center),
-            "radii": self.grid.radii,
-            "angles": self.grid.angles,
-            "radial_step": self.grid.radial_step,
+            "settings": self.settings,
+            "scans": tree_files.stored_scans(self._scans),
+            **tree_files.stored_bins(self.grid),
+            **tree_files.stored_frame(self.grid, self.maps),
+            **tree_files.stored_growth(Grown(merges, compared, self.evidence, self.hosts)),
         }
-        if self.maps is not None:
-            state["maps"] = self.maps
-        if self.evidence is not None:
-            state |= {name: getattr(self.evidence, name) for name in _EVIDENCE}
-            state["hosts"] = self.hosts
-        return state
 
     @classmethod
     def _from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> Self:
-        detector = detector_of(patterns, tuple(state["center"]))
-        n = len(state["similarity"])
         return cls(
             patterns,
             state.get("maps"),
             by=state["by"],
             metric=state["metric"],
-            grid=PolarGrid(detector, state["radii"], state["angles"], state["radial_step"]),
-            # An array without elements may come back from a file in another shape.
-            merges=Agglomeration(state["linkage"], np.reshape(state["merge_shifts"], (n - 1, -1))),
-            similarity=state["similarity"],
-            shifts=np.reshape(state["shifts"], (n, n, -1)),
-            evidence=(
-                SpotEvidence(**{name: np.asarray(state[name]) for name in _EVIDENCE})
-                if all(name in state for name in _EVIDENCE)
-                else None
-            ),
-            hosts=np.asarray(state["hosts"]) if "hosts" in state else None,
+            grid=tree_files.restored_grid(patterns, state, state),
+            grown=tree_files.restored_growth(state),
+            settings=state["settings"],
+            scans=tree_files.restored_scans(state),
         )
 
     @classmethod
@@ -755,12 +878,8 @@ class ClusterTree:
         return Groups(tree, kept, None if np.isnan(distance) else distance)
 
 
-def _progress(show: bool | None, n: int) -> Progress:
-    """Bar over the merges; a tree of a few components is made before one could be seen."""
-    if n < _MANY or not is_shown(show):
-        return iter
-
-    def wrap(merges: Iterable[int]) -> Iterable[int]:
-        return step_progress(merges, show, "Clustering", "merge")
-
-    return wrap
+def _evenly(values: NDArray[np.intp], most: int) -> NDArray[np.intp]:
+    """So many of the values at most, evenly taken."""
+    if len(values) <= most:
+        return values
+    return values[np.linspace(0, len(values) - 1, most).astype(np.intp)]

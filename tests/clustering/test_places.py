@@ -11,6 +11,7 @@ from hs_nmfcluster.clustering.places import find_hosts
 from hs_nmfcluster.clustering.relative import relative_distances
 from hs_nmfcluster.clustering.similarity import pairwise
 from hs_nmfcluster.clustering.suggestion import suggest
+from hs_nmfcluster.clustering.tree import Plan
 
 Y, X = np.mgrid[:30, :30]
 
@@ -87,13 +88,14 @@ class TestAgglomerateApart:
 
     def merged(self, patterns, crystalline, hosts):
         similarity, _ = pairwise(RotatablePatterns(patterns))
-        found = agglomerate_apart(
+        found, compared = agglomerate_apart(
             lambda some: RotatablePatterns(patterns[some]),
-            similarity,
             patterns.mean(axis=-1),
             crystalline,
             hosts,
+            Plan.of(8, 0, 1, None),
         )
+        np.testing.assert_array_equal(compared.similarity, similarity)
         assert found.linkage.shape == (7, 4)
         assert found.shifts.shape == (7, 1)
         assert is_valid_linkage(found.linkage)

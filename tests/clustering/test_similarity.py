@@ -77,7 +77,7 @@ class TestPatternSimilarity:
     def test_same_in_any_blocks(self, monkeypatch):
         patterns = smooth(np.random.default_rng(2), 11)
         whole = pattern_similarity(patterns)
-        monkeypatch.setattr(module, "_BLOCK_BYTES", 1)
+        monkeypatch.setattr(module, "BLOCK_BYTES", 1)
         for a, b in zip(whole, pattern_similarity(patterns), strict=True):
             np.testing.assert_allclose(a, b, atol=1e-9)
 
