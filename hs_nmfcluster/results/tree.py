@@ -50,6 +50,8 @@ _QUANTITIES = {"patterns": "intensity", "maps": "coefficient"}
 _MANY = 300
 # Components whose similarities, or scatter plots, can be told apart in a figure.
 _MOST_DRAWN, _MOST_SCATTERED = 400, 60
+# Branches that an explorer can draw anew while a cut is dragged.
+_MOST_EXPLORED = 300
 # Parts of a sparse array.
 _SPARSE = ("data", "indices", "indptr")
 
@@ -452,7 +454,8 @@ class ClusterTree:
 
         A click or drag in the dendrogram moves the cut, the left and right keys take it to the
         next cut that leaves other groups. In a notebook this needs ``%matplotlib widget`` (or
-        ``qt``); without such a backend the figure shows the suggested cut.
+        ``qt``); without such a backend the figure shows the suggested cut. Of more than 300
+        components the 300 branches from the top are drawn.
 
         Parameters
         ----------
@@ -478,7 +481,12 @@ class ClusterTree:
         >>> len(explorer.groups) == tree.suggest_cut().n_groups
         True
         """
-        n, suggested = len(self.linkage) + 1, cuts.suggest(self.linkage)
+        linkage, leaves, suggested = self.linkage, None, self.suggest_cut()
+        if len(self) > _MOST_EXPLORED:
+            upper = np.arange(len(linkage)) <= len(linkage) - _MOST_EXPLORED
+            leaves = [members[0] for members in cuts.members(linkage, upper)]
+            linkage = cuts.condensed(linkage, upper)
+        n = len(linkage) + 1
         along: dict[str, Any] = {
             "thresholds": cuts.effective_distances(self.linkage),
             "cut_at": lambda place: self.cut(distance=place),
@@ -488,10 +496,11 @@ class ClusterTree:
             along = {
                 "thresholds": np.arange(1, n),
                 "cut_at": lambda place: self.cut(n_groups=max(n - int(place), 1)),
-                "start": n - suggested.n_groups + 0.5,
+                "start": max(n - suggested.n_groups, 0) + 0.5,
             }
         return plotting.CutExplorer(
-            self.linkage,
+            linkage,
+            leaves=leaves,
             kind=kind,
             distance_label=distance_label(self.metric),
             scaling=scaling,
