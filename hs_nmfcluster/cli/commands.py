@@ -54,6 +54,7 @@ def join(options: argparse.Namespace) -> dict[str, Any]:
         show_progressbar=not options.quiet,
     )
     if options.groups is not None:
+        # How many components there are, and so groups at most, the tree knows.
         chosen = replace(chosen, n_components=options.groups, n_groups=options.groups)
     names = options.names or [_name_of(Path(path).resolve()) for path in options.results]
     if len(names) != len(options.results):

@@ -127,6 +127,7 @@ def summarise(findings: Findings) -> dict[str, Any]:
     if findings.residual is not None:
         summary["positions_standing_out"] = findings.residual.share_left
     if tree is not None and groups is not None:
+        summary["tree"] = tree.settings
         summary["merges"] = [
             {"first": int(a), "second": int(b), "distance": d} for a, b, d, _ in tree.linkage
         ]
@@ -145,6 +146,9 @@ def _summary_of_group(findings: Findings, group: int) -> dict[str, Any]:
         "components": members,
         "rotations_degrees": groups.rotations[members],
     }
+    names = groups.tree.settings.get("scans")
+    if names is not None:
+        summary["scans"] = [names[scan] for scan in groups.tree.scan_of[members]]
     if spacings is not None:
         summary["spacings"] = [
             {

@@ -115,6 +115,10 @@ class Tree(Protocol):
     def grid(self) -> PolarGrid:
         """Bins in which patterns were compared."""
 
+    @property
+    def scan_of(self) -> NDArray[np.intp]:
+        """Number of the scan that each component comes from."""
+
     def __len__(self) -> int: ...
 
     def suggest_cut(self) -> SuggestedCut:

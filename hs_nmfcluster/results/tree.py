@@ -83,7 +83,8 @@ class ClusterTree:
         `rotations` and `shifts`. `compare` gives all pairs of some components.
     settings : dict
         Which pairs were compared (``"pairs"``), with how many neighbours each (``"n_neighbors"``),
-        and the memory in bytes that was set aside for it (``"memory_estimate"``).
+        the memory in bytes that was set aside for it (``"memory_estimate"``), and the names of the
+        scans (``"scans"``) where they are several.
     factorization : Factorization or None
         Whose components these are, where that is known. `save` does not keep it.
 
@@ -341,7 +342,7 @@ class ClusterTree:
             grid=scan.grid,
             merges=Agglomeration(linkage, shifts),
             compared=Compared(own[0], tuple(own[1:])),
-            settings=self.settings,
+            settings={key: value for key, value in self.settings.items() if key != "scans"},
         )
         tree.factorization = scan.factorization
         return tree
