@@ -339,6 +339,8 @@ class TestJoin:
         assert main(arguments) == 0
         summary = json.loads((out / "summary.json").read_text())
         assert len(summary["groups"]) == 4
+        assert summary["tree"]["scans"] == ["short_nmf", "long"]
+        assert summary["groups"][0]["scans"] == ["short_nmf", "long"]
         together = {path.name for path in out.iterdir()}
         assert {"tree.hspy", "group_patterns.hspy", "dendrogram_distance.png"} <= together
         for name in ("short_nmf", "long"):

@@ -30,6 +30,7 @@ def summarise(findings: Findings) -> dict[str, Any]:
     if findings.residual is not None:
         summary["positions_standing_out"] = findings.residual.share_left
     if tree is not None and groups is not None:
+        summary["tree"] = tree.settings
         summary["merges"] = [
             {"first": int(a), "second": int(b), "distance": d} for a, b, d, _ in tree.linkage
         ]

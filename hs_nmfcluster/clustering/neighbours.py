@@ -5,11 +5,14 @@ from numpy.typing import NDArray
 from scipy import linalg
 
 from hs_nmfcluster.clustering.alignable import Alignable
+from hs_nmfcluster.clustering.similarity import BLOCK_BYTES
 
 # Leading directions in which neighbours are looked for; noise has all of them, likeness few.
 _DIRECTIONS = 64
-# Things from which these directions are found.
+# Things from which these directions are found, fewer where their values take much memory.
 _SAMPLE = 1024
+# Share of the strongest direction's strength below which one is rounding alone.
+_ROUNDING = 1e-6
 # Things whose invariants, or whose likeness to all others, are held at a time.
 _AT_A_TIME = 256
 
@@ -57,19 +60,22 @@ def neighbour_pairs(
 
 def _leading(items: Alignable, places: NDArray[np.intp]) -> NDArray[np.floating]:
     """Leading principal components of the invariants, rows of unit norm."""
-    sample = np.unique(np.linspace(0, len(places) - 1, _SAMPLE).astype(np.intp))
-    values = np.concatenate([items.invariants(places[few]) for few in _split(sample)])
+    row_bytes = items.invariants(places[:1]).nbytes
+    size = min(_SAMPLE, max(BLOCK_BYTES // row_bytes, _DIRECTIONS))
+    at_a_time = min(_AT_A_TIME, size)
+    sample = np.unique(np.linspace(0, len(places) - 1, size).astype(np.intp))
+    values = items.invariants(places[sample])
     mean = values.mean(axis=0)
     values -= mean
     number = min(_DIRECTIONS, *values.shape)
     # Fewer things than values: the same directions from the smaller matrix of their products.
-    _, vectors = linalg.eigh(
+    strengths, vectors = linalg.eigh(
         values @ values.T, subset_by_index=[len(values) - number, len(values) - 1]
     )
-    directions = values.T @ vectors
-    directions /= np.maximum(np.linalg.norm(directions, axis=0), np.finfo(values.dtype).tiny)
+    directions = values.T @ vectors[:, strengths > _ROUNDING * strengths[-1]]
+    directions /= np.linalg.norm(directions, axis=0)
     leading = np.concatenate(
-        [(items.invariants(few) - mean) @ directions for few in _split(places)]
+        [(items.invariants(few) - mean) @ directions for few in _split(places, at_a_time)]
     )
     norms = np.linalg.norm(leading, axis=1, keepdims=True)
     return np.divide(leading, norms, out=leading, where=norms > 0)
@@ -78,12 +84,12 @@ def _leading(items: Alignable, places: NDArray[np.intp]) -> NDArray[np.floating]
 def _nearest(rows: NDArray[np.floating], number: int) -> NDArray[np.intp]:
     """Rows of the highest cosines with each row but itself, ``(n, number)``."""
     found = np.empty((len(rows), number), dtype=np.intp)
-    for few in _split(np.arange(len(rows))):
+    for few in _split(np.arange(len(rows)), _AT_A_TIME):
         cosines = rows[few] @ rows.T
         cosines[np.arange(len(few)), few] = -np.inf
         found[few] = np.argpartition(cosines, -number, axis=1)[:, -number:]
     return found
 
 
-def _split(places: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    return np.array_split(places, -(-len(places) // _AT_A_TIME))
+def _split(places: NDArray[np.intp], at_a_time: int) -> list[NDArray[np.intp]]:
+    return np.array_split(places, -(-len(places) // at_a_time))

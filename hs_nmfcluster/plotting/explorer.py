@@ -70,7 +70,10 @@ class CutExplorer(Generic[G]):
     start
         Where the first cut lies.
     thresholds
-        ``(k - 1,)``: a cut beyond i of these places keeps i merges.
+        A cut beyond i of these places keeps i merges; one for each merge of the tree, of which
+        `linkage` may show the upper part.
+    leaves
+        For each leaf a component that it holds; by default leaves are the components.
     kind, distance_label, scaling
         See `plot_dendrogram`.
 
@@ -100,6 +103,7 @@ class CutExplorer(Generic[G]):
         start: float,
         *,
         thresholds: ArrayLike,
+        leaves: ArrayLike | None = None,
         kind: Kind = "distance",
         distance_label: str = "Pseudo-distance",
         scaling: Scaling = "weak",
@@ -107,6 +111,7 @@ class CutExplorer(Generic[G]):
         style: dict[str, Any] = {"kind": kind, "distance_label": distance_label}
         self._draw_tree = partial(plot_dendrogram, linkage, **style)
         self._order = tree_layout(linkage, kind).order
+        self._leaves = slice(None) if leaves is None else np.asarray(leaves, dtype=np.intp)
         self._cut_at = cut_at
         self._thresholds = np.sort(np.asarray(thresholds, dtype=float))
         self._number = len(self._thresholds) + 1
@@ -187,7 +192,7 @@ class CutExplorer(Generic[G]):
         self.figure.canvas.draw_idle()
 
     def _draw(self) -> None:
-        labels = self.groups.labels.tolist()
+        labels = self.groups.labels[self._leaves].tolist()
         for ax in self.figure.axes:
             if ax is not self._ax:
                 ax.remove()

@@ -53,6 +53,8 @@ _MOST_DRAWN, _MOST_SCATTERED = 400, 60
 _MOST_JUDGED = 1000
 # Crystals of a very large tree that are looked at for being two in one.
 _MOST_PARTED = 300
+# Branches that an explorer can draw anew while a cut is dragged.
+_MOST_EXPLORED = 300
 
 
 class ClusterTree:
@@ -394,7 +396,7 @@ class ClusterTree:
                 None if self.evidence is None else self.evidence.of(chosen),
                 np.where(hosts < 0, -1, np.searchsorted(chosen, hosts)),
             ),
-            settings=self.settings,
+            settings={key: value for key, value in self.settings.items() if key != "scans"},
         )
         tree.factorization = scan.factorization
         tree._whole = self, chosen
@@ -622,7 +624,8 @@ class ClusterTree:
 
         A click or drag in the dendrogram moves the cut, the left and right keys take it to the
         next cut that leaves other groups. In a notebook this needs ``%matplotlib widget`` (or
-        ``qt``); without such a backend the figure shows the suggested cut.
+        ``qt``); without such a backend the figure shows the suggested cut. Of more than 300
+        components the 300 branches from the top are drawn.
 
         Parameters
         ----------
@@ -648,9 +651,14 @@ class ClusterTree:
         >>> len(explorer.groups) == tree.suggest_cut().n_groups
         True
         """
-        n, suggested = len(self.linkage) + 1, self.suggest_cut()
+        linkage, leaves, suggested = self.linkage, None, self.suggest_cut()
+        if len(self) > _MOST_EXPLORED:
+            upper = np.arange(len(linkage)) <= len(linkage) - _MOST_EXPLORED
+            leaves = [members[0] for members in cuts.members(linkage, upper)]
+            linkage = cuts.condensed(linkage, upper)
+        n = len(linkage) + 1
         along: dict[str, Any] = {
-            "thresholds": self.thresholds,
+            "thresholds": self.thresholds[-len(linkage) :],
             "cut_at": lambda place: self.cut(distance=place),
             "start": suggested.distance,
         }
@@ -658,10 +666,11 @@ class ClusterTree:
             along = {
                 "thresholds": np.arange(1, n),
                 "cut_at": lambda place: self.cut(n_groups=max(n - int(place), 1)),
-                "start": n - suggested.n_groups + 0.5,
+                "start": max(n - suggested.n_groups, 0) + 0.5,
             }
         return plotting.CutExplorer(
-            self.linkage,
+            linkage,
+            leaves=leaves,
             kind=kind,
             distance_label=distance_label(self.metric),
             scaling=scaling,

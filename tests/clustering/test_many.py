@@ -264,6 +264,15 @@ class TestLargeTree:
         assert len(counts) == 150
         assert sum(counts) == 2100
 
+    @pytest.mark.parametrize("kind", ["distance", "sequence"])
+    def test_explorer_shows_the_upper_part(self, large, kind):
+        tree, families = large
+        explorer = tree.explore(kind)
+        assert len(explorer.groups) == tree.suggest_cut().n_groups == 3
+        assert adjusted_rand_index(explorer.groups.labels, families) > 0.99
+        brackets = [c for c in explorer.figure.axes[0].collections if "merge" in c.get_label()]
+        assert len(brackets) == 299
+
     def test_figures_and_text_of_groups_show_some(self, large):
         groups = large[0].cut(n_groups=60)
         labels = [ax.get_label() for ax in groups.plot().axes]

@@ -1,8 +1,11 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 
+from hs_nmfcluster.clustering import alignable
 from hs_nmfcluster.clustering import similarity as module
-from hs_nmfcluster.clustering.alignable import FixedRows, RotatablePatterns
+from hs_nmfcluster.clustering.alignable import FixedRows, RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.similarity import map_similarity, pairwise, pattern_similarity
 from hs_nmfcluster.scan.detector import Detector
@@ -187,6 +190,30 @@ class TestMapSimilarity:
         similarity, shifts = map_similarity(maps)
         np.testing.assert_allclose(shifts, expected, atol=0.05)
         assert similarity[0, 1] > 0.95
+
+    def test_work_memory_is_bounded(self, monkeypatch):
+        # One map with all others takes 67 MB, four pairs 34 MB; coefficients that are kept 17 MB.
+        monkeypatch.setattr(module, "BLOCK_BYTES", 34 * 10**6)
+        maps = np.random.default_rng(3).random((8, 256, 256))
+        tracemalloc.start()
+        try:
+            map_similarity(maps)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 34e6 + 17e6 + 2 * maps.nbytes
+
+    def test_kept_coefficients_change_nothing(self, monkeypatch):
+        maps = np.random.default_rng(4).random((5, 12, 9)) ** 3
+        kept = ShiftableMaps(maps), map_similarity(maps)
+        monkeypatch.setattr(alignable, "_KEPT", 0)
+        made = ShiftableMaps(maps), map_similarity(maps)
+        for items, _ in (kept, made):
+            items.merge(0, 3, np.array([2.0, -1.0]))
+            items.move(4, 1)
+        for found, expected in zip(made[1], kept[1], strict=True):
+            np.testing.assert_allclose(found, expected, atol=1e-12)
+        np.testing.assert_allclose(pairwise(made[0], 4)[0], pairwise(kept[0], 4)[0], atol=1e-12)
 
     def test_flat_maps_are_like_nothing(self):
         maps = np.random.default_rng(2).random((3, 5, 6))
