@@ -307,10 +307,15 @@ class TestAxes:
 
     def test_a_volume_is_no_scan_unless_it_has_a_shape(self, tmp_path):
         np.save(tmp_path / "series.npy", counts((12, 8, 9)))
-        with pytest.raises(NotAScanError, match="signal dimension is 3"):
+        with pytest.raises(NotAScanError, match=r"signal dimension is 3.* give its `scan_shape`"):
             load_scan(tmp_path / "series.npy")
         s = load_scan(tmp_path / "series.npy", scan_shape=(4, 3), print_info=False)
         np.testing.assert_array_equal(s.data, counts((12, 8, 9)).reshape(3, 4, 8, 9))
+
+    def test_a_line_of_which_the_reader_drops_an_axis(self, tmp_path):
+        np.save(tmp_path / "line.npy", counts((1, 6, 8, 9)))
+        s = load_scan(tmp_path / "line.npy", scan_shape=(6, 1), print_info=False)
+        np.testing.assert_array_equal(s.data, counts((1, 6, 8, 9)))
 
     @pytest.mark.slow
     @pytest.mark.parametrize("suffix", [".npy", ".h5"])

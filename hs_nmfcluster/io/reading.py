@@ -152,8 +152,10 @@ def _choose(signals: list[Any], dataset: int | None, name: str) -> int:
         return dataset
     scans = [i for i, signal in enumerate(signals) if not _why_not(signal)]
     if not scans:
-        reasons = {_why_not(signal) for signal in signals}
-        raise NotAScanError(f"{name}: not a scan of patterns: {' '.join(sorted(reasons))}")
+        reasons = sorted({_why_not(signal) for signal in signals})
+        if any(_may_be_series(signal) for signal in signals):
+            reasons.append("If it is a series of patterns, give its `scan_shape`.")
+        raise NotAScanError(f"{name}: not a scan of patterns: {' '.join(reasons)}")
     return max(scans, key=lambda i: signals[i].data.size)
 
 
@@ -164,6 +166,12 @@ def _why_not(signal: Any) -> str:
     except (TypeError, ValueError) as error:
         return str(error)
     return ""
+
+
+def _may_be_series(signal: Any) -> bool:
+    # HyperSpy drops axes of length one, also of a scan of one line.
+    manager = signal.axes_manager
+    return bool(manager.navigation_dimension == 0 and manager.signal_dimension == 3)
 
 
 def _choices(opened: Opened, index: int) -> str:
