@@ -7,6 +7,7 @@ import pytest
 
 import hs_nmfcluster
 from hs_nmfcluster import LazyNMFDiffraction2D, NMFDiffraction2D
+from hs_nmfcluster.results import factorization
 from hs_nmfcluster.simulation import linear_mixture
 from hs_nmfcluster.validation import match_components, recall_precision
 
@@ -197,6 +198,56 @@ class TestWhateverTheDataLookLike:
         data[:, :20] = 0
         found = like(signal, data).decompose_als_nmf(tiles=(12, 12), **QUIET)
         assert np.isfinite(found.mse)
+
+
+@pytest.fixture(scope="module")
+def large(specimen):
+    """The same with maps that are taken to be too large for memory."""
+    kept, factorization._LARGE_MAPS = factorization._LARGE_MAPS, 0
+    signal = specimen[0].deepcopy()
+    try:
+        nmf = signal.decompose_als_nmf(tiles=(20, 18), **QUIET)
+    finally:
+        factorization._LARGE_MAPS = kept
+    return signal, nmf
+
+
+class TestManyComponents:
+    """Maps that are too large for memory: lazy, and without their zeros."""
+
+    def test_maps(self, large, found):
+        assert isinstance(large[1].maps.data, da.Array)
+        assert_same(large[1], found)
+
+    def test_model(self, large, found):
+        model = large[1].model().data.compute()
+        np.testing.assert_allclose(model, found.model().data.compute(), rtol=1e-5, atol=1e-6)
+        one = large[1].model([1]).data.compute()
+        np.testing.assert_allclose(one, found.model([1]).data.compute(), rtol=1e-5, atol=1e-6)
+
+    def test_residual(self, large, found, specimen):
+        residual = large[1].residual(specimen[0], show_progressbar=False)
+        expected = found.residual(specimen[0], show_progressbar=False)
+        assert residual.mse == pytest.approx(expected.mse, rel=1e-6)
+        np.testing.assert_allclose(residual.mean.data, expected.mean.data, atol=1e-4)
+        np.testing.assert_allclose(
+            residual.pattern_excess.data, expected.pattern_excess.data, rtol=1e-4
+        )
+
+    def test_tree(self, large, specimen, found):
+        tree = large[0].hierarchical_cluster()
+        assert tree.factorization is large[1]
+        expected = specimen[0].hierarchical_cluster(found)
+        np.testing.assert_allclose(tree.linkage, expected.linkage, atol=1e-6)
+        assert tree.cut().maps is not None
+
+    def test_saved(self, large, found, tmp_path):
+        large[1].save(tmp_path / "nmf.zspy")
+        assert_same(hs_nmfcluster.load(tmp_path / "nmf.zspy"), found)
+
+    def test_figures(self, large):
+        assert large[1].plot() is not None
+        assert "components" in large[1]._repr_html_()
 
 
 class TestArguments:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import tasks
+from hs_nmfcluster.factorization.neighbourhoods.local_maps import LocalMaps
 from hs_nmfcluster.scan.noise import robust_sigma
 
 # Positions or pixels stand out from the others by so many standard deviations.
@@ -17,7 +18,7 @@ _STANDS_OUT = 6.0
 def residual_sums(
     job: Job,
     matrix: ScanMatrix,
-    maps: NDArray[np.floating],
+    maps: NDArray[np.floating] | LocalMaps,
     patterns: NDArray[np.floating],
     worst: NDArray[np.bool_],
 ) -> tasks.ResidualSums:
@@ -30,7 +31,7 @@ def residual_sums(
     matrix
         The scan, X.
     maps
-        C of all positions of the scan, kept or not, ``(n_scan, k)``.
+        C of all positions of the scan, kept or not, ``(n_scan, k)``, or without its zeros.
     patterns
         S at the kept pixels, ``(k, n_pixels)``.
     worst

@@ -16,6 +16,7 @@ from hs_nmfcluster.engine.matrix import pieces
 from hs_nmfcluster.engine.merging import Gathered, fold
 from hs_nmfcluster.engine.products import times
 from hs_nmfcluster.engine.random_numbers import uniform
+from hs_nmfcluster.factorization.neighbourhoods.local_maps import LocalMaps
 from hs_nmfcluster.factorization.runs import RunSums, Stack
 from hs_nmfcluster.factorization.updates import Solver
 from hs_nmfcluster.factorization.weighting import weigh
@@ -255,14 +256,20 @@ class ResidualSums:
 def left_over(
     rows: NDArray,
     positions: NDArray[np.int64],
-    maps: NDArray[np.floating],
+    maps: NDArray[np.floating] | LocalMaps,
     patterns: NDArray[np.floating],
     worst: NDArray[np.bool_],
 ) -> ResidualSums:
     """Sum the residual over some positions."""
 
+    def model(where: NDArray[np.int64]) -> NDArray[np.floating]:
+        if isinstance(maps, LocalMaps):
+            there, values = maps.at(where)
+            return values @ patterns[there]
+        return maps[where] @ patterns
+
     def sums(x: NDArray[np.float64], where: NDArray[np.int64]) -> ResidualSums:
-        left = x - maps[where] @ patterns
+        left = x - model(where)
         return ResidualSums(
             left.sum(axis=0), (left**2).sum(axis=0), left[worst[where]].sum(axis=0), _square(x)
         )

@@ -17,6 +17,7 @@ from hs_nmfcluster.clustering.alignable import Metric
 from hs_nmfcluster.clustering.similarity import By
 from hs_nmfcluster.factorization.decomposition import Decomposition, DecompositionInTiles
 from hs_nmfcluster.factorization.fit import Fit
+from hs_nmfcluster.factorization.neighbourhoods.local_maps import LocalMaps, lazy_model
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.io import storage
 from hs_nmfcluster.io.emd import save_emd
@@ -211,9 +212,12 @@ class Factorization:
         patterns, maps = self.patterns.data[chosen], self.maps.data[chosen]
         k, shape = len(chosen), maps.shape[1:] + patterns.shape[1:]
         rows = max(1, _MODEL_CHUNK // patterns[0].size)
-        C = da.asarray(maps.reshape(k, -1).T).rechunk((rows, k))
-        S = da.from_array(patterns.reshape(k, -1), chunks=-1)
-        data = (C @ S).reshape(shape)
+        if isinstance(maps, da.Array):
+            data = lazy_model(LocalMaps.of(maps), patterns, rows)
+        else:
+            C = da.asarray(maps.reshape(k, -1).T).rechunk((rows, k))
+            S = da.from_array(patterns.reshape(k, -1), chunks=-1)
+            data = (C @ S).reshape(shape)
         scan_axes = [a | {"navigate": True} for a in self._scan_axes()]
         all_axes = [*scan_axes, *axes.signal_axes(self.patterns)]
         return axes.diffraction_signal(data, all_axes, "NMF model")

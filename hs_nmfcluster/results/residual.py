@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import dask.array as da
 import numpy as np
 from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.neighbourhoods.local_maps import LocalMaps
 from hs_nmfcluster.factorization.residual import (
     excess,
     position_excess,
@@ -120,7 +122,7 @@ def measure_residual(
     worst = _worst(by_position if np.isfinite(by_position).any() else position_mse)
     kept = ~detector_mask
     matrix = ScanMatrix.from_array(signal.data, np.isnan(position_mse), detector_mask)
-    C = np.asarray(maps.data).reshape(len(patterns.data), -1).T
+    C, means = _maps_by_position(maps)
     S = patterns.data[:, kept]
     with pass_progress(show_progressbar, "Residual") as bar:
         sums = residual_sums(Job(bar), matrix, C, S, worst.ravel())
@@ -129,7 +131,7 @@ def measure_residual(
 
     mean = sums.total / matrix.n_positions
     # Of the data: what no component describes has no intensity in the model.
-    intensity = np.nanmean(C, axis=0) @ S + mean
+    intensity = means @ S + mean
     pixels = excess(sums.square / matrix.n_positions, intensity)
     values_of = (mean, sums.worst / worst.sum(), pixels)
     titles = ("Mean residual", "Mean residual at the worst positions", "Excess of the residual")
@@ -144,6 +146,17 @@ def measure_residual(
         position_excess=axes.scan_image(signal, by_position, "Excess of the residual"),
         mse=found_mse,
     )
+
+
+def _maps_by_position(
+    maps: BaseSignal,
+) -> tuple[NDArray[np.floating] | LocalMaps, NDArray[np.float64]]:
+    """C, and the mean of each map; of maps that are lazy, as there are so many, without zeros."""
+    if isinstance(maps.data, da.Array):
+        local = LocalMaps.of(maps.data)
+        return local, local.means()
+    C = maps.data.reshape(len(maps.data), -1).T
+    return C, np.nanmean(C, axis=0)
 
 
 def _worst(by_position: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -164,6 +164,20 @@ class TestLocalMaps:
         np.testing.assert_array_equal(maps.lazy().compute(), dense)
         assert maps.n_bytes == dense.nbytes
 
+    def test_without_zeros(self):
+        rng = np.random.default_rng(0)
+        whole = np.where(rng.random((5, 6, 7)) > 0.8, rng.random((5, 6, 7)), 0)
+        whole[2] = 0
+        whole[:, 1, 2] = np.nan
+        maps = LocalMaps.of(whole)
+        np.testing.assert_allclose(maps.dense(), whole, rtol=1e-6)
+        np.testing.assert_allclose(maps.means(), np.nanmean(whole, axis=(1, 2)), rtol=1e-6)
+        positions = np.array([0, 3, 20, 41])
+        there, values = maps.at(positions)
+        expected = whole.reshape(5, -1)[:, positions].T
+        np.testing.assert_allclose(values, expected[:, there], rtol=1e-6)
+        assert not expected[:, np.setdiff1d(np.arange(5), there)].any()
+
 
 class TestRegrouped:
     @pytest.mark.parametrize("masked", [False, True])

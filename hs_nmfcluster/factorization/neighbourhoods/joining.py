@@ -132,7 +132,8 @@ def same_crystal_again(
     pairs = [
         (chosen[a], chosen[b])
         for a, b in zip(*np.nonzero(alike), strict=True)
-        if _overlap(components.maps[chosen[a]], components.maps[chosen[b]]) > _AGREEING_CRYSTALS
+        if _overlap(components.maps.maps[chosen[a]], components.maps.maps[chosen[b]])
+        > _AGREEING_CRYSTALS
     ]
     rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     return _connected(rows, columns, len(components.patterns))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import dask
 import dask.array as da
@@ -35,7 +36,7 @@ class LocalMap:
 
 
 @dataclass(frozen=True)
-class LocalMaps(Sequence[LocalMap]):
+class LocalMaps:
     """Maps of many components, each within its own window.
 
     Parameters
@@ -59,11 +60,54 @@ class LocalMaps(Sequence[LocalMap]):
     def __len__(self) -> int:
         return len(self.maps)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]
-        return self.maps[index]
-
     def __iter__(self) -> Iterator[LocalMap]:
         return iter(self.maps)
+
+    @classmethod
+    def of(cls, maps: NDArray[np.floating] | da.Array) -> "LocalMaps":
+        """Leave the zeros of maps ``(k, *scan_shape)`` out; of a dask array some at a time."""
+        found: list[LocalMap] = []
+        left_out = np.zeros(maps.shape[1:], bool)
+        steps = maps.chunks[0] if isinstance(maps, da.Array) else (len(maps),)
+        ends = np.cumsum(steps)
+        for first, last in zip(ends - steps, ends, strict=True):
+            for values in np.asarray(maps[first:last]):
+                left_out = np.isnan(values)
+                found.append(_without_zeros(values))
+        return cls(found, left_out)
+
+    def at(self, positions: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Which maps have a word at some positions, and what they say there.
+
+        Parameters
+        ----------
+        positions
+            Flat indices into the scan, ``(n,)``.
+
+        Returns
+        -------
+        numpy.ndarray
+            Indices of the maps, ``(m,)``.
+        numpy.ndarray
+            ``(n, m)``.
+        """
+        inside = np.stack(np.unravel_index(positions, self.left_out.shape))
+        low, high = inside.min(axis=1), inside.max(axis=1)
+        starts, stops = self._corners
+        there = np.flatnonzero(((starts <= high) & (stops > low)).all(axis=1))
+        values = np.zeros((len(positions), len(there)))
+        for column, index in enumerate(there.tolist()):
+            place = inside - starts[index][:, None]
+            shape = np.array(self.maps[index].values.shape)[:, None]
+            own = ((place >= 0) & (place < shape)).all(axis=0)
+            values[own, column] = self.maps[index].values[tuple(place[:, own])]
+        return there, values
+
+    @cached_property
+    def _corners(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """First position of each window, and that after the last, ``(k, n_axes)``."""
+        starts = np.array([one.start for one in self.maps])
+        return starts, starts + [one.values.shape for one in self.maps]
 
     @property
     def n_bytes(self) -> int:
@@ -79,6 +123,11 @@ class LocalMaps(Sequence[LocalMap]):
         whole[:, self.left_out] = np.nan
         return whole
 
+    def means(self) -> NDArray[np.float64]:
+        """Mean of each map over the positions that are not masked, ``(k,)``."""
+        kept = max(int((~self.left_out).sum()), 1)
+        return np.array([np.nansum(one.values, dtype=np.float64) for one in self.maps]) / kept
+
     def lazy(self) -> da.Array:
         """Do the same for all maps when they are needed."""
         scan_shape = self.left_out.shape
@@ -90,3 +139,55 @@ class LocalMaps(Sequence[LocalMap]):
             part = held.dense(first, last)
             parts.append(da.from_delayed(part, (last - first, *scan_shape), float))
         return da.concatenate(parts)
+
+
+def _without_zeros(values: NDArray[np.floating]) -> LocalMap:
+    somewhere = np.nonzero(np.nan_to_num(values))
+    if not somewhere[0].size:
+        return LocalMap((0,) * values.ndim, values[(slice(0, 1),) * values.ndim].astype(np.float32))
+    start = tuple(int(axis.min()) for axis in somewhere)
+    window = tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in somewhere)
+    return LocalMap(start, values[window].astype(np.float32))
+
+
+def lazy_model(
+    maps: LocalMaps, patterns: NDArray[np.floating], positions_at_a_time: int
+) -> da.Array:
+    """C S without the zeros of C, as a dask array ``(*scan_shape, *pattern_shape)``.
+
+    Parameters
+    ----------
+    maps
+        C.
+    patterns
+        S, ``(k, n_v, n_u)``.
+    positions_at_a_time
+        Positions of a chunk, about.
+    """
+    n, *others = maps.left_out.shape
+    step = max(positions_at_a_time // max(int(np.prod(others)), 1), 1)
+    held = dask.delayed(_model_of_slab, pure=False)
+    shared = [dask.delayed(one, traverse=False) for one in (maps, patterns)]
+    parts = []
+    for first in range(0, n, step):
+        last = min(first + step, n)
+        shape = (last - first, *others, *patterns.shape[1:])
+        parts.append(da.from_delayed(held(*shared, first, last), shape, float))
+    return da.concatenate(parts)
+
+
+def _model_of_slab(
+    maps: LocalMaps, patterns: NDArray[np.floating], first: int, last: int
+) -> NDArray[np.float64]:
+    scan_shape = maps.left_out.shape
+    area = int(np.prod(scan_shape[1:]))
+    rows = patterns.reshape(len(patterns), patterns[0].size)
+    model = np.empty(((last - first) * area, rows.shape[1]))
+    # Row by row: a row is met by few of the components.
+    for row in range(first, last):
+        there, values = maps.at(np.arange(row * area, (row + 1) * area))
+        own = slice((row - first) * area, (row - first + 1) * area)
+        model[own] = values @ rows[there]
+    model[maps.left_out[first:last].ravel()] = np.nan
+    model[:, np.isnan(patterns[0]).ravel()] = np.nan
+    return model.reshape(last - first, *scan_shape[1:], *patterns.shape[1:])
