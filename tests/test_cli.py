@@ -190,10 +190,32 @@ class TestOptions:
         assert "tree.hspy" not in names
         strict_json(folder / "summary.json")
 
+    @pytest.mark.parametrize("shape", [(1, 2, 12, 12), (2, 3, 12, 12), (5, 6, 6, 7)])
+    def test_small_scans_in_neighbourhoods(self, shape, tmp_path):
+        hs.signals.Signal2D(counts(shape)).save(tmp_path / "small.hspy")
+        outcome, _ = analysed(tmp_path / "small.hspy")
+        assert outcome.factorization.settings["tiles_asked_for"] == "auto"
+        assert outcome.factorization.n_components >= 1
+
+    @pytest.mark.parametrize(
+        ("option", "size"), [("4", [4, 4]), ("5,3", [5, 3]), ("5x3", [5, 3]), ("auto", None)]
+    )
+    def test_tiles(self, file, option, size):
+        outcome, _ = analysed(file, "--tiles", option, "--weighting", "none")
+        settings = outcome.factorization.settings
+        assert settings["weighting"] is None
+        if size is not None:
+            assert settings["tiles"] == size
+
+    def test_bad_tiles(self, file, capsys):
+        with pytest.raises(SystemExit):
+            main(["run", str(file), "--tiles", "small"])
+        assert "auto, none, N or X,Y" in capsys.readouterr().err
+
     @pytest.mark.parametrize(("shape", "allowed"), [((2, 3, 12, 12), 6), ((5, 6, 6, 7), 25)])
     def test_as_many_components_as_the_data_allow(self, shape, allowed, tmp_path):
         hs.signals.Signal2D(counts(shape)).save(tmp_path / "small.hspy")
-        outcome, said = analysed(tmp_path / "small.hspy")
+        outcome, said = analysed(tmp_path / "small.hspy", "--tiles", "none")
         if allowed < 20:
             assert f"Components: {allowed}, as many as the data allow" in said
         assert outcome.factorization.n_components <= min(allowed, 20)
@@ -442,9 +464,9 @@ class TestHelp:
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 class TestInterrupt:
-    def start(self, file, folder):
+    def start(self, file, folder, restarts=20):
         return subprocess.Popen(
-            [COMMAND, "run", str(file), "-o", str(folder), "-k", "8", "--restarts", "20"],
+            [COMMAND, "run", str(file), "-o", str(folder), "-k", "8", "--restarts", str(restarts)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -476,7 +498,7 @@ class TestInterrupt:
         scan = hs.signals.Signal2D(counts((40, 40, 64, 64), k=8).astype("u2"))
         scan.save(tmp_path / "scan.hspy")
         folder = tmp_path / "out"
-        process = self.start(tmp_path / "scan.hspy", folder)
+        process = self.start(tmp_path / "scan.hspy", folder, restarts=400)
         for line in process.stdout:
             if line.startswith("Detector mask"):
                 break

@@ -286,7 +286,7 @@ class TestWhatIsSaid:
         assert "y = 19.1" in said
         assert "estimated" in said
         assert " px = " in said
-        assert "1/nm" in said
+        assert "nm⁻¹" in said
         assert " px = " in nmf.settings["signal_mask"]
 
     def test_silence(self, capsys):

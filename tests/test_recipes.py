@@ -28,4 +28,6 @@ class TestRecipes:
         assert groups == "groups:   [[0], [1, 2], [3, 4], [5, 6]]"
 
     def test_phase_source(self, project_root, tmp_path):
-        assert run(project_root, "phase_source", tmp_path) == "ZrCu B19' (4 of 4 spacings)\n"
+        assert run(project_root, "phase_source", tmp_path) == (
+            "none better than chance (ZrCu B19': 4 of 4 spacings)\n"
+        )

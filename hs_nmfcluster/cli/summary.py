@@ -64,6 +64,9 @@ def _summary_of_group(findings: Findings, group: int) -> dict[str, Any]:
         "components": members,
         "rotations_degrees": groups.rotations[members],
     }
+    names = groups.tree.settings.get("scans")
+    if names is not None:
+        summary["scans"] = [names[scan] for scan in groups.tree.scan_of[members]]
     if spacings is not None:
         summary["spacings"] = [
             {

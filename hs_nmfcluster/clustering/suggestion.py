@@ -86,6 +86,10 @@ def suggest(
         ``(n,)``: component that describes the same crystal better, −1 for none, which is what
         counts. These stay together at any distance too.
 
+    Returns
+    -------
+    SuggestedCut
+
     Examples
     --------
     >>> import numpy as np

@@ -67,6 +67,14 @@ class SpotEvidence:
         ``(n,)`` of bool: whether they are too unlikely.
     uncertain
         ``(n,)`` of bool: whether it was a close call.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> no = np.array([False, False])
+    >>> evidence = SpotEvidence(np.array([9.1, 0.3]), np.array([True, False]), no)
+    >>> evidence.of([0]).crystalline
+    array([ True])
     """
 
     significance: NDArray[np.float64]
@@ -75,12 +83,45 @@ class SpotEvidence:
 
     @classmethod
     def of_all(cls, several: "Sequence[SpotEvidence]") -> "SpotEvidence":
-        """Put the evidence of several scans one after the other."""
+        """Put the evidence of several scans one after the other.
+
+        Parameters
+        ----------
+        several
+            Of each scan.
+
+        Returns
+        -------
+        SpotEvidence
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> one = SpotEvidence(np.ones(2), np.ones(2, bool), np.zeros(2, bool))
+        >>> len(SpotEvidence.of_all([one, one]).significance)
+        4
+        """
         names = ("significance", "crystalline", "uncertain")
         return cls(**{name: np.concatenate([getattr(s, name) for s in several]) for name in names})
 
-    def of(self, components: NDArray[np.intp]) -> "SpotEvidence":
-        """Evidence on some of the components."""
+    def of(self, components: Sequence[int] | NDArray[np.intp]) -> "SpotEvidence":
+        """Evidence on some of the components.
+
+        Parameters
+        ----------
+        components
+            Their indices.
+
+        Returns
+        -------
+        SpotEvidence
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> SpotEvidence(np.array([9.0, 1.0]), *np.eye(2, dtype=bool)).of([1]).significance
+        array([1.])
+        """
         return SpotEvidence(
             self.significance[components], self.crystalline[components], self.uncertain[components]
         )
@@ -111,6 +152,10 @@ def spot_evidence(
         scan that is known of each.
     radial_range
         ``(inner, outer)`` in the detector's units, between which spots are looked for.
+
+    Returns
+    -------
+    SpotEvidence
 
     Examples
     --------
