@@ -58,9 +58,11 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|dask|hyperspy|matplotlib|np|numpy|os|pandas|pathlib|scipy)\..*"),
     ("py:obj", r"\w+"),
+    # Type variables, and types of arguments that users do not make.
     (
         "py:class",
-        r"\w+|hs_nmfcluster\.plotting\.explorer\.G|hs_nmfcluster\.results\.groups\.CutTree",
+        r"\w+|hs_nmfcluster\.(plotting\.explorer\.G|results\.groups\.CutTree|results\.scans\.A"
+        r"|clustering\.alignable\.PolarPatterns|results\.tree_growth\.Grown)",
     ),
 ]
 
