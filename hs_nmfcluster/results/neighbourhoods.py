@@ -49,7 +49,7 @@ def components_of(
     united = joining.assemble(mosaic.windows, again[components.labels])
     taken = np.zeros(len(united.patterns), bool)
     taken[united.labels[matrix[components.labels]]] = True
-    return united, taken
+    return joining.without_floors(united, taken), taken
 
 
 def _radial_profiles(patterns: NDArray[np.floating], detector: Detector) -> NDArray[np.float64]:

@@ -250,6 +250,24 @@ class TestJoining:
         assert (row > 1).all()
         assert (row < 3).all()
 
+    def test_floors(self):
+        """What a crystal's map holds everywhere is matrix."""
+        windows, _ = two_windows(True, np.random.default_rng(0))
+        for pieces in windows.found:
+            pieces.maps[:, 1] += 0.1
+        found = assemble(windows, np.array([0, 1, 0, 1]))
+        crystal, matrix = int(found.labels[1]), int(found.labels[0])
+        bare = joining.without_floors(found, np.arange(2) == matrix)
+        before, after = found.maps.dense(), bare.maps.dense()
+        assert after[crystal].min() == 0
+        np.testing.assert_allclose(after[crystal], before[crystal] - 0.1, atol=1e-6)
+        sums = found.patterns.sum(axis=1)
+        np.testing.assert_allclose(
+            np.tensordot(sums, after, 1), np.tensordot(sums, before, 1), rtol=1e-5
+        )
+        same = joining.without_floors(found, np.zeros(2, bool))
+        np.testing.assert_array_equal(same.maps.dense(), before)
+
     def test_masked_positions(self):
         windows, _ = two_windows(True, np.random.default_rng(0))
         windows.kept[2, 3] = False

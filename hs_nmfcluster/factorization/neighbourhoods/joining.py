@@ -1,7 +1,7 @@
 """What neighbouring windows found of one crystal, made one component."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -23,6 +23,8 @@ _ALIKE_IN_WINDOW = 0.5
 # Of components that are known to be crystals less is asked for: no two of them met by more than
 # 0.14, while a window that sees a crystal's rim only finds its pattern by half.
 _ALIKE_CRYSTALS, _AGREEING_CRYSTALS = 0.25, 0.1
+# A crystal that fills most of its windows has a median that is no floor.
+_FLOOR = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,6 +162,42 @@ def split_in_two(profiles: NDArray[np.floating]) -> NDArray[np.bool_]:
     return np.asarray(scores > 0)
 
 
+def without_floors(components: Components, matrix: NDArray[np.bool_]) -> Components:
+    """Give the floor of each crystal's map to the matrix.
+
+    A crystal's pattern holds some of the halo, in return for which its map is above zero all over
+    the windows that found it. That is matrix, which is everywhere.
+
+    Parameters
+    ----------
+    components
+        As they were put together.
+    matrix
+        Which of them are matrix, ``(k,)``; without any, nothing is changed.
+    """
+    if not matrix.any():
+        return components
+    sums = components.patterns.sum(axis=1, dtype=np.float64)
+    values = [np.array(one.values) for one in components.maps]
+    for k in np.flatnonzero(~matrix).tolist():
+        own = components.maps.maps[k]
+        floor, peak = float(np.nanmedian(own.values)), float(np.nanmax(own.values))
+        if not 0 < floor < _FLOOR * peak:
+            continue
+        fitting: list[tuple[float, int, tuple[slice, ...]]] = []
+        for m in np.flatnonzero(matrix).tolist():
+            here, there = _shared(own, components.maps.maps[m])
+            # The matrix must be all over the window.
+            if own.values[here].size == own.values.size:
+                fitting.append((float(np.nansum(values[m][there])), m, there))
+        if fitting:
+            _, m, there = max(fitting, key=lambda one: one[0])
+            values[m][there] += np.float32(floor * sums[k] / sums[m])
+            values[k] = np.maximum(own.values - np.float32(floor), 0)
+    maps = [LocalMap(one.start, new) for one, new in zip(components.maps, values, strict=True)]
+    return replace(components, maps=LocalMaps(maps, components.maps.left_out))
+
+
 def contrast(
     patterns: NDArray[np.floating],
     shared: NDArray[np.float64],
@@ -228,21 +266,26 @@ def _connected(
     return connected_components(links, directed=False)[1].astype(np.int64)
 
 
-def _overlap(one: LocalMap, other: LocalMap) -> float:
-    """Correlation of two maps where both have a word."""
+def _shared(one: LocalMap, other: LocalMap) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Where two maps both have a word, in each of them."""
     starts = np.maximum(one.start, other.start)
     stops = np.minimum(np.add(one.start, one.values.shape), np.add(other.start, other.values.shape))
-    if (stops <= starts).any():
-        return 0.0
-    a, b = (
-        local.values[
-            tuple(
-                slice(i - at, j - at) for i, j, at in zip(starts, stops, local.start, strict=True)
-            )
-        ]
-        for local in (one, other)
-    )
+    stops = np.maximum(starts, stops)
+
+    def within(local: LocalMap) -> tuple[slice, ...]:
+        edges = zip(starts - local.start, stops - local.start, strict=True)
+        return tuple(slice(int(first), int(last)) for first, last in edges)
+
+    return within(one), within(other)
+
+
+def _overlap(one: LocalMap, other: LocalMap) -> float:
+    """Correlation of two maps where both have a word."""
+    here, there = _shared(one, other)
+    a, b = one.values[here], other.values[there]
     known = np.isfinite(a) & np.isfinite(b)
+    if not known.any():
+        return 0.0
     return float(_standardised(a[known]) @ _standardised(b[known]))
 
 
