@@ -19,7 +19,7 @@ class Settings:
         vectors, the others random.
     tolerance
         A restart has converged when its MSE changes by less than this share of itself. The default
-        is that which recovers true components best (``benchmarks/validation/tolerance.py``).
+        recovers true components better than smaller ones (``benchmarks/validation/tolerance.py``).
     max_iterations
         Iterations on the data after which a restart is stopped all the same.
     seed
