@@ -6,16 +6,13 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info, threadpool_limits
+from blas import blas_threads, look
+from threadpoolctl import threadpool_limits
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.scheduling import one_blas_thread_each, side_by_side
 from hs_nmfcluster.factorization.compression import compress
-
-
-def blas_threads():
-    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
 
 
 class TestBlasLimit:
@@ -42,12 +39,6 @@ class TestBlasLimit:
             ended.set()
             job.join(10)
             assert blas_threads() == {2}
-
-
-def look(rows, _):
-    """Return how many blocks there are, and BLAS threads in them."""
-    assert rows[:].size
-    return 1, sum(blas_threads())
 
 
 class TestBlasIsLimited:

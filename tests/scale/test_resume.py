@@ -50,7 +50,13 @@ def start(folder, arguments, memory, pause):
         memory=memory,
         pause=pause,
     )
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        text=True,
+        # A shell that runs the tests in the background has made their children deaf to it.
+        preexec_fn=lambda: signals.signal(signals.SIGINT, signals.SIG_DFL),
+    )
 
 
 def lazy_scan():

@@ -22,11 +22,11 @@ class LocalMap:
     start
         First position of the window along each axis of the scan.
     values
-        The map there, float32; NaN at masked positions.
+        The map there; NaN at masked positions.
     """
 
     start: tuple[int, ...]
-    values: NDArray[np.float32]
+    values: NDArray[np.floating]
 
     @property
     def window(self) -> tuple[slice, ...]:
@@ -144,10 +144,10 @@ class LocalMaps:
 def _without_zeros(values: NDArray[np.floating]) -> LocalMap:
     somewhere = np.nonzero(np.nan_to_num(values))
     if not somewhere[0].size:
-        return LocalMap((0,) * values.ndim, values[(slice(0, 1),) * values.ndim].astype(np.float32))
+        return LocalMap((0,) * values.ndim, values[(slice(0, 1),) * values.ndim])
     start = tuple(int(axis.min()) for axis in somewhere)
     window = tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in somewhere)
-    return LocalMap(start, values[window].astype(np.float32))
+    return LocalMap(start, values[window].copy())
 
 
 def lazy_model(
