@@ -87,7 +87,13 @@ class JoinedRows:
         return self.n_rows, self.n_pixels
 
     def __getitem__(self, part: slice) -> NDArray:
-        return join_rows(self.parts, self.n_rows)[part]
+        start, stop, _ = part.indices(self.n_rows)
+        wanted = []
+        for rows, which, places in self.parts:
+            inside = (places >= start) & (places < stop)
+            if inside.any():
+                wanted.append((rows, which[inside], places[inside] - start))
+        return join_rows(wanted, stop - start)
 
 
 @dataclass(frozen=True)
@@ -294,7 +300,12 @@ class ScanMatrix:
 
     def at(self, positions: NDArray[np.int64]) -> "ScanMatrix":
         """Return the matrix of some positions only, flat indices in ascending order."""
-        return replace(self.regrouped([[positions]]), positions=positions)
+        groups = []
+        for block in self.blocks:
+            kept = np.intersect1d(block.positions, positions, assume_unique=True)
+            if len(kept):
+                groups.append([kept])
+        return replace(self.regrouped(groups), positions=positions)
 
     def segments(self, first: int, at_least: int) -> Iterator[tuple[Block, ...]]:
         """Hand out blocks to be computed together, never parting what one chunk has to be read for.
