@@ -17,7 +17,7 @@ from hs_nmfcluster.clustering.alignable import Metric
 from hs_nmfcluster.clustering.similarity import By
 from hs_nmfcluster.factorization.decomposition import Decomposition, DecompositionInTiles
 from hs_nmfcluster.factorization.fit import Fit
-from hs_nmfcluster.factorization.neighbourhoods.local_maps import LocalMaps, lazy_model
+from hs_nmfcluster.factorization.local_maps import LocalMaps, lazy_model
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.io import storage
 from hs_nmfcluster.io.emd import save_emd

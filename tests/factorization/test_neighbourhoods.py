@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.local_maps import LocalMap, LocalMaps
 from hs_nmfcluster.factorization.neighbourhoods import joining
 from hs_nmfcluster.factorization.neighbourhoods.first_look import (
     correlations,
@@ -13,7 +14,6 @@ from hs_nmfcluster.factorization.neighbourhoods.first_look import (
 )
 from hs_nmfcluster.factorization.neighbourhoods.joining import Windows, assemble
 from hs_nmfcluster.factorization.neighbourhoods.local import Pieces, Plan, factorize_tile
-from hs_nmfcluster.factorization.neighbourhoods.local_maps import LocalMap, LocalMaps
 from hs_nmfcluster.factorization.neighbourhoods.spectrum import count_above_bulk
 from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling, taper
 from hs_nmfcluster.factorization.settings import Settings

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from hs_nmfcluster.factorization.local_maps import LocalMap, LocalMaps
 from hs_nmfcluster.factorization.neighbourhoods.local import Pieces
-from hs_nmfcluster.factorization.neighbourhoods.local_maps import LocalMap, LocalMaps
 from hs_nmfcluster.factorization.neighbourhoods.tiling import Tile, Tiling, taper
 
 # Pieces of two windows are of one crystal when their patterns, without what all patterns share,
