@@ -134,7 +134,7 @@ def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression
     values, vectors = np.linalg.eigh(gram)
     turn = vectors[:, ::-1]
     basis = turn.T @ basis
-    signs = np.where((basis**3).sum(axis=1) < 0, -1.0, 1.0)
+    signs = signs_of(basis)
     return Compression(
         scores=scores @ (turn * signs),
         basis=basis * signs[:, None],
@@ -143,6 +143,11 @@ def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression
         size=matrix.size,
         complete=matrix.n_positions <= _MOST_POSITIONS,
     )
+
+
+def signs_of(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Signs that make each row's cubes add up to more than zero: the same whatever the rounding."""
+    return np.where((vectors**3).sum(axis=1) < 0, -1.0, 1.0)
 
 
 def _scores(

@@ -216,9 +216,7 @@ def two_windows(same: bool, rng: np.random.Generator) -> tuple[Windows, np.ndarr
         positions = np.arange(160).reshape(10, 16)[tile.window].ravel()
         zeros = np.zeros(len(own))
         found.append(
-            Pieces(
-                patterns.astype(np.float16), maps, positions, zeros, zeros, 2, np.ones(2), zeros[:1]
-            )
+            Pieces(patterns.astype(np.float16), maps, positions, zeros, zeros, 2, np.ones(2))
         )
     return Windows(tiling, tiling.tiles, found, np.ones((10, 16), bool)), shared
 

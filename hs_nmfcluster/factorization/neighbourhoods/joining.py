@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from hs_nmfcluster.factorization.compression import signs_of
 from hs_nmfcluster.factorization.local_maps import LocalMap, LocalMaps
 from hs_nmfcluster.factorization.neighbourhoods.local import Pieces
 from hs_nmfcluster.factorization.neighbourhoods.tiling import Tile, Tiling, taper
@@ -155,8 +156,8 @@ def split_in_two(profiles: NDArray[np.floating]) -> NDArray[np.bool_]:
         ``(n,)``; neither part is empty where there are two or more.
     """
     left = profiles - profiles.mean(axis=0)
-    direction = np.linalg.svd(left, full_matrices=False)[2][0]
-    scores = left @ (direction if (direction**3).sum() >= 0 else -direction)
+    direction = np.linalg.svd(left, full_matrices=False)[2][:1]
+    scores = left @ (direction * signs_of(direction)).ravel()
     if not scores.any():
         return np.asarray(np.arange(len(scores)) % 2 == 1)
     return np.asarray(scores > 0)

@@ -8,10 +8,11 @@ from scipy.linalg import eigh
 
 from hs_nmfcluster.engine.matrix import JoinedRows
 from hs_nmfcluster.engine.scheduling import by_itself
-from hs_nmfcluster.factorization.compression import Compression
+from hs_nmfcluster.factorization.compression import Compression, signs_of
 from hs_nmfcluster.factorization.descent import refine
 from hs_nmfcluster.factorization.exploration import explore
 from hs_nmfcluster.factorization.neighbourhoods.spectrum import count_above_bulk
+from hs_nmfcluster.factorization.rounding import best_first, rounding_of
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.factorization.tasks import residual_of_rows
@@ -67,8 +68,6 @@ class Pieces:
         Singular values above the noise.
     stability
         Of each pattern, ``(k,)``.
-    restart_errors
-        Mean square error of each start in the compressed problem, ``(restarts,)``.
     """
 
     patterns: NDArray[np.float16]
@@ -78,7 +77,6 @@ class Pieces:
     squares: NDArray[np.float64]
     above_noise: int
     stability: NDArray[np.float64]
-    restart_errors: NDArray[np.float64]
 
 
 class NotFiniteError(ValueError):
@@ -125,7 +123,7 @@ def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Piece
     k = plan.n_components or min(max(above, LEAST_COMPONENTS), plan.most)
     k = min(k, *rows.shape)
     compressed = _compression(x, values, vectors, min(_KEPT * k + _MORE, len(values)))
-    patterns, others, errors = _search(compressed, k, plan.settings)
+    patterns, others = _search(compressed, k, plan.settings)
     maps = hals_rows(patterns @ x.T, patterns @ patterns.T) * of_positions
     if weights is not None:
         patterns, others = patterns * weights, [S * weights for S in others]
@@ -139,7 +137,6 @@ def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Piece
         squares=squares,
         above_noise=above,
         stability=pattern_stability(patterns, others),
-        restart_errors=errors / rows.size,
     )
 
 
@@ -154,7 +151,6 @@ def _nothing(shape: tuple[int, int], positions: NDArray[np.int64]) -> Pieces:
         squares=np.zeros(n),
         above_noise=0,
         stability=np.zeros(0),
-        restart_errors=np.zeros(0),
     )
 
 
@@ -168,13 +164,13 @@ def _eigen(weighted: Matrix) -> tuple[Matrix, Matrix]:
 def _compression(weighted: Matrix, values: Matrix, vectors: Matrix, kept: int) -> Compression:
     """Leading part of the singular value decomposition, from the smaller Gram matrix."""
     n, n_pixels = weighted.shape
-    kept = min(kept, int((values > 1e-10 * values[0]).sum()))
+    kept = min(kept, int((values > rounding_of(values.sum())).sum()))
     sigma, leading = np.sqrt(values[:kept]), vectors[:, :kept]
     if n <= n_pixels:
         scores, basis = leading * sigma, (leading / sigma).T @ weighted
     else:
         scores, basis = weighted @ leading, leading.T
-    signs = np.where((basis**3).sum(axis=1) < 0, -1.0, 1.0)
+    signs = signs_of(basis)
     return Compression(
         scores=np.ascontiguousarray(scores * signs),
         basis=np.ascontiguousarray(basis * signs[:, None]),
@@ -185,15 +181,13 @@ def _compression(weighted: Matrix, values: Matrix, vectors: Matrix, kept: int) -
     )
 
 
-def _search(
-    compressed: Compression, k: int, settings: Settings
-) -> tuple[Matrix, list[Matrix], Matrix]:
-    """Patterns of the best start, those of the others, and the errors of all."""
+def _search(compressed: Compression, k: int, settings: Settings) -> tuple[Matrix, list[Matrix]]:
+    """Patterns of the best start, and those of the others."""
     (starts,) = explore(compressed, [k], settings)
-    errors = np.array([_error(compressed, S.astype(np.float64)) for S in starts])
-    best = int(np.argmin(errors))
+    errors = [_error(compressed, S.astype(np.float64)) for S in starts]
+    best = int(best_first(errors, rounding_of(compressed.square))[0])
     (patterns,) = refine(compressed, [starts[best]], tolerance=settings.tolerance)
-    return patterns, [S.astype(np.float64) for i, S in enumerate(starts) if i != best], errors
+    return patterns, [S.astype(np.float64) for i, S in enumerate(starts) if i != best]
 
 
 def _error(compressed: Compression, patterns: Matrix) -> float:
