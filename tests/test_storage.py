@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import dask.array as da
 import hyperspy.api as hs
@@ -197,6 +198,7 @@ class TestErrors:
 class TestWithoutThisPackage:
     CODE = """
 import sys
+from pathlib import Path
 import importlib.metadata as metadata
 
 class Finder:
@@ -236,3 +238,33 @@ for path in sys.argv[1:]:
         # HyperSpy says on the same stream which package is missing.
         shown = [line for line in done.stdout.splitlines() if "WARNING" not in line]
         assert shown == ["Signal2D 3 7 9 1/nm"] * 2
+
+
+class TestFilesOfTheFirstVersion:
+    """Written before trees knew crystals from matrix, several scans, or where to stop comparing."""
+
+    FILES = Path(__file__).parent / "files"
+
+    def test_factorization(self):
+        nmf = hs_nmfcluster.load(self.FILES / "factorization_of_the_first_version.hspy")
+        assert nmf.mse == pytest.approx(1.9541344992171086, rel=1e-12)
+        assert nmf.maps.data.shape == (3, 12, 14)
+
+    def test_tree(self):
+        tree = hs_nmfcluster.load(self.FILES / "tree_of_the_first_version.hspy")
+        np.testing.assert_allclose(
+            tree.linkage, [[0, 1, 0.01165576, 2], [2, 3, 0.58758284, 3]], atol=1e-8
+        )
+        turned = [99.74710751, 20.35892083, 40.61650092]
+        np.testing.assert_allclose(tree.rotations[np.triu_indices(3, 1)], turned, atol=1e-8)
+        assert tree.grid.detector.scale == (0.5, 0.5)
+        groups = tree.cut(n_groups=2)
+        assert groups.labels.tolist() == [0, 0, 1]
+        assert "2 crystals" not in repr(tree)
+
+    def test_it_is_saved_as_of_today(self, tmp_path):
+        tree = hs_nmfcluster.load(self.FILES / "tree_of_the_first_version.hspy")
+        tree.save(tmp_path / "tree.hspy")
+        back = hs_nmfcluster.load(tmp_path / "tree.hspy")
+        assert back.settings == tree.settings
+        np.testing.assert_array_equal(back.linkage, tree.linkage)

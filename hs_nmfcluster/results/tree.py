@@ -867,6 +867,7 @@ class ClusterTree:
 
     @classmethod
     def _from_state(cls, patterns: BaseSignal, state: dict[str, Any]) -> Self:
+        state = tree_files.completed(state, patterns)
         return cls(
             patterns,
             state.get("maps"),

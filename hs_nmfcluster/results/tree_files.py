@@ -7,6 +7,7 @@ import numpy as np
 from hyperspy.signal import BaseSignal
 from scipy import sparse
 
+from hs_nmfcluster.bridge.axes import detector_of
 from hs_nmfcluster.clustering.agglomeration import Agglomeration
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.tree import Compared, Matrix
@@ -50,6 +51,22 @@ def restored_growth(stored: dict[str, Any]) -> Grown:
         evidence,
         hosts,
     )
+
+
+def completed(stored: dict[str, Any], patterns: BaseSignal) -> dict[str, Any]:
+    """Add to the state of a tree what the first versions did not keep, as it was in them."""
+    if "settings" in stored:
+        return stored
+    shifts, detector = stored["shifts"], detector_of(patterns, tuple(stored["center"]))
+    n = len(np.atleast_2d(stored["similarity"]))
+    by_axis = np.moveaxis(np.reshape(shifts, (n, n, -1)), -1, 0)
+    return stored | {
+        "settings": {"n_neighbors": None},
+        "scans": {},
+        "scale": list(detector.scale),
+        "units": detector.units,
+        "shifts": {f"axis_{axis}": one for axis, one in enumerate(by_axis)},
+    }
 
 
 def stored_scans(scans: Sequence[TreeScan]) -> dict[str, Any]:
