@@ -20,6 +20,9 @@ def answer(groups: Groups, sizes: Sizes | None = None) -> str:
         Their particles.
     """
     crystals = [group for group in range(len(groups)) if group not in groups.matrix]
+    seen, unseen = _seen(crystals, sizes)
+    if seen:
+        crystals = seen
     noun = "family of crystals" if len(crystals) == 1 else "families of crystals"
     found = f"{len(crystals)} {noun}" if crystals else "No crystals"
     if crystals and sizes is not None:
@@ -27,11 +30,22 @@ def answer(groups: Groups, sizes: Sizes | None = None) -> str:
     if groups.matrix:
         found += ", matrix" if crystals else ": matrix only"
     parts = [found, _certainty(groups)]
+    if seen and unseen:
+        names = joined([group_name(group) for group in unseen])
+        parts.append(f"not counted, as without particles: {names}")
     unsure = unsure_components(groups)
     if unsure:
         names = joined([str(component) for component in unsure])
         parts.append(f"not sure about: {'component' if len(unsure) == 1 else 'components'} {names}")
     return "; ".join(part for part in parts if part)
+
+
+def _seen(crystals: list[int], sizes: Sizes | None) -> tuple[list[int], list[int]]:
+    """Part groups that have particles from those that have none."""
+    if sizes is None:
+        return crystals, []
+    seen = [group for group in crystals if len(sizes[group].particles)]
+    return seen, [group for group in crystals if group not in seen]
 
 
 def unsure_components(groups: Groups) -> list[int]:
