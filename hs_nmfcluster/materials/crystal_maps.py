@@ -64,8 +64,13 @@ class CrystalMaps:
         used = adds > _NEGLIGIBLE * adds[self.leaders[number]]
         return np.asarray(np.tensordot(weights[used], maps[used], axes=1), dtype=np.float64)
 
-    def strongest(self, number: int, maps: NDArray[np.floating], place: tuple[int, int]) -> int:
+    def strongest(
+        self, number: int, maps: NDArray[np.floating], place: tuple[int, int]
+    ) -> tuple[int, float]:
         """Component of one crystal that adds the most to its image at a row and column.
+
+        And what all components of the crystal add there: the rest is what apertures of others let
+        through.
 
         Parameters
         ----------
@@ -78,7 +83,7 @@ class CrystalMaps:
         """
         parts = np.array(self.parts[number])
         adds = self.weights[parts, number] * maps[parts, place[0], place[1]]
-        return int(parts[np.nan_to_num(adds).argmax()])
+        return int(parts[np.nan_to_num(adds).argmax()]), float(np.nansum(adds))
 
 
 def find_crystals(groups: GroupArrays, maps: NDArray[np.floating]) -> CrystalMaps:

@@ -15,6 +15,9 @@ from hs_nmfcluster.materials.segments import Segment, find_segments
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 
 _SHAPES = ("auto", "disc", "sphere")
+# Least share of a particle's height that comes from the components of its own crystal. What others
+# leave in its spots makes an image too, where they are far brighter.
+_OWN = 0.5
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,9 @@ def _candidates(
     for number in range(len(crystals)):
         for segment in find_segments(crystals.image(number, maps), min_height):
             column, row = (round(place) for place in segment.middle)
-            found.append((crystals.strongest(number, maps, (row, column)), segment))
+            strongest, own = crystals.strongest(number, maps, (row, column))
+            if own > _OWN * segment.height:
+                found.append((strongest, segment))
     found.sort(key=lambda one: -one[1].height)
     usual = _usual_heights(groups, found)
     high = [(k, one) for k, one in found if one.height >= min_height * usual[groups.labels[k]]]
