@@ -3,9 +3,9 @@
 Scans of K components (one matrix, K - 1 crystals) are factorized at many numbers of components.
 *Crossing* is the last number at which the error of NMF lies on that of PCA (within 2 % of what the
 errors span), *noise* the first at which it is not above that of a perfect model of counted data,
-*elbow* the last whose step of the error stands out of the steps beyond, *low* and *high* are what
-the study suggests, and *gap* is the largest of (NMF - PCA) / PCA in per cent. No NMF has a smaller
-error than PCA of the same rank. In the physical specimen, K leaves out that speckle is no mixture.
+*low* and *high* are what the study suggests, the former how many singular values stand above the
+noise, and *gap* is the largest of (NMF - PCA) / PCA in per cent. No NMF has a smaller error than
+PCA of the same rank. In the physical specimen, K leaves out that speckle is no mixture.
 
     python benchmarks/validation/rank.py [--seeds N] [--size small|full] [-o DIR]
 """
@@ -26,10 +26,8 @@ if TYPE_CHECKING:
 
 #: NMF has left PCA where its error exceeds PCA's by this share of what the errors span.
 LEFT = 0.02
-#: A step stands out that is so many times the median of the last few, which are of noise.
-STANDS_OUT, LAST = 1.5, 5
 PHYSICAL = "nanocrystals_in_glass"
-QUANTITIES = ("crossing", "noise", "elbow", "low", "high", "gap %")
+QUANTITIES = ("crossing", "noise", "low", "high", "gap %")
 
 
 @dataclass(frozen=True)
@@ -122,11 +120,8 @@ def _numbers(result: "RankStudy") -> tuple[float, ...]:
     crossing = float(ranks[left[0] - 1]) if left.size and left[0] > 0 else np.nan
     below = np.flatnonzero(nmf <= result.noise_mse)
     noise = float(ranks[below[0]]) if below.size else np.nan
-    steps = -np.diff(nmf)
-    out = np.flatnonzero(steps > STANDS_OUT * np.median(steps[-LAST:]))
-    elbow = float(ranks[out[-1] + 1]) if out.size else np.nan
     low, high = result.suggested
-    return crossing, noise, elbow, float(low), float(high), 100 * float((nmf / pca - 1).max())
+    return crossing, noise, float(low), float(high), 100 * float((nmf / pca - 1).max())
 
 
 def figure(table: Table) -> "Figure":

@@ -12,6 +12,7 @@ from hs_nmfcluster.engine.scheduling import one_blas_thread_each
 from hs_nmfcluster.factorization import tasks
 from hs_nmfcluster.factorization.krylov import MOST_KEPT, first_block, grow
 from hs_nmfcluster.factorization.rounding import rounding_of
+from hs_nmfcluster.factorization.spectrum import count_above_bulk
 
 # Beyond the vectors kept, none could lower the MSE by more than this share of itself ...
 _NEGLIGIBLE = 1e-3
@@ -46,6 +47,21 @@ class SmallProblem:
     squared_singular_values: NDArray[np.float64]
     square: float
     size: int
+
+    @property
+    def _rank_limit(self) -> int:
+        """Number of singular values of all of X."""
+        n_pixels = self.basis.shape[1]
+        return min(self.size // n_pixels, n_pixels)
+
+    def above_noise(self, n_components: int) -> int:
+        """Count the singular values that stand above the noise, among the settled ones.
+
+        Of twice as many as were asked for the values are right to some per mille; 0 where those are
+        too few to tell.
+        """
+        settled = self.squared_singular_values[: _LEAST_KEPT * n_components]
+        return count_above_bulk(settled, self._rank_limit)
 
     def pca_mse(self, n_components: int) -> float:
         """MSE of the best approximation of that rank, below which no factorization can come.

@@ -245,7 +245,7 @@ def study_ranks(scan: Scan, arguments: StudyArguments, selection: Selection, job
         noise_mse,
         np.array(rotated),
         stacks,
-        suggest(ranks, best, curves.pca_mse, noise_mse, curves.stability),
+        suggest(ranks, best, curves.pca_mse, noise_mse, curves.stability, curves.above_noise),
         prepared,
         arguments.described() | resolved | provenance,
     )

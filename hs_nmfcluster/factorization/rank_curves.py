@@ -39,6 +39,8 @@ class RankCurves:
         Patterns of the best restart of each rank, ``(k, n_pixels)``.
     others
         Those of all other restarts of each rank.
+    above_noise
+        Singular values that stand above the noise; 0 where too few are known to tell.
     passes
         Passes over the data.
     """
@@ -49,6 +51,7 @@ class RankCurves:
     stability: NDArray[np.float64]
     patterns: list[NDArray[np.float64]]
     others: list[list[Patterns]]
+    above_noise: int
     passes: int
 
 
@@ -96,5 +99,6 @@ def rank_curves(
         stability=np.array(stability),
         patterns=patterns,
         others=others,
+        above_noise=found.compression.above_noise(int(ranks[-1])),
         passes=job.passes,
     )

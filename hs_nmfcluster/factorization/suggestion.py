@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 # NMF has left PCA where its error exceeds PCA's by this share of what the ranks span.
 _LEFT_PCA = 0.02
-# A component that describes something lowers the error by this much more than one of the last
-# few, which describe noise.
-_STANDS_OUT, _LAST = 1.5, 5
 # Components returning with less than this correlation are not reproducible: a mark of this search,
 # measured on true and on surplus components (benchmarks/validation/stability.py).
 _STABLE = 0.8
+# With so many times as many components as stand above the noise the answer is still the same
+# (benchmarks/validation/defaults.py); more of them have not been tried.
+_TRIED = 2
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,15 @@ def suggest(
     pca_mse: NDArray[np.float64],
     noise_mse: float,
     stability: NDArray[np.float64],
+    above_noise: int = 0,
 ) -> Suggestion:
     """Say from where on there are enough components, and up to where they are reproducible.
 
     The paper takes *sufficiently many* and leaves the rest to clustering, so there is no one
-    number. The lower end is where the error levels off: beyond it a component lowers it no more
-    than the last few do, which describe noise. Where that cannot be told, it is where the data
-    are described down to the noise, or where NMF leaves PCA because it begins to fit noise. The
-    upper end is the last rank at which components still return in other restarts.
+    number. The lower end is how many singular values of the data stand above the bulk that noise
+    makes. Where that cannot be told, it is where the data are described down to the noise, or where
+    NMF leaves PCA because it begins to fit noise. The upper end is the last rank at which
+    components still return in other restarts, and not above twice the lower one.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ def suggest(
         restart, ``(n,)``.
     noise_mse
         MSE of a perfect model, NaN if not known.
+    above_noise
+        Singular values that stand above the noise, 0 if not known.
 
     Returns
     -------
@@ -70,9 +73,11 @@ def suggest(
     """
     reasons = []
     candidates = []
-    elbow = _levels_off(ranks, nmf_mse)
-    if elbow is not None:
-        reasons.append(f"beyond {ranks[elbow]} the error falls no faster than by fitting noise")
+    if above_noise:
+        said = "component stands" if above_noise == 1 else "components stand"
+        reasons.append(f"{above_noise} {said} above the noise")
+        if above_noise > ranks[-1]:
+            reasons[-1] += ": try more"
     span = max(float(nmf_mse.max() - pca_mse.min()), np.finfo(float).tiny)
     left = np.flatnonzero((nmf_mse - pca_mse) / span > _LEFT_PCA)
     if left.size:
@@ -83,31 +88,23 @@ def suggest(
     if below.size:
         candidates.append(int(below[0]))
         reasons.append(f"with {ranks[below[0]]} the error is down to counting noise")
-    if not candidates and elbow is None:
+    if not candidates and not above_noise:
         reasons.append(
             f"up to {ranks[-1]} components the error neither leaves PCA nor reaches the noise: "
             "try more"
         )
-    low = min(candidates, default=len(ranks) - 1) if elbow is None else elbow
+    last = len(ranks) - 1
+    low = min(candidates, default=last)
+    if above_noise:
+        low = min(int(np.searchsorted(ranks, above_noise)), last)
+        last = max(int(np.searchsorted(ranks, _TRIED * above_noise, side="right")) - 1, low)
     if np.isnan(stability).all():
         reasons.append("with a single restart nothing is known of stability")
-        return Suggestion(int(ranks[low]), int(ranks[-1]), tuple(reasons))
-    stable = np.flatnonzero(stability[low:] >= _STABLE)
+        return Suggestion(int(ranks[low]), int(ranks[last]), tuple(reasons))
+    stable = np.flatnonzero(stability[low : last + 1] >= _STABLE)
     high = low + int(stable[-1]) if stable.size else low
-    if stable.size and high < len(ranks) - 1:
+    if stable.size and high < last:
         reasons.append(f"beyond {ranks[high]} components return in other restarts no longer")
     elif not stable.size:
         reasons.append("components hardly return in other restarts from there on")
     return Suggestion(int(ranks[low]), int(ranks[high]), tuple(reasons))
-
-
-def _levels_off(ranks: NDArray[np.int64], nmf_mse: NDArray[np.float64]) -> int | None:
-    """Index of the last rank whose component stands out, None if that cannot be told."""
-    gains = -np.diff(nmf_mse) / np.diff(ranks)
-    if len(gains) <= _LAST:
-        return None
-    usual = float(np.median(gains[-_LAST:]))
-    outstanding = np.flatnonzero(gains > max(_STANDS_OUT * usual, 0.0))
-    if not outstanding.size or outstanding[-1] >= len(gains) - _LAST:
-        return None
-    return int(outstanding[-1]) + 1

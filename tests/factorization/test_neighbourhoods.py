@@ -14,9 +14,9 @@ from hs_nmfcluster.factorization.neighbourhoods.first_look import (
 )
 from hs_nmfcluster.factorization.neighbourhoods.joining import Windows, assemble
 from hs_nmfcluster.factorization.neighbourhoods.local import Pieces, Plan, factorize_tile
-from hs_nmfcluster.factorization.neighbourhoods.spectrum import count_above_bulk
 from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling, taper
 from hs_nmfcluster.factorization.settings import Settings
+from hs_nmfcluster.factorization.spectrum import count_above_bulk
 
 SCANS = [
     ((40, 60), (20, 20), (4, 4)),

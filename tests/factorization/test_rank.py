@@ -95,8 +95,15 @@ class TestRankCurves:
             study.pca_mse,
             float(known_mixture().mean()),
             study.stability,
+            study.above_noise,
         )
         assert found.low <= 4 <= found.high
+
+    @pytest.mark.parametrize("k", [1, 4, 9])
+    def test_counts_what_stands_above_the_noise(self, k):
+        matrix = ScanMatrix.from_array(known_mixture(k, level=100.0))
+        found = rank_curves(matrix, np.array([2, 20]), Settings(restarts=1))
+        assert found.above_noise == k
 
 
 def curves(leaves_at=10, slope=2.0):
@@ -125,11 +132,18 @@ class TestSuggest:
         assert (found.low, found.high) == (8, 12)
         assert any("noise" in reason for reason in found.reasons)
 
-    def test_starts_where_the_error_levels_off(self):
-        nmf = np.where(RANKS < 9, 100.0 - 5 * RANKS, 60.0 - 0.5 * RANKS)
-        found = suggest(RANKS, nmf, nmf - 1e-9, 50.0, stable_to(15))
-        assert (found.low, found.high) == (9, 15)
-        assert "beyond 9" in found.reasons[0]
+    @pytest.mark.parametrize(("stable", "high"), [(15, 15), (20, 18)])
+    def test_starts_at_what_stands_above_the_noise(self, stable, high):
+        nmf, pca = curves(15)
+        found = suggest(RANKS, nmf, pca, NAN, stable_to(stable), above_noise=9)
+        assert (found.low, found.high) == (9, high)
+        assert found.reasons[0] == "9 components stand above the noise"
+
+    def test_more_above_the_noise_than_were_tried(self):
+        nmf, pca = curves(15)
+        found = suggest(RANKS, nmf, pca, NAN, stable_to(20), above_noise=35)
+        assert (found.low, found.high) == (20, 20)
+        assert "try more" in found.reasons[0]
 
     def test_nothing_reached(self):
         nmf = 100.0 - RANKS

@@ -8,7 +8,7 @@ from scipy.fft import irfftn, next_fast_len, rfftn
 from scipy.linalg import eigh
 
 from hs_nmfcluster.engine.matrix import JoinedRows, ScanMatrix
-from hs_nmfcluster.factorization.neighbourhoods.spectrum import count_above_bulk
+from hs_nmfcluster.factorization.spectrum import count_above_bulk
 from hs_nmfcluster.factorization.weighting import weigh
 
 # Scans of so many positions have their mean pattern taken of all; others of so many places along

@@ -11,9 +11,9 @@ from hs_nmfcluster.engine.scheduling import by_itself
 from hs_nmfcluster.factorization.compression import Compression, signs_of
 from hs_nmfcluster.factorization.descent import refine
 from hs_nmfcluster.factorization.exploration import explore
-from hs_nmfcluster.factorization.neighbourhoods.spectrum import count_above_bulk
 from hs_nmfcluster.factorization.rounding import best_first, rounding_of
 from hs_nmfcluster.factorization.settings import Settings
+from hs_nmfcluster.factorization.spectrum import count_above_bulk
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.factorization.tasks import residual_of_rows
 from hs_nmfcluster.factorization.updates import hals_rows

@@ -1,4 +1,4 @@
-"""How many singular values of a neighbourhood stand above the noise."""
+"""How many singular values stand above the noise."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ _SHARE, _LEAST = 1 / 12, 24
 _SIGMAS, _STEPS = 3.0, 0.5
 
 
-def count_above_bulk(squared_values: NDArray[np.floating]) -> int:
+def count_above_bulk(squared_values: NDArray[np.floating], n_all: int | None = None) -> int:
     """Count the singular values that stand above the bulk that noise and speckle make.
 
     Near its edge the density of every such bulk ends like a square root, so that its j-th largest
@@ -26,7 +26,9 @@ def count_above_bulk(squared_values: NDArray[np.floating]) -> int:
     Parameters
     ----------
     squared_values
-        Eigenvalues of XXᵀ, all of them, largest first.
+        Eigenvalues of XXᵀ, all of them or the leading ones, largest first.
+    n_all
+        How many there are in all; None if these are all.
 
     Returns
     -------
@@ -41,11 +43,11 @@ def count_above_bulk(squared_values: NDArray[np.floating]) -> int:
     1
     """
     values = np.asarray(squared_values, dtype=np.float64)
-    width = max(int(_SHARE * len(values)), _LEAST)
-    places = np.arange(1, width + 1) ** (2 / 3)
+    width = max(int(_SHARE * (len(values) if n_all is None else n_all)), _LEAST)
     found = 0
-    while found + width <= len(values):
+    while found + _LEAST <= len(values):
         bulk = values[found : found + width]
+        places = np.arange(1, len(bulk) + 1) ** (2 / 3)
         slope, edge = siegelslopes(bulk, places)
         scatter = robust_sigma(bulk - edge - slope * places, 0.0)
         above = int((values > edge + max(_SIGMAS * scatter, -_STEPS * slope)).sum())
