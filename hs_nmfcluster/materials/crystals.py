@@ -49,6 +49,25 @@ class Reflections:
 
 
 @dataclass(frozen=True)
+class Net:
+    """All reflections of one phase as vectors, opposite and equivalent ones too.
+
+    Attributes
+    ----------
+    indices
+        Miller indices, ``(n, 3)``.
+    vectors
+        Reciprocal lattice vectors in 1/nm, ``(n, 3)``.
+    basis
+        Lattice vectors as rows, nm, ``(3, 3)``.
+    """
+
+    indices: NDArray[np.int64]
+    vectors: NDArray[np.float64]
+    basis: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
 class Cell:
     """Candidate phase given by its unit cell.
 
@@ -366,6 +385,12 @@ def from_cif(path: str | PathLike[str], smallest: float) -> Reflections:
     ValueError
         If it does not parse, or holds no unit cell.
     """
+    structure = _read_cif(path)
+    return with_symmetry(structure, structure.spacegroup, *_plain_cell(structure).indices(smallest))
+
+
+def _read_cif(path: str | PathLike[str]) -> Any:
+    """Gemmi's structure of the first one in a CIF file."""
     if not Path(path).is_file():
         raise FileNotFoundError(f"There is no CIF file {str(path)!r}.")
     try:
@@ -384,9 +409,12 @@ def from_cif(path: str | PathLike[str], smallest: float) -> Reflections:
         )
     # An atom on a special position is its own image: it must not count once for each operation.
     structure.change_occupancies_to_crystallographic()
+    return structure
+
+
+def _plain_cell(structure: Any) -> Cell:
     cell = structure.cell
-    plain = Cell(cell.a / 10, cell.b / 10, cell.c / 10, cell.alpha, cell.beta, cell.gamma)
-    return with_symmetry(structure, structure.spacegroup, *plain.indices(smallest))
+    return Cell(cell.a / 10, cell.b / 10, cell.c / 10, cell.alpha, cell.beta, cell.gamma)
 
 
 def candidates(given: object) -> dict[str, Candidate]:
@@ -438,3 +466,37 @@ def reflections_of(name: str, candidate: Candidate, smallest: float) -> Reflecti
     if isinstance(candidate, str | PathLike):
         return from_cif(candidate, smallest)
     return from_table(name, candidate)
+
+
+def net_of(candidate: Candidate, smallest: float) -> Net | None:
+    """Reflections of a candidate as vectors, those that only double diffraction shows left out.
+
+    Parameters
+    ----------
+    candidate, smallest
+        As of `reflections_of`.
+
+    Returns
+    -------
+    Net or None
+        None of a plain table of spacings, which tells no angles.
+
+    Examples
+    --------
+    >>> len(net_of(Cell(0.3262), 0.2).indices)
+    18
+    """
+    if isinstance(candidate, str | PathLike):
+        structure = _read_cif(candidate)
+        cell, group = _plain_cell(structure), structure.spacegroup
+    elif isinstance(candidate, Cell):
+        cell, group = candidate, candidate._space_group()
+        structure = cell._structure(group)
+    else:
+        return None
+    half, _ = cell.indices(smallest)
+    half = half[~group.operations().systematic_absences(half)]
+    if len(structure.sites):
+        half = half[_intensities(structure, half) >= _INVISIBLE]
+    indices = np.concatenate([half, -half])
+    return Net(indices, indices @ cell.reciprocal, cell.basis)

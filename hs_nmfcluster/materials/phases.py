@@ -1,13 +1,22 @@
 """Which reflections of known phases explain lattice spacings, and how much that says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import hypot, log, log10
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.materials.crystals import Reflections, candidates, reflections_of
+from hs_nmfcluster.materials.crystals import (
+    Net,
+    Reflections,
+    candidates,
+    net_of,
+    reflections_of,
+)
+from hs_nmfcluster.materials.random_nets import Mesh, chances_of_nets, mesh_of
+from hs_nmfcluster.materials.spots import Spots
+from hs_nmfcluster.materials.zones import Zone, count_directions, find_zone
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 
 #: Spacings count as explained within so many standard deviations.
@@ -16,6 +25,8 @@ WITHIN = 2.0
 _FOREIGN = 0.05
 # Share of a spacing within which the reflections of a phase are counted to say how dense they are.
 _SURROUNDINGS = 0.1
+# Spots lie on a ring within so much of its spacing.
+_ON_RING = 0.02
 # Camera constants that are tried, in standard deviations of its error.
 _FACTORS = np.linspace(-2.5, 2.5, 21)
 # Random spacings that tell what a score is worth, and how far each lies from a measured one at most
@@ -70,8 +81,38 @@ class Explanation:
 
 
 @dataclass(frozen=True)
+class NetFit:
+    """How a phase explains the angles between those spots of a group whose spacings it explains.
+
+    Attributes
+    ----------
+    zone
+        Direction of the beam that explains the most; None where none does.
+    n_directions, n_indexed
+        Lines through the beam on which the spots lie, and those that the zone explains.
+    mesh
+        Spots that span the net.
+    """
+
+    zone: Zone | None
+    n_directions: int
+    n_indexed: int
+    mesh: Mesh
+
+    @property
+    def complete(self) -> bool:
+        """Whether the zone explains all of them."""
+        return self.n_indexed == self.n_directions
+
+    @property
+    def score(self) -> float:
+        """What the angles add to the score of the phase: each unexplained one costs."""
+        return log10(_FOREIGN) * (self.n_directions - self.n_indexed)
+
+
+@dataclass(frozen=True)
 class Matches:
-    """How phases explain spacings, and what that is worth.
+    """How phases explain spacings and nets of spots, and what that is worth.
 
     Attributes
     ----------
@@ -81,16 +122,20 @@ class Matches:
         For each group with spacings, and for all together (None), the chance that some candidate
         explains random spacings of the same number and errors as well as the best one explains
         these.
+    nets
+        For each phase and group how it explains the angles between spots, where they form a net.
     """
 
     explanations: dict[str, tuple[Explanation, ...]]
     chances: dict[int | None, float]
+    nets: dict[tuple[str, int], NetFit]
 
 
 def match_phases(
     spacings: Sequence[Sequence[tuple[float, float]]],
     given: object,
     *,
+    spots: Sequence[Spots | None] = (),
     tolerance: float = 0.015,
     camera_error: float = 0.0,
 ) -> Matches:
@@ -103,6 +148,8 @@ def match_phases(
         constant not included.
     given
         Candidates, see `Groups.match_phases`.
+    spots
+        For each group its spots in 1/nm, whose angles a phase with a cell is to explain too.
     tolerance
         Relative uncertainty of the candidates' spacings.
     camera_error
@@ -146,7 +193,70 @@ def match_phases(
         chances[group] = _chance(
             d[used], sigma[used], list(phases.values()), tolerance, camera_error
         )
-    return Matches(explanations, chances)
+    nets = {name: net_of(one, smallest) for name, one in named.items()} if any(spots) else {}
+    cells = {name: net for name, net in nets.items() if net is not None}
+    fits = {
+        (name, group): fit
+        for name, net in cells.items()
+        for group, fit in _fits(net, explanations[name], spots, tolerance).items()
+    }
+    return Matches(
+        explanations, chances | _chances_of_nets(explanations, fits, list(cells.values())), fits
+    )
+
+
+def _chances_of_nets(
+    explanations: Mapping[str, Sequence[Explanation]],
+    fits: Mapping[tuple[str, int], NetFit],
+    nets: Sequence[Net],
+) -> dict[int | None, float]:
+    """Chances where a phase explains nets whole: their spacings are not independent of each other.
+
+    That of all together only where one phase does so everywhere.
+    """
+
+    def whole(name: str, group: int) -> bool:
+        of_group = [one for one in explanations[name] if one.group == group]
+        return fits[name, group].complete and all(one.explained for one in of_group)
+
+    groups = sorted({group for _, group in fits})
+    meshes = {group: fit.mesh for (name, group), fit in fits.items() if whole(name, group)}
+    if not meshes:
+        return {}
+    each, together = chances_of_nets(list(meshes.values()), nets)
+    chances: dict[int | None, float] = dict(zip(meshes, each, strict=True))
+    everywhere = [
+        name
+        for name in explanations
+        if all((name, group) in fits and whole(name, group) for group in groups)
+    ]
+    return chances | {None: together} if everywhere else chances
+
+
+def _fits(
+    net: Net,
+    explanations: Sequence[Explanation],
+    spots: Sequence[Spots | None],
+    tolerance: float,
+) -> dict[int, NetFit]:
+    """How a phase explains the angles between spots of each group that shows a net of them."""
+    found = {}
+    for group, own in enumerate(spots):
+        # Measured spacings over the camera constant that suits the phase are its own.
+        explained = [one for one in explanations if one.group == group and one.explained]
+        if own is None or not explained:
+            continue
+        rings = np.array([one.d for one in explained])
+        on_rings = own[(np.abs(own.radius[:, None] * rings - 1) < _ON_RING).any(axis=1)]
+        factor = explained[0].factor
+        scaled = on_rings.scaled(factor)
+        n_directions = count_directions(scaled)
+        if n_directions < 2:
+            continue
+        zone = find_zone(scaled, net, tolerance)
+        indexed = 0 if zone is None else count_directions(scaled[zone.indexed])
+        found[group] = NetFit(zone, n_directions, max(indexed, 1), mesh_of(scaled, tolerance))
+    return found
 
 
 def _chance(

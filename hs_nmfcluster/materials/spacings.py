@@ -43,11 +43,14 @@ class GroupRings:
         Maximum of a group without spots, None with spots or without a maximum.
     exceptions
         Components that show spots in a group without.
+    spots
+        Those on the rings, around the middle of their opposite pairs; None without rings.
     """
 
     rings: tuple[Ring, ...]
     halo: Halo | None = None
     exceptions: tuple[int, ...] = ()
+    spots: Spots | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ def measure_rings(
         components, rotations = groups.components[members], groups.rotations[members]
         shares = shares_in_spots(components, rotations, spots, detector)
         if rings and carried_by_most(shares) and not groups.is_matrix(number):
-            found.append(GroupRings(_relative(rings, patterns[number])))
+            on_rings = centered(spots, _OFF_CENTER * detector.pixel)
+            found.append(GroupRings(_relative(rings, patterns[number]), spots=on_rings))
             continue
         inside = (profiles.radii >= limits[0]) & (profiles.radii <= limits[1])
         halo_found = find_halo(profiles.radii[inside], profiles.mean[number, inside])

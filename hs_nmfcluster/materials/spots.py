@@ -70,6 +70,10 @@ class Spots:
         azimuth = np.deg2rad(self.azimuth + rotation)
         return replace(self, x=self.radius * np.cos(azimuth), y=self.radius * np.sin(azimuth))
 
+    def scaled(self, factor: float) -> "Spots":
+        """Return the spots in another unit of length, their intensities as they are."""
+        return replace(self, x=self.x * factor, y=self.y * factor, sigma=self.sigma * factor)
+
     def __getitem__(self, chosen: NDArray) -> "Spots":
         """Return some of the spots."""
         return Spots(

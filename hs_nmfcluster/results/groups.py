@@ -792,7 +792,9 @@ class Groups:
         the fewer reflections the phase has there: minus the logarithm of the chance that
         reflections as dense, but anywhere, match as well; a spacing left unexplained costs 1.3.
         The camera constant is one factor for all spacings, chosen for each phase within
-        `LatticeSpacings.camera_error`.
+        `LatticeSpacings.camera_error`. Where the spots of a group lie in several directions, a
+        phase with a cell has to explain the angles between them too, by a zone axis
+        (`PhaseMatch.zone_axis`): each direction left unexplained costs as much.
 
         What the best score is worth is asked of random spacings of the same number and errors:
         where a candidate explains them as well in more than 3 % of cases, *none is better than
@@ -846,8 +848,14 @@ class Groups:
             [(one.d, float(np.sqrt(max(one.sigma**2 - (camera * one.d) ** 2, 0.0)))) for one in own]
             for own in spacings
         ]
-        found = match_phases(measured, candidates, tolerance=tolerance, camera_error=camera)
-        return PhaseMatch(found.explanations, len(measured), found.chances)
+        found = match_phases(
+            measured,
+            candidates,
+            spots=spacings.spots,
+            tolerance=tolerance,
+            camera_error=camera,
+        )
+        return PhaseMatch(found.explanations, len(measured), found.chances, found.nets)
 
     def particle_sizes(
         self,

@@ -1,10 +1,10 @@
 """Which known phases explain the lattice spacings of groups (the paper's discussion of Fig. 7)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from hs_nmfcluster.materials.phases import Explanation
+from hs_nmfcluster.materials.phases import Explanation, NetFit
 from hs_nmfcluster.results.tables import Table, Tabular
 from hs_nmfcluster.words import counted
 
@@ -43,6 +43,8 @@ class PhaseMatch(Tabular):
     chances : dict
         For each group with spacings, and for all together (None), the chance that some candidate
         explains random spacings of the same number and errors as well.
+    nets : dict
+        For each phase and group how it explains the angles between spots, where they form a net.
 
     Examples
     --------
@@ -59,6 +61,7 @@ class PhaseMatch(Tabular):
     explanations: Mapping[str, tuple[Explanation, ...]]
     n_groups: int
     chances: Mapping[int | None, float]
+    nets: Mapping[tuple[str, int], NetFit] = field(default_factory=dict)
 
     def of(self, phase: str, group: int | None = None) -> tuple[Explanation, ...]:
         """How a phase explains the spacings of one group, or of all.
@@ -83,7 +86,7 @@ class PhaseMatch(Tabular):
         return tuple(one for one in found if group is None or one.group == group)
 
     def score(self, phase: str, group: int | None = None) -> float:
-        """Add up the scores of the spacings, see `Explanation`.
+        """Add up the scores of the spacings, see `Explanation`, and of the angles, see `NetFit`.
 
         Parameters
         ----------
@@ -101,7 +104,38 @@ class PhaseMatch(Tabular):
         >>> match.score("B2") > match.score("other")
         True
         """
-        return sum(one.score for one in self.of(phase, group))
+        angles = sum(
+            net.score
+            for (name, own), net in self.nets.items()
+            if name == phase and (group is None or own == group)
+        )
+        return sum(one.score for one in self.of(phase, group)) + angles
+
+    def zone_axis(self, phase: str, group: int) -> str | None:
+        """Direction of the beam in a phase, from the angles between the spots of a group.
+
+        Parameters
+        ----------
+        phase
+            Name of the phase.
+        group
+            Number of the group.
+
+        Returns
+        -------
+        str or None
+            Like ``"[110]"``, up to symmetry; None where the spots form no net, or no direction
+            explains all of them.
+
+        Examples
+        --------
+        >>> match.zone_axis("B2", 1) is None
+        True
+        """
+        net = self.nets.get((phase, group))
+        if net is None or net.zone is None or net.n_indexed < net.n_directions:
+            return None
+        return net.zone.label
 
     def n_explained(self, phase: str, group: int | None = None) -> int:
         """Count the spacings that allowed reflections of a phase explain.
@@ -236,11 +270,17 @@ class PhaseMatch(Tabular):
             return "none of the candidates"
         count = f"{self.n_explained(first, group)} of {number} spacings"
         best = self.best(group)
+        together = self.best() if group is not None else ()
+        if not best and group is not None and len(together) == 1:
+            axis = self.zone_axis(together[0], group)
+            if axis is not None:
+                return f"{together[0]} along {axis}, as all groups together"
         if not best:
             return f"none better than chance ({first}: {count})"
         if len(best) > 1:
             return f"{', '.join(best)} not distinguishable ({count})"
-        return f"{best[0]} ({count})"
+        axis = None if group is None else self.zone_axis(best[0], group)
+        return f"{best[0]} ({count})" if axis is None else f"{best[0]} along {axis} ({count})"
 
     def __repr__(self) -> str:
         phases, groups = len(self.explanations), self.n_groups

@@ -12,6 +12,7 @@ from hyperspy.signals import Signal1D
 from hs_nmfcluster import plotting
 from hs_nmfcluster.materials.rings import Ring
 from hs_nmfcluster.materials.spacings import GroupRings, Profiles
+from hs_nmfcluster.materials.spots import Spots
 from hs_nmfcluster.results.tables import Table, Tabular
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 from hs_nmfcluster.scan.units import format_units
@@ -103,6 +104,14 @@ class LatticeSpacings(Tabular):
     def calibrated(self) -> bool:
         """Whether spacings are known in nm, not only radii."""
         return self.per_nm is not None
+
+    @property
+    def spots(self) -> list[Spots | None]:
+        """Spots on the rings of each group in 1/nm; None without, or where it is not calibrated."""
+        return [
+            None if group.spots is None or self.per_nm is None else group.spots.scaled(self.per_nm)
+            for group in self.groups
+        ]
 
     @cached_property
     def _spacings(self) -> tuple[tuple[Spacing, ...], ...]:
