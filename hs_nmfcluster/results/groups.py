@@ -833,7 +833,9 @@ class Groups:
         >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
         >>> match = groups.match_phases({"B2": Cell(0.3224), "other": [0.30, 0.24]})
         >>> match.verdict(2)
-        'B2 (2 of 2 spacings)'
+        'none better than chance (B2: 2 of 2 spacings)'
+        >>> match.zone_axis("B2", 2)
+        '[001]'
         """
         if spacings is None:
             spacings = self.lattice_spacings()
