@@ -13,7 +13,7 @@ _SHARE, _LEAST = 1 / 12, 24
 _SIGMAS, _STEPS = 3.0, 0.5
 
 
-def count_above_bulk(squared_values: NDArray[np.floating]) -> int:
+def count_above_bulk(squared_values: NDArray[np.floating], number: int | None = None) -> int:
     """Count the singular values that stand above the bulk that noise and speckle make.
 
     Near its edge the density of every such bulk ends like a square root, so that its j-th largest
@@ -26,11 +26,15 @@ def count_above_bulk(squared_values: NDArray[np.floating]) -> int:
     Parameters
     ----------
     squared_values
-        Eigenvalues of XXᵀ, all of them, largest first.
+        Eigenvalues of XXᵀ, largest first: all of them, or so many of them that
+        :func:`values_needed` says.
+    number
+        How many there are in all.
 
     Returns
     -------
     int
+        Where only some are given: so many at the least.
 
     Examples
     --------
@@ -41,7 +45,7 @@ def count_above_bulk(squared_values: NDArray[np.floating]) -> int:
     1
     """
     values = np.asarray(squared_values, dtype=np.float64)
-    width = max(int(_SHARE * len(values)), _LEAST)
+    width = _width(len(values) if number is None else number)
     places = np.arange(1, width + 1) ** (2 / 3)
     found = 0
     while found + width <= len(values):
@@ -53,3 +57,18 @@ def count_above_bulk(squared_values: NDArray[np.floating]) -> int:
             break
         found = above
     return found
+
+
+def values_needed(number: int, most: int) -> int:
+    """How many of all eigenvalues are needed to count up to so many above the bulk.
+
+    Examples
+    --------
+    >>> values_needed(600, 20)
+    70
+    """
+    return most + _width(number)
+
+
+def _width(number: int) -> int:
+    return max(int(_SHARE * number), _LEAST)
