@@ -333,12 +333,13 @@ def join_rows(
     """Put rows of several blocks together, see :class:`JoinedRows`."""
     joined: NDArray | None = None
     for rows, which, places in parts:
-        # Blocks are in order: what is taken of one is all but without gaps.
-        first, last = int(which[0]), int(which[-1]) + 1
-        taken = rows[first:last][which - first]
-        if joined is None:
-            joined = np.empty((n_rows, taken.shape[1]), taken.dtype)
-        joined[places] = taken
+        # Line by line of a window: what lies between them in a block is many times more.
+        starts = np.flatnonzero(np.diff(which, prepend=-2) != 1)
+        for run in np.split(np.arange(len(which)), starts[1:]):
+            taken = rows[which[run[0]] : which[run[-1]] + 1]
+            if joined is None:
+                joined = np.empty((n_rows, taken.shape[1]), taken.dtype)
+            joined[places[run]] = taken
     if joined is None:
         raise ValueError("A block needs at least one position.")
     return joined

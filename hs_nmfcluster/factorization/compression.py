@@ -163,7 +163,7 @@ def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression
 
 def signs_of(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     """Signs that make each row's cubes add up to more than zero: the same whatever the rounding."""
-    return np.where((vectors**3).sum(axis=1) < 0, -1.0, 1.0)
+    return np.where((vectors * vectors * vectors).sum(axis=1) < 0, -1.0, 1.0)
 
 
 def _scores(

@@ -122,8 +122,9 @@ def factorization_needs(
 
 # Of neighbourhoods whose size and number of components are not known yet: the usual ones.
 _USUAL_POSITIONS, _USUAL_PIECES = 23**2, 8
-# Copies of a neighbourhood's rows in float64 that are alive at a time, with its Gram matrices.
-_COPIES = 3
+# Copies of a neighbourhood's rows that are alive at a time, in float64, with its Gram matrices: as
+# they are, and in float32.
+_COPIES = 2
 
 
 def neighbourhood_needs(

@@ -13,7 +13,7 @@ _SHARE, _LEAST = 1 / 12, 24
 _SIGMAS, _STEPS = 3.0, 0.5
 
 
-def count_above_bulk(squared_values: NDArray[np.floating], n_all: int | None = None) -> int:
+def count_above_bulk(squared_values: NDArray[np.floating], number: int | None = None) -> int:
     """Count the singular values that stand above the bulk that noise and speckle make.
 
     Near its edge the density of every such bulk ends like a square root, so that its j-th largest
@@ -26,13 +26,15 @@ def count_above_bulk(squared_values: NDArray[np.floating], n_all: int | None = N
     Parameters
     ----------
     squared_values
-        Eigenvalues of XXᵀ, all of them or the leading ones, largest first.
-    n_all
-        How many there are in all; None if these are all.
+        Eigenvalues of XXᵀ, largest first: all of them, or the leading ones, best so many that
+        :func:`values_needed` says.
+    number
+        How many there are in all.
 
     Returns
     -------
     int
+        Where only some are given: so many at the least.
 
     Examples
     --------
@@ -43,7 +45,7 @@ def count_above_bulk(squared_values: NDArray[np.floating], n_all: int | None = N
     1
     """
     values = np.asarray(squared_values, dtype=np.float64)
-    width = max(int(_SHARE * (len(values) if n_all is None else n_all)), _LEAST)
+    width = _width(len(values) if number is None else number)
     found = 0
     while found + _LEAST <= len(values):
         bulk = values[found : found + width]
@@ -55,3 +57,18 @@ def count_above_bulk(squared_values: NDArray[np.floating], n_all: int | None = N
             break
         found = above
     return found
+
+
+def values_needed(number: int, most: int) -> int:
+    """How many of all eigenvalues are needed to count up to so many above the bulk.
+
+    Examples
+    --------
+    >>> values_needed(600, 20)
+    70
+    """
+    return most + _width(number)
+
+
+def _width(number: int) -> int:
+    return max(int(_SHARE * number), _LEAST)

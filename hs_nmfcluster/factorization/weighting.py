@@ -71,21 +71,20 @@ def choose_weighting(
     return Weighting(np.sqrt(expected / expected.mean()), reason)
 
 
-def position_weights(x: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Square root of the mean of each row; 1 of a row without a count, which says nothing.
+def position_weights(means: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Square root of the mean of each row, ``(n,)``; 1 of one without a count, which says nothing.
 
     Parameters
     ----------
-    x
-        Rows of the kept pixels, ``(n, n_pixels)``.
+    means
+        Over the kept pixels.
     """
-    means = x.mean(axis=1)
     return np.sqrt(np.where(means > 0, means, 1.0))
 
 
 def weigh(x: NDArray[np.float64], pixels: NDArray[np.float64]) -> NDArray[np.float64]:
     """Weigh rows in place, and return what the positions were divided by, ``(n,)``."""
-    positions = position_weights(x)
+    positions = position_weights(x.mean(axis=1))
     x /= positions[:, None]
     x /= pixels
     return positions

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import interpolate, ndimage, special
 
+from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.materials.bulk import GammaLaw, log_chance_of_peaks
 from hs_nmfcluster.scan.detector import Detector
 
@@ -166,10 +167,10 @@ def spot_evidence(
     >>> spot_evidence(patterns, Detector((64, 64), (32, 32))).crystalline
     array([False,  True])
     """
-    chances = [
-        _log_chances(some, detector, radial_range)
-        for some in _alike(np.asarray(patterns, dtype=np.float64))
-    ]
+    chances = side_by_side(
+        lambda some: _log_chances(some.astype(np.float64), detector, radial_range),
+        _alike(np.asarray(patterns)),
+    )
     any_spots, many_spots = np.concatenate(chances, axis=0).T
     if maps is None:
         log_chance = any_spots
@@ -186,7 +187,7 @@ def spot_evidence(
     )
 
 
-def _alike(patterns: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+def _alike(patterns: NDArray[np.floating]) -> list[NDArray[np.floating]]:
     """Parts of the patterns, in order, that are measured in the same pixels."""
     measured = np.isfinite(patterns).reshape(len(patterns), -1)
     changes = np.flatnonzero((measured[1:] != measured[:-1]).any(axis=1)) + 1

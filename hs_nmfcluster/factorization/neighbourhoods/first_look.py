@@ -1,22 +1,23 @@
 """What a few places of a scan say of it beforehand: how large its structures are."""
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfftn, next_fast_len, rfftn
-from scipy.linalg import eigh
 
 from hs_nmfcluster.engine.matrix import JoinedRows, ScanMatrix
-from hs_nmfcluster.factorization.spectrum import count_above_bulk
-from hs_nmfcluster.factorization.weighting import weigh
+from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress, leading
 
 # Scans of so many positions have their mean pattern taken of all; others of so many places along
 # each of the last two axes, of this size, or, where there is one axis only, of this length.
-_WHOLE, _PLACES, _SIDE, _LENGTH = 2**14, 3, 32, 512
+_WHOLE, _PLACES, _SIDE, _LENGTH = 2**14, 3, 24, 512
 # Where the autocorrelation of the projected thickness of a sphere has fallen to half, over its
 # diameter; of a disc's it is 0.40.
 _HALF = 0.38
+# Positions for each component that a window may have at most.
+POSITIONS_A_COMPONENT = 25
 
 
 def places(scan_shape: tuple[int, ...]) -> list[tuple[slice, ...]]:
@@ -78,14 +79,10 @@ def correlations(
     pixel_weights: NDArray[np.float64] | None,
 ) -> Correlations:
     """Correlate the strongest maps of one place with themselves: a task of a pass."""
-    x = np.asarray(rows[:], dtype=np.float64)
-    if pixel_weights is not None:
-        weigh(x, pixel_weights)
-    values, vectors = eigh(x @ x.T)
-    values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
+    x = Parted.of(rows[:], pixel_weights)
+    values, vectors, above = leading(x, ceil(len(positions) / POSITIONS_A_COMPONENT))
     # The first is the mean pattern, wherever it is.
-    shown = slice(1, max(count_above_bulk(values), 1))
-    maps = (vectors * np.sqrt(values))[:, shown]
+    maps = compress(x, values[:above], vectors[:, :above]).scores[:, 1:]
     inside = np.unravel_index(positions, scan_shape)[-2:]
     starts = [int(axis.min()) for axis in inside]
     box = [int(axis.max()) - start + 1 for axis, start in zip(inside, starts, strict=True)]

@@ -4,20 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
 
 from hs_nmfcluster.engine.matrix import JoinedRows
 from hs_nmfcluster.engine.scheduling import by_itself
-from hs_nmfcluster.factorization.compression import Compression, signs_of
+from hs_nmfcluster.factorization.compression import Compression
 from hs_nmfcluster.factorization.descent import refine
 from hs_nmfcluster.factorization.exploration import explore
+from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress, leading
 from hs_nmfcluster.factorization.rounding import best_first, rounding_of
 from hs_nmfcluster.factorization.settings import Settings
-from hs_nmfcluster.factorization.spectrum import count_above_bulk
 from hs_nmfcluster.factorization.stability import pattern_stability
-from hs_nmfcluster.factorization.tasks import residual_of_rows
+from hs_nmfcluster.factorization.tasks import cancelled, residual_of_rows, squared_residual
 from hs_nmfcluster.factorization.updates import hals_rows
-from hs_nmfcluster.factorization.weighting import weigh
 
 Matrix = NDArray[np.float64]
 
@@ -107,24 +105,20 @@ def factorize_tile(rows: NDArray | JoinedRows, positions: NDArray[np.int64], pla
 
 
 def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Pieces:
-    x = rows.astype(np.float64)
-    squares = np.einsum("ij,ij->i", x, x)
-    if not np.isfinite(squares).all():
-        where = int(positions[int(np.argmin(np.isfinite(squares)))])
-        raise NotFiniteError(where)
-    if not squares.any():
-        return _nothing(x.shape, positions)
-    of_positions = np.ones(len(x))
+    if not rows.any():
+        return _nothing(rows.shape, positions)
     weights = plan.settings.pixel_weights
-    if weights is not None:
-        of_positions = weigh(x, weights)
-    values, vectors = _eigen(x)
-    above = count_above_bulk(values)
-    k = plan.n_components or min(max(above, LEAST_COMPONENTS), plan.most)
-    k = min(k, *rows.shape)
-    compressed = _compression(x, values, vectors, min(_KEPT * k + _MORE, len(values)))
-    patterns, others = _search(compressed, k, plan.settings)
-    maps = hals_rows(patterns @ x.T, patterns @ patterns.T) * of_positions
+    x = Parted.of(rows, weights)
+    if not np.isfinite(x.squares).all():
+        where = int(positions[int(np.argmin(np.isfinite(x.squares)))])
+        raise NotFiniteError(where)
+    most = min(plan.n_components or max(plan.most, LEAST_COMPONENTS), *rows.shape)
+    values, vectors, above = leading(x, most, _KEPT * most + _MORE)
+    k = plan.n_components or max(above, LEAST_COMPONENTS)
+    k = min(k, most)
+    kept = _KEPT * k + _MORE
+    patterns, others = _search(compress(x, values[:kept], vectors[:, :kept]), k, plan.settings)
+    maps = hals_rows(x.times(patterns), patterns @ patterns.T) * x.of_positions
     if weights is not None:
         patterns, others = patterns * weights, [S * weights for S in others]
     norms = np.linalg.norm(patterns, axis=1, keepdims=True)
@@ -133,11 +127,21 @@ def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Piece
         patterns=patterns.astype(np.float16),
         maps=maps.T.astype(np.float32),
         positions=positions,
-        residual=residual_of_rows(rows, positions, maps, patterns),
-        squares=squares,
+        residual=_residual(x, rows, positions, maps, patterns),
+        squares=x.squares,
         above_noise=above,
         stability=pattern_stability(patterns, others),
     )
+
+
+def _residual(
+    x: Parted, rows: NDArray, positions: NDArray[np.int64], maps: Matrix, patterns: Matrix
+) -> Matrix:
+    products = x.times(patterns * x.of_pixels) * x.of_positions
+    residual = squared_residual(maps, products, patterns @ patterns.T, x.squares)
+    if cancelled(residual, x.squares).any():
+        return residual_of_rows(rows, positions, maps, patterns)
+    return residual
 
 
 def _nothing(shape: tuple[int, int], positions: NDArray[np.int64]) -> Pieces:
@@ -151,33 +155,6 @@ def _nothing(shape: tuple[int, int], positions: NDArray[np.int64]) -> Pieces:
         squares=np.zeros(n),
         above_noise=0,
         stability=np.zeros(0),
-    )
-
-
-def _eigen(weighted: Matrix) -> tuple[Matrix, Matrix]:
-    """Eigenvalues of XXᵀ, or of XᵀX where that is smaller, largest first, and eigenvectors."""
-    n, n_pixels = weighted.shape
-    values, vectors = eigh(weighted @ weighted.T if n <= n_pixels else weighted.T @ weighted)
-    return np.maximum(values[::-1], 0.0), vectors[:, ::-1]
-
-
-def _compression(weighted: Matrix, values: Matrix, vectors: Matrix, kept: int) -> Compression:
-    """Leading part of the singular value decomposition, from the smaller Gram matrix."""
-    n, n_pixels = weighted.shape
-    kept = min(kept, int((values > rounding_of(values.sum())).sum()))
-    sigma, leading = np.sqrt(values[:kept]), vectors[:, :kept]
-    if n <= n_pixels:
-        scores, basis = leading * sigma, (leading / sigma).T @ weighted
-    else:
-        scores, basis = weighted @ leading, leading.T
-    signs = signs_of(basis)
-    return Compression(
-        scores=np.ascontiguousarray(scores * signs),
-        basis=np.ascontiguousarray(basis * signs[:, None]),
-        squared_singular_values=values,
-        square=float(values.sum()),
-        size=weighted.size,
-        complete=True,
     )
 
 

@@ -28,8 +28,6 @@ _DIAMETERS_IN_LINE, _LEAST_LENGTH, _MOST_LENGTH = 20, 200, 1024
 # Particles are taken to be so large where the first look shows none, and windows to overlap by this
 # more than a particle, so that each lies in one window whole.
 _USUAL, _ROOM = 5.0, 1
-# Positions for each component that a window may have at most.
-_POSITIONS_A_COMPONENT = 25
 # Bytes that a window's patterns may take in float64, of which two copies are made.
 _MOST_BYTES = 2**28
 
@@ -128,7 +126,7 @@ def most_components(tiling: Tiling) -> int:
     """Components that a window of a tiling may have at most."""
     held = zip(tiling.size, tiling.scan_shape, strict=True)
     positions = int(np.prod([min(size, n) for size, n in held]))
-    return max(ceil(positions / _POSITIONS_A_COMPONENT), 2)
+    return max(ceil(positions / first_look.POSITIONS_A_COMPONENT), 2)
 
 
 def factorize_in_tiles(
