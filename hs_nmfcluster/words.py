@@ -133,6 +133,34 @@ def group_name(group: int) -> str:
     return name
 
 
+def group_number(group: int | str, number: int) -> int:
+    """Give the number of a group, of which the number or the name in figures is known.
+
+    Parameters
+    ----------
+    group
+        Number or name.
+    number
+        How many groups there are.
+
+    Raises
+    ------
+    KeyError
+        If there is no group of this name.
+
+    Examples
+    --------
+    >>> group_number("ii", 4), group_number(3, 4)
+    (1, 3)
+    """
+    if not isinstance(group, str):
+        return group
+    names = [group_name(one) for one in range(number)]
+    if group not in names:
+        raise KeyError(f"There is no group {group!r}, only {joined(names)}.")
+    return names.index(group)
+
+
 def joined(names: Sequence[str], most: int = 12) -> str:
     """Write some names with commas, the first ones of many.
 

@@ -12,6 +12,7 @@ import tifffile
 import hs_nmfcluster
 from hs_nmfcluster.cli import main
 from hs_nmfcluster.simulation import linear_mixture
+from hs_nmfcluster.words import group_name
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,7 @@ class TestFiles:
         nmf = hs_nmfcluster.load(finished / "factorization.hspy")
         groups = hs_nmfcluster.load(finished / "tree.hspy").cut(n_groups=2)
         components = rows_of(finished / "components.csv")
-        assert [int(row["group"]) for row in components] == groups.labels.tolist()
+        assert [row["group"] for row in components] == [group_name(g) for g in groups.labels]
         strengths = [float(row["strength"]) for row in components]
         np.testing.assert_allclose(strengths, np.linalg.norm(nmf.maps.data, axis=(1, 2)))
         rotations = [float(row["rotation_degrees"]) for row in components]

@@ -75,10 +75,12 @@ class TestNotebook:
         assert tree.suggest_cut().reason in html
 
     def test_groups_have_their_colors(self, tree):
-        html = tree.cut(n_groups=3)._repr_html_()
+        groups = tree.cut(n_groups=3)
+        html = groups._repr_html_()
         assert len(sources(html)) == 2 * 3
-        for group in range(3):
-            assert html.count(f"border: 2px solid {group_color(group)}") == 2
+        colors = [group_color(group, groups.matrix) for group in range(3)]
+        for color in colors:
+            assert html.count(f"border: 2px solid {color}") == 2 * colors.count(color)
 
     def test_groups_without_maps(self, nmf):
         groups = ClusterTree.from_patterns(nmf.patterns).cut(n_groups=2)

@@ -192,6 +192,7 @@ def _questions(groups: Groups, options: Options) -> dict[str, Callable[[], Any]]
             probe_size=options.probe_size, shape=options.particle_shape
         ),
         "orientation": groups.orientation_map,
+        "crystallinity": groups.crystallinity,
     }
 
 

@@ -11,12 +11,12 @@ import tifffile
 from hyperspy.signal import BaseSignal
 
 from hs_nmfcluster import plotting
-from hs_nmfcluster.cli import tables
 from hs_nmfcluster.io.emd import save_emd
 from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.data_tables import tables
 from hs_nmfcluster.report.figures import Illustration, illustrations
 from hs_nmfcluster.report.page import page
-from hs_nmfcluster.report.subject import Tabular
+from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.scan.units import in_ascii
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
@@ -58,7 +58,7 @@ def results(findings: Findings) -> Iterator[Product]:
     for name, signal in _signals(findings):
         yield Product(f"{name}.hspy", partial(_save, signal))
         yield Product(f"{name}.tif", partial(_save_tiff, signal))
-    for name, make in tables.tables(findings):
+    for name, make in tables(findings):
         yield Product(f"{name}.csv", partial(_save_table, make), grows=True)
 
 
@@ -77,7 +77,7 @@ def _signals(findings: Findings) -> Iterator[tuple[str, Callable[[], BaseSignal]
         yield "mean_pattern", cache(lambda: scan.get_mean_pattern(show_progressbar=False))
 
 
-def _save_table(make: Callable[[], Tabular], path: Path) -> None:
+def _save_table(make: Callable[[], Table], path: Path) -> None:
     make().to_csv(path)
 
 

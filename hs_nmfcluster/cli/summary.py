@@ -57,7 +57,7 @@ def _summary_of_group(findings: Findings, group: int) -> dict[str, Any]:
     groups, spacings, sizes = findings.groups, findings.spacings, findings.sizes
     if groups is None:
         return {}
-    members = groups[group]
+    members = groups[group].components
     summary: dict[str, Any] = {
         "name": group_name(group),
         "matrix": group in groups.matrix,

@@ -1,6 +1,6 @@
 """Components of a factorization and how the fit converged: the paper's Figs. 5 and S9."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -48,6 +48,7 @@ def plot_components(
     scaling: Scaling = "weak",
     labels: Sequence[str] | None = None,
     groups: Sequence[int] | None = None,
+    matrix: Collection[int] = (),
     columns: int | None = None,
 ) -> Figure:
     """Draw pairs of pattern and map, as the paper's Fig. 5 (``scaling="linear"``: Fig. S9).
@@ -69,6 +70,8 @@ def plot_components(
         One for each pair; default 0, 1, ...
     groups
         Group of each component: its colour frames the pair. -1 is grey.
+    matrix
+        Numbers of the groups that hold no crystal, which are grey.
     columns
         Pairs in a row; default by number.
 
@@ -127,7 +130,7 @@ def plot_components(
         annotate(ax, name)
         if group_of is not None:
             for panel in panels:
-                frame(panel, group_color(group_of[index]))
+                frame(panel, group_color(group_of[index], matrix))
     images_of_maps = scans is not None and scans.are_images
     add_intensity_scales(figure, grid[:, -1], norm, map_norm if images_of_maps else None, note)
     return figure

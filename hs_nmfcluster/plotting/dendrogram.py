@@ -1,6 +1,6 @@
 """Dendrograms that show inversions as they are: the paper's Figs. 7 and S3."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -49,6 +49,7 @@ def plot_dendrogram(
     aligned_maps: ArrayLike | None = None,
     pattern_pixel: PixelSize = UNCALIBRATED,
     map_pixel: PixelSize = UNCALIBRATED,
+    matrix: Collection[int] = (),
     scaling: Scaling = "weak",
     ax: Axes | None = None,
 ) -> Figure:
@@ -80,6 +81,8 @@ def plot_dendrogram(
         is drawn at the side, in the order of the tree. Needs `groups`.
     pattern_pixel, map_pixel
         Pixel sizes of these.
+    matrix
+        Numbers of the groups that hold no crystal, which are grey.
     scaling
         Intensity scale of these, see `plot_components`; each image has its own.
     ax
@@ -111,6 +114,7 @@ def plot_dendrogram(
         pattern_pixel=pattern_pixel,
         map_pixel=map_pixel,
         scaling=scaling,
+        matrix=matrix,
     )
     if images.number:
         if ax is not None:
@@ -119,16 +123,16 @@ def plot_dendrogram(
     elif ax is None:
         height = max(1.6, _LEAF_HEIGHT * layout.number + 0.6)
         ax = new_figure(COLUMN_WIDTH, height).add_subplot(label="dendrogram")
-    _draw_branches(ax, layout, group_of)
+    _draw_branches(ax, layout, group_of, matrix)
     x_label = distance_label if kind == "distance" else "Agglomerative sequence (number of merge)"
     tidy(ax, x=x_label, y=leaf_label, spines=("bottom",))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=kind == "sequence"))
     _set_limits(ax, layout, cut)
-    _label_leaves(ax, layout, names, group_of)
+    _label_leaves(ax, layout, names, group_of, matrix)
     if kind == "distance":
         _mark_inversions(ax, layout)
     if group_of is not None:
-        _mark_groups(ax, layout, group_of)
+        _mark_groups(ax, layout, group_of, matrix)
     if cut is not None:
         _draw_cut(ax, cut)
     return figure_of(ax)
@@ -142,9 +146,13 @@ def _common_group(leaves: Sequence[int], groups: Sequence[int] | None) -> int | 
     return found.pop() if len(found) == 1 else None
 
 
-def _draw_branches(ax: Axes, layout: TreeLayout, groups: Sequence[int] | None) -> None:
+def _draw_branches(
+    ax: Axes, layout: TreeLayout, groups: Sequence[int] | None, matrix: Collection[int]
+) -> None:
     node_groups = [_common_group(leaves, groups) for leaves in layout.leaves]
-    colors = [_BRANCH_COLOR if group is None else group_color(group) for group in node_groups]
+    colors = [
+        _BRANCH_COLOR if group is None else group_color(group, matrix) for group in node_groups
+    ]
     for merge, (upper, lower) in enumerate(layout.children):
         x, y = layout.corners(merge)
         corners = np.column_stack([x, y])
@@ -172,13 +180,17 @@ def _set_limits(ax: Axes, layout: TreeLayout, cut: float | None) -> None:
 
 
 def _label_leaves(
-    ax: Axes, layout: TreeLayout, names: Sequence[str], groups: Sequence[int] | None
+    ax: Axes,
+    layout: TreeLayout,
+    names: Sequence[str],
+    groups: Sequence[int] | None,
+    matrix: Collection[int],
 ) -> None:
     ax.set_yticks(range(layout.number), [names[leaf] for leaf in layout.order])
     ax.tick_params(axis="y", length=0, pad=2)
     if groups is not None:
         for text, leaf in zip(ax.get_yticklabels(), layout.order, strict=True):
-            text.set_color(group_color(groups[leaf]))
+            text.set_color(group_color(groups[leaf], matrix))
             text.set_fontweight("bold")
 
 
@@ -204,7 +216,9 @@ def _mark_inversions(ax: Axes, layout: TreeLayout) -> None:
         arrow.set_label(f"inversion {merge}")
 
 
-def _mark_groups(ax: Axes, layout: TreeLayout, groups: Sequence[int]) -> None:
+def _mark_groups(
+    ax: Axes, layout: TreeLayout, groups: Sequence[int], matrix: Collection[int]
+) -> None:
     """Draw a bar with the group's name at the right of every run of leaves of one group."""
     start = 0
     for group, run in groupby(groups[leaf] for leaf in layout.order):
@@ -214,7 +228,7 @@ def _mark_groups(ax: Axes, layout: TreeLayout, groups: Sequence[int]) -> None:
                 [1.015, 1.015],
                 [start - 0.35, stop - 0.65],
                 transform=ax.get_yaxis_transform(),
-                color=group_color(group),
+                color=group_color(group, matrix),
                 linewidth=2.5,
                 solid_capstyle="butt",
                 clip_on=False,
@@ -227,7 +241,7 @@ def _mark_groups(ax: Axes, layout: TreeLayout, groups: Sequence[int]) -> None:
                 (start + stop - 1) / 2,
                 group_name(group),
                 transform=ax.get_yaxis_transform(),
-                color=group_color(group),
+                color=group_color(group, matrix),
                 fontsize=FONT_SIZE,
                 fontweight="bold",
                 va="center",

@@ -46,6 +46,10 @@ class Cut(Protocol):
     def labels(self) -> NDArray[np.intp]:
         """Group of each component."""
 
+    @property
+    def matrix(self) -> tuple[int, ...]:
+        """Numbers of the groups that hold no crystal."""
+
     def images(self) -> dict[str, Any]:
         """Return patterns and maps of the groups and their pixel sizes."""
 
@@ -198,7 +202,7 @@ class CutExplorer(Generic[G]):
                 ax.remove()
         view = self._ax.get_xlim(), self._ax.get_ylim()
         self._ax.clear()
-        self._draw_tree(ax=self._ax, groups=labels)
+        self._draw_tree(ax=self._ax, groups=labels, matrix=self.groups.matrix)
         self._ax.set(xlim=view[0], ylim=view[1])
         if self._number > _LABELLED:
             self._ax.set_yticks([])

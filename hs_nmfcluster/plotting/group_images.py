@@ -1,6 +1,6 @@
 """The images of groups that stand beside each other: rows of a figure, insets of a dendrogram."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,12 +38,15 @@ class GroupImages:
         Pixel size of the detector.
     scaling
         Intensity scale, see `plot_components`.
+    matrix
+        Groups that hold no crystal: grey.
     """
 
     patterns: NDArray[np.float64] | None
     maps: dict[str, DrawableMaps]
     pattern_pixel: PixelSize
     scaling: Scaling
+    matrix: Collection[int] = ()
 
     @classmethod
     def from_arrays(
@@ -55,6 +58,7 @@ class GroupImages:
         pattern_pixel: PixelSize,
         map_pixel: PixelSize,
         scaling: Scaling,
+        matrix: Collection[int] = (),
     ) -> "GroupImages":
         """Check that all arrays hold as many groups."""
         images = None if patterns is None else np.asarray(patterns, dtype=float)
@@ -66,7 +70,7 @@ class GroupImages:
             for name, (heading, values) in given.items()
             if values is not None
         }
-        result = cls(images, drawable, pattern_pixel, scaling)
+        result = cls(images, drawable, pattern_pixel, scaling, matrix)
         lengths = {len(m.values) for m in drawable.values()}
         lengths |= set() if images is None else {len(images)}
         if len(lengths) > 1:
@@ -103,7 +107,7 @@ class GroupImages:
 
     def draw(self, group: int, axes: Sequence[Axes], *, first: bool) -> None:
         """Draw the images of `group` into `axes`, framed in its colour."""
-        panels = iter(axes)
+        panels, color = iter(axes), group_color(group, self.matrix)
         if self.patterns is not None:
             ax = next(panels)
             image = self.patterns[group]
@@ -115,12 +119,12 @@ class GroupImages:
                 pixel=self.pattern_pixel,
                 scale_bar=first,
             )
-            _finish(ax, group, f"pattern {group}", "Pattern" if first else "")
+            _finish(ax, color, f"pattern {group}", "Pattern" if first else "")
         for heading, maps in self.maps.items():
             ax = next(panels)
             norm = intensity_norm(maps.values[group], self.scaling)
-            draw_map(ax, maps, group, norm, scale_bar=first, color=group_color(group))
-            _finish(ax, group, f"{heading.lower()} {group}", heading if first else "")
+            draw_map(ax, maps, group, norm, scale_bar=first, color=color)
+            _finish(ax, color, f"{heading.lower()} {group}", heading if first else "")
         annotate(axes[0], group_name(group))
 
     def draw_scales(self, figure: Figure, place: SubplotSpec) -> None:
@@ -131,8 +135,8 @@ class GroupImages:
         add_intensity_scales(figure, place, norm, map_norm, self.note)
 
 
-def _finish(ax: Axes, group: int, label: str, heading: str) -> None:
+def _finish(ax: Axes, color: str, label: str, heading: str) -> None:
     ax.set_label(label)
-    frame(ax, group_color(group))
+    frame(ax, color)
     if heading:
         ax.set_title(heading, fontsize=SMALL_FONT_SIZE)

@@ -1,6 +1,6 @@
 """Groups of components: what the insets of the paper's Fig. 7b show."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from textwrap import fill
 
 import numpy as np
@@ -47,6 +47,7 @@ def plot_groups(
     pattern_pixel: PixelSize = UNCALIBRATED,
     map_pixel: PixelSize = UNCALIBRATED,
     scaling: Scaling = "weak",
+    matrix: Collection[int] = (),
 ) -> Figure:
     """Draw each group in a row: pattern, summed map, shift-corrected map and members.
 
@@ -64,6 +65,8 @@ def plot_groups(
         Pixel sizes of detector and scan.
     scaling
         Intensity scale, see `plot_components`.
+    matrix
+        Numbers of the groups that hold no crystal, which are grey.
 
     Returns
     -------
@@ -89,6 +92,7 @@ def plot_groups(
         pattern_pixel=pattern_pixel,
         map_pixel=map_pixel,
         scaling=scaling,
+        matrix=matrix,
     )
     number = images.number
     if number == 0:
@@ -107,19 +111,19 @@ def plot_groups(
         images.draw(group, axes, first=group == 0)
         if members is not None:
             ax = figure.add_subplot(grid[group, len(axes)], label=f"members {group}")
-            _write_members(ax, group, members[group])
+            _write_members(ax, group, members[group], group_color(group, matrix))
     images.draw_scales(figure, grid[:, -1])
     return figure
 
 
-def _write_members(ax: Axes, group: int, members: Sequence[int]) -> None:
+def _write_members(ax: Axes, group: int, members: Sequence[int], color: str) -> None:
     bare(ax)
     heading = f"Group {group_name(group)}"
     ax.text(
         0.04,
         0.95,
         heading,
-        color=group_color(group),
+        color=color,
         fontsize=FONT_SIZE,
         fontweight="bold",
         va="top",
@@ -137,7 +141,7 @@ def _write_members(ax: Axes, group: int, members: Sequence[int]) -> None:
     )
 
 
-def composite_map(maps: ArrayLike) -> NDArray[np.float64]:
+def composite_map(maps: ArrayLike, matrix: Collection[int] = ()) -> NDArray[np.float64]:
     """Mix the maps of all groups into one image, each in its group's colour.
 
     The groups are painted over each other, the most widespread one first, each the more opaque
@@ -147,6 +151,8 @@ def composite_map(maps: ArrayLike) -> NDArray[np.float64]:
     ----------
     maps
         Shape ``(n_groups, n_y, n_x)``; NaN counts as zero.
+    matrix
+        Numbers of the groups that hold no crystal, which are grey.
 
     Returns
     -------
@@ -169,7 +175,7 @@ def composite_map(maps: ArrayLike) -> NDArray[np.float64]:
     if values.ndim != 3:
         raise ValueError(f"maps has shape {values.shape}; it must be (n_groups, n_y, n_x).")
     weights = np.stack([intensity_norm(m, "linear")(m).filled(0.0) for m in values])
-    colors = np.array([to_rgb(group_color(group)) for group in range(len(values))])
+    colors = np.array([to_rgb(group_color(group, matrix)) for group in range(len(values))])
     image = np.ones((*values.shape[1:], 3))
     for group in np.argsort(-weights.mean(axis=(1, 2)), kind="stable"):
         opacity = weights[group][..., np.newaxis]
@@ -178,7 +184,11 @@ def composite_map(maps: ArrayLike) -> NDArray[np.float64]:
 
 
 def plot_group_map(
-    maps: ArrayLike, *, map_pixel: PixelSize = UNCALIBRATED, ax: Axes | None = None
+    maps: ArrayLike,
+    *,
+    map_pixel: PixelSize = UNCALIBRATED,
+    matrix: Collection[int] = (),
+    ax: Axes | None = None,
 ) -> Figure:
     """Draw `composite_map` with a legend of the groups.
 
@@ -189,6 +199,8 @@ def plot_group_map(
         A one-dimensional scan is drawn as one profile for each group.
     map_pixel
         Pixel size of the scan.
+    matrix
+        Numbers of the groups that hold no crystal, which are grey.
     ax
         Where to draw; default a new figure.
 
@@ -214,17 +226,18 @@ def plot_group_map(
         ax = new_figure(COLUMN_WIDTH, float(np.clip(height, 1.2, 5.0))).add_subplot()
     ax.set_label("group map")
     groups = range(len(scans.values))
+    colors = [group_color(group, matrix) for group in groups]
     if scans.are_images:
-        image = composite_map(scans.values)
+        image = composite_map(scans.values, matrix)
         norm = intensity_norm(scans.values)
         draw_image(ax, image, cmap="gray", norm=norm, pixel=scans.pixel)
         frame(ax, "0.6", 0.6)
     else:
         for group in groups:
-            draw_profile(ax, scans.values[group], scans.pixel, color=group_color(group))
+            draw_profile(ax, scans.values[group], scans.pixel, color=colors[group])
         tidy(ax, x=ax.get_xlabel(), y="Map (arb. units)")
     ax.legend(
-        handles=[Patch(color=group_color(group), label=group_name(group)) for group in groups],
+        handles=[Patch(color=colors[group], label=group_name(group)) for group in groups],
         title="Group" + (f"\n{scans.note}" if scans.note else ""),
         title_fontsize=SMALL_FONT_SIZE,
         fontsize=SMALL_FONT_SIZE,

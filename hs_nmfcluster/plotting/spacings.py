@@ -1,6 +1,6 @@
 """Radial profiles of groups with their rings of spots."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -34,6 +34,7 @@ def plot_spacings(
     *,
     marks: Sequence[Sequence[Mark]] | None = None,
     halos: Sequence[float | None] | None = None,
+    matrix: Collection[int] = (),
     units: str = "px",
 ) -> Figure:
     """Draw the azimuthal maximum and mean of each group's pattern over the radius.
@@ -50,6 +51,8 @@ def plot_spacings(
         For each group the radius and label of each ring of spots.
     halos
         For each group the radius of its halo, None where there is none to be marked.
+    matrix
+        Numbers of the groups that hold no crystal, which are grey.
     units
         Unit of the radii.
 
@@ -82,12 +85,14 @@ def plot_spacings(
     axes = figure.subplots(number, 1, sharex=True, squeeze=False)[:, 0]
     for group, ax in enumerate(axes):
         ax.set_label(f"profile {group}")
-        _draw(ax, r, *(values[group] for values in profiles), group=group)
+        color = group_color(group, matrix)
+        _draw(ax, r, *(values[group] for values in profiles), color=color)
+        tidy(ax, y=f"Group {group_name(group)}")
         _annotate(
             ax,
             marks[group] if marks is not None else [],
             halos[group] if halos is not None else None,
-            group,
+            color,
         )
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(
@@ -120,9 +125,8 @@ def _draw(
     maximum: NDArray[np.float64],
     background: NDArray[np.float64],
     *,
-    group: int,
+    color: str,
 ) -> None:
-    color = group_color(group)
     top = np.nanmax(maximum) if np.isfinite(maximum).any() else 1.0
     scale = 1.0 / top if top > 0 else 1.0
     ax.fill_between(r, scale * mean, scale * maximum, color=color, alpha=0.2, linewidth=0)
@@ -130,14 +134,13 @@ def _draw(
     ax.plot(r, scale * mean, color="black", linewidth=LINE_WIDTH, label="mean")
     if np.isfinite(background).any():
         ax.plot(r, scale * background, color="0.5", linewidth=0.8, ls=":", label="background")
-    tidy(ax, y=f"Group {group_name(group)}")
     shown = r[np.isfinite(maximum)] if np.isfinite(maximum).any() else r
     ax.set_xlim(shown.min(), shown.max() if shown.max() > shown.min() else shown.min() + 1.0)
     ax.set_ylim(0, 1.75)
     ax.set_yticks([0, 1])
 
 
-def _annotate(ax: Axes, marks: Sequence[Mark], halo: float | None, group: int) -> None:
+def _annotate(ax: Axes, marks: Sequence[Mark], halo: float | None, color: str) -> None:
     left, right = ax.get_xlim()
     places = spread([radius for radius, _ in marks], _LABEL_STEP * (right - left) / _AXIS_WIDTH)
     for (radius, label), place in zip(sorted(marks), places, strict=True):
@@ -151,7 +154,7 @@ def _annotate(ax: Axes, marks: Sequence[Mark], halo: float | None, group: int) -
             ha="left",
             va="bottom",
             rotation_mode="anchor",
-            color=group_color(group),
+            color=color,
         )
     if halo is not None:
         ax.plot([halo, halo], [0.0, 1.09], color="0.7", linewidth=0.6, linestyle="--", zorder=0)

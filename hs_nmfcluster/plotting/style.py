@@ -1,6 +1,6 @@
 """What all figures share: colours, units, fonts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -25,10 +25,11 @@ SMALL_FONT_SIZE = 7.0
 LINE_WIDTH = 0.9
 
 UNASSIGNED_COLOR = "#b8b8b8"
+MATRIX_COLOR = "#707070"
 MASKED_COLOR = "#8c8c8c"
 
 # Okabe and Ito's colours (without yellow and black, which a white page and the text swallow) and
-# six more, chosen so that every two, and each and the grey, stay well apart (CIELAB) to normal
+# six more, chosen so that every two, and each and the greys, stay well apart (CIELAB) to normal
 # sight, protanopia and deuteranopia.
 _GROUP_COLORS = (
     "#0072b2",
@@ -40,7 +41,7 @@ _GROUP_COLORS = (
     "#781800",
     "#601860",
     "#78d878",
-    "#484848",
+    "#4b2be0",
     "#303090",
     "#c04830",
 )
@@ -57,7 +58,7 @@ def figure_of(ax: Axes) -> Figure:
     return figure
 
 
-def group_color(group: int) -> str:
+def group_color(group: int, matrix: Collection[int] = ()) -> str:
     """Colour of a group, the same in every figure and table.
 
     Parameters
@@ -65,11 +66,13 @@ def group_color(group: int) -> str:
     group
         Number of the group, 0, 1, ...; twelve colours, then again from the first. -1 means that
         a component is in no group.
+    matrix
+        Numbers of the groups that hold no crystal.
 
     Returns
     -------
     str
-        Hexadecimal colour; grey for -1.
+        Hexadecimal colour; grey for the matrix, a lighter grey for -1.
 
     Examples
     --------
@@ -77,6 +80,8 @@ def group_color(group: int) -> str:
     >>> group_color(0)
     '#0072b2'
     """
+    if group in matrix:
+        return MATRIX_COLOR
     return UNASSIGNED_COLOR if group < 0 else _GROUP_COLORS[group % len(_GROUP_COLORS)]
 
 

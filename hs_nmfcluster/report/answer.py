@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.report.subject import Groups, Sizes
-from hs_nmfcluster.words import counted, group_name, joined
+from hs_nmfcluster.words import counted, group_name, joined, with_error
 
 
 def answer(groups: Groups, sizes: Sizes | None = None) -> str:
@@ -77,8 +77,10 @@ def _particles(sizes: Sizes, groups: list[int]) -> str:
     text = counted(number, "particle")
     if diameters.size < 2:
         return text
-    error = diameters.std(ddof=1) / np.sqrt(diameters.size)
-    return f"{text}, {diameters.mean():.1f} ± {max(error, 0.05):.1f} {sizes.units}"
+    # Alike particles do not make their mean better known than the fits are.
+    known = [sizes[group].mean[1] for group in groups]
+    error = max(diameters.std(ddof=1) / np.sqrt(diameters.size), np.nanmean(known))
+    return f"{text}, {with_error(diameters.mean(), error)} {sizes.units}"
 
 
 def of_group(groups: Groups, sizes: Sizes | None, group: int) -> str:
@@ -93,7 +95,7 @@ def of_group(groups: Groups, sizes: Sizes | None, group: int) -> str:
     group
         Number of the group.
     """
-    members = groups[group]
+    members = groups[group].components
     listed = joined([str(int(member)) for member in members])
     parts = [f"{counted(len(members), 'component')} ({listed})"]
     if group in groups.matrix:

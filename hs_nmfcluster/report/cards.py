@@ -82,7 +82,7 @@ def groups_card(groups: Groups) -> str:
     """HTML of groups: members, patterns and maps, each in the colour of its group."""
     shown = range(min(len(groups), _MOST_PICTURES))
     facts = [("Found", answer(groups))]
-    facts += [(f"Group {group_name(g)}", listed(groups[g])) for g in shown]
+    facts += [(f"Group {group_name(g)}", listed(groups[g].components)) for g in shown]
     if len(groups) > _MOST_PICTURES:
         facts.append(("…", f"and {len(groups) - _MOST_PICTURES} more"))
 
@@ -92,7 +92,11 @@ def groups_card(groups: Groups) -> str:
         if groups.maps is not None:
             sources.append(map_uri(groups.maps.data[group]))
         name = group_name(group)
-        pictures.append(Picture(tuple(sources), name, f"group {name}", plotting.group_color(group)))
+        pictures.append(
+            Picture(
+                tuple(sources), name, f"group {name}", plotting.group_color(group, groups.matrix)
+            )
+        )
     where = "" if groups.distance is None else f", cut at {groups.distance:.3f}"
     summary = f"{counted(len(groups), 'group')} of {counted(len(groups.tree), 'component')}{where}"
     return card("Groups", summary, facts, pictures)

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self, TypeVar
 from hyperspy.signal import BaseSignal
 
 from hs_nmfcluster.report.subject import (
+    Crystallinity,
     Factorization,
     Groups,
     Orientation,
@@ -39,7 +40,7 @@ class Findings:
         What the components leave of the scan.
     study
         The study of the number of components.
-    spacings, sizes, orientation, phases
+    spacings, sizes, orientation, crystallinity, phases
         What the groups say about the specimen.
     missing
         Why an answer could not be had, by the name of its field.
@@ -54,6 +55,7 @@ class Findings:
     spacings: Spacings | None = None
     sizes: Sizes | None = None
     orientation: Orientation | None = None
+    crystallinity: Crystallinity | None = None
     phases: Phases | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
 
@@ -113,6 +115,7 @@ class Findings:
             sizes=sizes
             or asked("sizes", groups.particle_sizes, probe_size=probe_size, shape=particle_shape),
             orientation=asked("orientation", groups.orientation_map),
+            crystallinity=asked("crystallinity", groups.crystallinity),
             phases=phases,
             missing=missing,
         )

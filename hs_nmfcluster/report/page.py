@@ -20,6 +20,7 @@ _QUESTIONS = {
     "spacings": "Lattice spacings",
     "sizes": "Particle sizes",
     "orientation": "In-plane angles",
+    "crystallinity": "Shares of the intensity",
 }
 
 

@@ -16,6 +16,7 @@ from hs_nmfcluster.clustering.relative import Relative
 from hs_nmfcluster.clustering.separation import Separation
 from hs_nmfcluster.clustering.suggestion import SuggestedCut
 from hs_nmfcluster.plotting.choices import Kind, Scaling
+from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.scan.units import PixelSize
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Tabular(Protocol):
 
     def to_csv(self, path: Path) -> None:
         """Write it as a CSV file."""
+
+    def _table(self) -> Table:
+        """Return it."""
 
 
 class Factorization(Drawn, Protocol):
@@ -179,6 +183,12 @@ class Tree(Protocol):
         """Draw the similarity of all pairs."""
 
 
+class Group(Protocol):
+    """One of the groups."""
+
+    components: NDArray[np.intp]
+
+
 class Groups(Drawn, Protocol):
     """Groups that a cut through a tree left."""
 
@@ -229,7 +239,7 @@ class Groups(Drawn, Protocol):
 
     def __iter__(self) -> Iterator[NDArray[np.intp]]: ...
 
-    def __getitem__(self, group: int) -> NDArray[np.intp]: ...
+    def __getitem__(self, group: int) -> "Group": ...
 
     def plot_map(self) -> "Figure":
         """Draw where the groups are."""
@@ -250,6 +260,9 @@ class Groups(Drawn, Protocol):
 
     def orientation_map(self) -> "Orientation":
         """Measure the in-plane angles."""
+
+    def crystallinity(self) -> "Crystallinity":
+        """Share the scattered intensity between the groups."""
 
     def match_phases(self, candidates: object, *, spacings: Any = None) -> "Phases":
         """Compare spacings with known phases."""
@@ -358,6 +371,20 @@ class Orientation(Drawn, Tabular, Protocol):
 
     def describe(self, group: int) -> str:
         """Say at which angles the crystals of one group lie."""
+
+
+class Crystallinity(Tabular, Protocol):
+    """Shares of the scattered intensity."""
+
+    def share(self, group: int) -> float:
+        """Share of one group in the intensity of all."""
+
+    @property
+    def in_spots(self) -> tuple[float, float]:
+        """Share of what lies in spots, and its uncertainty."""
+
+    def plot(self) -> "Figure":
+        """Draw the share of what lies in spots."""
 
 
 class Phases(Tabular, Protocol):

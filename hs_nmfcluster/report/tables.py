@@ -48,9 +48,14 @@ def group_rows(findings: Findings) -> list[GroupRow]:
         images = [pattern_uri(groups.patterns.data[group])]
         if groups.maps is not None:
             images.append(map_uri(groups.maps.data[group]))
-        facts = [("Components", (listed(groups[group]),)), *_facts(findings, group)]
+        facts = [("Components", (listed(groups[group].components),)), *_facts(findings, group)]
         rows.append(
-            GroupRow(group_name(group), plotting.group_color(group), tuple(images), tuple(facts))
+            GroupRow(
+                group_name(group),
+                plotting.group_color(group, groups.matrix),
+                tuple(images),
+                tuple(facts),
+            )
         )
     return rows
 

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
-from hs_nmfcluster.results.tables import Table, Tabular
-from hs_nmfcluster.words import with_error
+from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.tables import Tabular
+from hs_nmfcluster.words import group_name, group_number, with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,10 +66,34 @@ class Crystallinity(Tabular):
             count = self.crystalline_members[group]
             noun = "component" if count == 1 else "components"
             kind = f"{count} {noun} with spots" if count else "no spots"
-            lines.append(f"  {group}: {100 * share:.2f} % ({kind})")
+            lines.append(f"  {group_name(group)}: {100 * share:.2f} % ({kind})")
         share = with_error(100 * self.mean_crystalline, 100 * self.crystalline_error)
         lines.append(f"  in spots: {share} %")
         return "\n".join(lines) + ">"
+
+    def share(self, group: int | str) -> float:
+        """Share of one group in the intensity of the whole scan.
+
+        Parameters
+        ----------
+        group
+            Number or name of the group.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> 0 < shares.share("i") < 1
+        True
+        """
+        return float(self.mean_shares[group_number(group, len(self.mean_shares))])
+
+    @property
+    def in_spots(self) -> tuple[float, float]:
+        """Share of what lies in spots in the whole scan, and its standard uncertainty."""
+        return self.mean_crystalline, self.crystalline_error
 
     def to_signal(self, what: Literal["groups", "crystalline"] = "groups") -> BaseSignal:
         """Shares of the groups ``(group | x, y)``, or that of all spots ``(| x, y)``.
@@ -120,13 +145,13 @@ class Crystallinity(Tabular):
         Examples
         --------
         >>> shares.to_dataframe()["components_with_spots"].tolist()
-        [0, 2, 1, 1]
+        [2, 1, 1, 0]
         """
         return self._table().to_dataframe()
 
     def _table(self) -> Table:
         rows: list[dict[str, Any]] = [
-            {"group": group, "share": share, "components_with_spots": count}
+            {"group": group_name(group), "share": share, "components_with_spots": count}
             for group, (share, count) in enumerate(
                 zip(self.mean_shares, self.crystalline_members, strict=True)
             )

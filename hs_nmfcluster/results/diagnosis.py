@@ -16,7 +16,8 @@ from hs_nmfcluster.factorization.constraints import (
     limit_maps,
 )
 from hs_nmfcluster.factorization.constraints.unnatural import unnatural_drops, unresolved_power
-from hs_nmfcluster.results.tables import Table, Tabular
+from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.arguments import check_positive
 
 if TYPE_CHECKING:

@@ -29,6 +29,7 @@ from hs_nmfcluster.report import Findings, check_path, subject, write_report
 from hs_nmfcluster.report.cards import groups_card
 from hs_nmfcluster.report.summary import in_words
 from hs_nmfcluster.results.crystallinity import Crystallinity
+from hs_nmfcluster.results.group import Group
 from hs_nmfcluster.results.orientation import OrientationMap
 from hs_nmfcluster.results.phases import PhaseMatch
 from hs_nmfcluster.results.rank_study import RankStudy
@@ -43,7 +44,7 @@ from hs_nmfcluster.results.sizes import ParticleSizes, scan_scale
 from hs_nmfcluster.results.spacings import LatticeSpacings
 from hs_nmfcluster.scan.arguments import check_relative_error
 from hs_nmfcluster.scan.units import PixelSize, inverse_nm_per
-from hs_nmfcluster.words import counted, distance_label, group_name
+from hs_nmfcluster.words import counted, distance_label, group_name, group_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -97,8 +98,9 @@ class CutTree(subject.Tree, Protocol):
 class Groups:
     """Components that are the same crystal, only rotated and elsewhere.
 
-    Made by `ClusterTree.cut`. Groups are numbered by their first component: group 0 holds
-    component 0. Iteration gives the members of each group.
+    Made by `ClusterTree.cut`. Groups are numbered by their first component, the strongest, and
+    those without crystals, the matrix, come last. Figures and tables call them i, ii, iii, …, and
+    ``groups["ii"]`` is one of them. Iteration gives the components of each.
 
     Attributes
     ----------
@@ -119,7 +121,7 @@ class Groups:
     >>> maps = signal.T.inav[:4, 0].__class__(truth.maps)
     >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
     >>> len(groups), [members.tolist() for members in groups]
-    (4, [[0], [1], [2], [3]])
+    (4, [[1], [2], [3], [0]])
     >>> groups.patterns.data.shape
     (4, 64, 64)
     """
@@ -130,7 +132,7 @@ class Groups:
         self.tree = tree
         self.kept = kept
         self.distance = distance
-        self._members = cuts.members(tree.linkage, kept)
+        self._members = _matrix_last(cuts.members(tree.linkage, kept), tree.crystalline)
         # Of groups in one scan of several: what they are part of, and which components they hold.
         self._whole: tuple[Groups, NDArray[np.intp]] | None = None
 
@@ -142,14 +144,10 @@ class Groups:
         """Go through the groups: indices of the components of each."""
         return iter(self._members)
 
-    def __getitem__(self, group: int | str) -> NDArray[np.intp]:
-        """Return the components of one group, by its number or its name in figures, ``"ii"``."""
-        if isinstance(group, str):
-            names = [group_name(number) for number in range(len(self))]
-            if group not in names:
-                raise KeyError(f"There is no group {group!r}, only {', '.join(names)}.")
-            group = names.index(group)
-        return self._members[group]
+    def __getitem__(self, group: int | str) -> Group:
+        """Return one group, by its number or its name in figures, ``"ii"``."""
+        number = range(len(self))[group_number(group, len(self))]
+        return Group(self, number, self._members[number])
 
     def __repr__(self) -> str:
         where = "" if self.distance is None else f" (cut at {self.distance:.3f})"
@@ -224,7 +222,7 @@ class Groups:
         Examples
         --------
         >>> print(groups.summary().splitlines()[0])
-        3 families of crystals (3 particles, 4.7 ± 0.1 px), matrix; cut clear
+        3 families of crystals (3 particles, 4.67 ± 0.02 px), matrix; cut clear
         """
         missing: dict[str, str] = {}
         if sizes is None:
@@ -447,7 +445,9 @@ class Groups:
             self._refuse_several("A map of the groups is drawn")
             raise ValueError("A map of the groups needs maps, which these groups have not.")
         return plotting.plot_group_map(
-            maps.data, map_pixel=pixel_size(maps.axes_manager.signal_axes)
+            maps.data,
+            map_pixel=pixel_size(maps.axes_manager.signal_axes),
+            matrix=self.matrix,
         )
 
     def plot_components(self, scaling: Scaling = "weak") -> "Figure":
@@ -479,6 +479,7 @@ class Groups:
             pattern_pixel=pixel_size(tree.patterns.axes_manager.signal_axes),
             scaling=scaling,
             groups=self.labels[:_MOST_COMPONENTS].tolist(),
+            matrix=self.matrix,
         )
 
     def plot_dendrogram(
@@ -515,7 +516,7 @@ class Groups:
         """
         tree = self._drawn_tree(kind)
         shown = len(self) <= _MOST_SHOWN and tree["groups"] is not None
-        images = self.images() if insets and ax is None and shown else {}
+        images = self.images() if insets and ax is None and shown else {"matrix": self.matrix}
         return plotting.plot_dendrogram(
             **tree,
             kind=kind,
@@ -534,11 +535,11 @@ class Groups:
         colored = 1 < len(self) <= _MOST_LEAVES
         if not colored:
             kept = np.arange(len(kept)) <= len(kept) - _MOST_LEAVES
-        sizes = [len(members) for members in cuts.members(linkage, kept)]
+        branches = cuts.members(linkage, kept)
         return {
             "linkage": cuts.condensed(linkage, kept),
-            "groups": list(range(len(sizes))) if colored else None,
-            "labels": [str(size) for size in sizes],
+            "groups": [int(self.labels[own[0]]) for own in branches] if colored else None,
+            "labels": [str(len(own)) for own in branches],
             "leaf_label": "Components in the branch",
             "cut": cut if kind == "distance" else None,
         }
@@ -554,12 +555,13 @@ class Groups:
         Examples
         --------
         >>> sorted(groups.images())
-        ['aligned_maps', 'map_pixel', 'maps', 'pattern_pixel', 'patterns']
+        ['aligned_maps', 'map_pixel', 'maps', 'matrix', 'pattern_pixel', 'patterns']
         """
         maps = self.tree.maps
         images = {
             "patterns": self.patterns.data,
             "pattern_pixel": pixel_size(self.tree.patterns.axes_manager.signal_axes),
+            "matrix": self.matrix,
         }
         if maps is not None and self.maps is not None and self.aligned_maps is not None:
             images["maps"] = self.maps.data
@@ -669,6 +671,10 @@ class Groups:
         write_report(path, findings)
 
     @cached_property
+    def _sizes(self) -> ParticleSizes | SizesByScan:
+        return self.particle_sizes()
+
+    @cached_property
     def _arrays(self) -> GroupArrays:
         """What the answers are measured from."""
         return GroupArrays(
@@ -696,7 +702,7 @@ class Groups:
     def lattice_spacings(
         self,
         *,
-        background: int | None = None,
+        background: int | str | None = None,
         radial_range: tuple[float, float] | None = None,
         threshold: float = 6.0,
         min_spots: int = 2,
@@ -715,8 +721,8 @@ class Groups:
         Parameters
         ----------
         background
-            Number of an amorphous group whose radial profile, scaled, is subtracted. By default
-            each pattern's own median over the azimuth.
+            Name or number of an amorphous group whose radial profile, scaled, is subtracted. By
+            default each pattern's own median over the azimuth.
         radial_range
             ``(inner, outer)`` in the unit of the pattern's axes; by default what the tree compared,
             without the direct beam.
@@ -752,14 +758,18 @@ class Groups:
         >>> patterns = signal.inav[: len(truth.patterns), 0]
         >>> patterns.data = truth.patterns
         >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
-        >>> [round(spacing.d, 3) for spacing in groups.lattice_spacings()[2]]
+        >>> [round(spacing.d, 3) for spacing in groups.lattice_spacings()["ii"]]
         [0.228, 0.161]
         """
         camera_error = check_relative_error("camera_error", camera_error)
+        if isinstance(background, str):
+            background = group_number(background, len(self))
         if background in self._filled:
             background = self._filled.index(background)
         elif isinstance(background, int) and 0 <= background < len(self):
-            raise ValueError(f"`background` is {background}, a group without components here.")
+            raise ValueError(
+                f"`background` is group {group_name(background)}, without components here."
+            )
         rings, profiles = measure_rings(
             self._arrays,
             background=background,
@@ -776,7 +786,7 @@ class Groups:
         profiles = Profiles(
             profiles.radii, *(np.array(self._for_all(curve, unknown)) for curve in curves)
         )
-        return LatticeSpacings(rings, profiles, units, per_nm, camera_error)
+        return LatticeSpacings(rings, profiles, units, per_nm, camera_error, self.matrix)
 
     def match_phases(
         self,
@@ -832,9 +842,9 @@ class Groups:
         >>> patterns.data = truth.patterns
         >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
         >>> match = groups.match_phases({"B2": Cell(0.3224), "other": [0.30, 0.24]})
-        >>> match.verdict(2)
+        >>> match.verdict(1)
         'none better than chance (B2: 2 of 2 spacings)'
-        >>> match.zone_axis("B2", 2)
+        >>> match.zone_axis("B2", 1)
         '[001]'
         """
         if spacings is None:
@@ -922,7 +932,7 @@ class Groups:
         >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
         >>> sizes = groups.particle_sizes()
         >>> [len(group.particles) for group in sizes]
-        [0, 2, 1, 1]
+        [2, 1, 1, 0]
         """
         probe_size, min_height = check_size_arguments(probe_size, min_height, shape)
         if len(self.tree.scans) > 1:
@@ -982,7 +992,7 @@ class Groups:
         >>> maps = signal.T.inav[:5, 0].__class__(truth.maps)
         >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
         >>> groups.orientation_map().symmetry
-        (0, 2, 4, 6)
+        (2, 4, 6, 0)
         """
         if len(self.tree.scans) > 1:
             return OrientationsByScan(*self._ask_scans(Groups.orientation_map))
@@ -1061,6 +1071,12 @@ class Groups:
             np.array(self._for_all(found.crystalline_members, np.intp(0))),
             self.maps,
         )
+
+
+def _matrix_last(
+    groups: list[NDArray[np.intp]], crystalline: NDArray[np.bool_]
+) -> list[NDArray[np.intp]]:
+    return sorted(groups, key=lambda members: not crystalline[members].any())
 
 
 def _stack(components: BaseSignal, data: NDArray, title: str) -> BaseSignal:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
-from hs_nmfcluster.results.tables import Table, Tabular
-from hs_nmfcluster.words import counted
+from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.tables import Tabular
+from hs_nmfcluster.words import counted, group_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,7 +55,7 @@ class OrientationMap(Tabular):
     >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
     >>> angles = groups.orientation_map()
     >>> angles.periods
-    (nan, 180.0, 90.0, 60.0)
+    (180.0, 90.0, 60.0, nan)
     """
 
     angles: NDArray[np.float64]
@@ -73,7 +74,9 @@ class OrientationMap(Tabular):
 
     def __repr__(self) -> str:
         lines = [f"<In-plane angles of {counted(len(self.symmetry), 'group')}"]
-        lines += [f"  {group}: {self.describe(group)}" for group in range(len(self.symmetry))]
+        lines += [
+            f"  {group_name(group)}: {self.describe(group)}" for group in range(len(self.symmetry))
+        ]
         return "\n".join(lines) + ">"
 
     def describe(self, group: int) -> str:
@@ -90,7 +93,7 @@ class OrientationMap(Tabular):
 
         Examples
         --------
-        >>> angles.describe(0)
+        >>> angles.describe(3)
         'no spots, no angle'
         """
         order = self.symmetry[group]
@@ -164,7 +167,7 @@ class OrientationMap(Tabular):
         rows: list[dict[str, Any]] = [
             {
                 "component": k,
-                "group": int(group),
+                "group": group_name(int(group)),
                 "angle": self.angles[k],
                 "symmetry": self.symmetry[group],
                 "period": self.periods[group],

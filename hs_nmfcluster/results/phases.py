@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from hs_nmfcluster.materials.phases import Explanation, NetFit
-from hs_nmfcluster.results.tables import Table, Tabular
-from hs_nmfcluster.words import counted
+from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.tables import Tabular
+from hs_nmfcluster.words import counted, group_name
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -285,7 +286,7 @@ class PhaseMatch(Tabular):
     def __repr__(self) -> str:
         phases, groups = len(self.explanations), self.n_groups
         lines = [f"<Match of {counted(phases, 'phase')} with {counted(groups, 'group')}"]
-        lines += [f"  group {group}: {self.verdict(group)}" for group in range(self.n_groups)]
+        lines += [f"  {group_name(group)}: {self.verdict(group)}" for group in range(self.n_groups)]
         lines.append(f"  all groups: {self.verdict()}")
         for phase in self.ranking():
             lines.append(f"  {phase}: score {self.score(phase):.2f}")
@@ -315,7 +316,7 @@ class PhaseMatch(Tabular):
         rows: list[dict[str, Any]] = [
             {
                 "phase": phase,
-                "group": one.group,
+                "group": group_name(one.group),
                 "spacing": one.d,
                 "sigma": one.sigma,
                 "reflection": one.reflection,

@@ -12,11 +12,13 @@ from hs_nmfcluster import plotting
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.materials.sizes import GroupSizes
 from hs_nmfcluster.report import subject
+from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.crystallinity import Crystallinity
 from hs_nmfcluster.results.orientation import OrientationMap
 from hs_nmfcluster.results.sizes import ParticleSizes
-from hs_nmfcluster.results.tables import Table, Tabular
+from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.units import PixelSize
+from hs_nmfcluster.words import group_name, group_number
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -177,6 +179,49 @@ class SharesByScan(ByScan[Crystallinity]):
     (4, 24, 24)
     """
 
+    def share(self, group: int | str) -> float:
+        """Share of one group, the mean over the scans.
+
+        Parameters
+        ----------
+        group
+            Number or name of the group.
+
+        Returns
+        -------
+        float
+
+        Examples
+        --------
+        >>> 0 < answer.share("i") < 1
+        True
+        """
+        return float(np.mean([shares.share(group) for shares in self.scans]))
+
+    @property
+    def in_spots(self) -> tuple[float, float]:
+        """Share of what lies in spots, the mean over the scans, and its standard uncertainty."""
+        shares, errors = np.transpose([one.in_spots for one in self.scans])
+        return float(shares.mean()), float(np.linalg.norm(errors) / len(errors))
+
+    def plot(self, scan: int | str = 0) -> "Figure":
+        """Draw the share of what lies in spots in one scan.
+
+        Parameters
+        ----------
+        scan
+            Its name or number.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        Examples
+        --------
+        >>> figure = answer.plot("10 min")
+        """
+        return self.of(scan).plot()
+
 
 class OrientationsByScan(ByScan[OrientationMap]):
     """In-plane angles in each scan, all against the first crystal of the group.
@@ -205,7 +250,7 @@ class OrientationsByScan(ByScan[OrientationMap]):
     >>> groups = hs_nmfcluster.cluster(found, names=["1 min", "10 min"]).cut(n_groups=4)
     >>> answer = groups.orientation_map()
     >>> answer.symmetry
-    (0, 2, 6, 4)
+    (2, 6, 4, 0)
     """
 
     @property
@@ -227,7 +272,7 @@ class OrientationsByScan(ByScan[OrientationMap]):
 
         Examples
         --------
-        >>> answer.describe(0)
+        >>> answer.describe(3)
         '1 min: no spots, no angle; 10 min: no spots, no angle'
         """
         pairs = zip(self.names, self.scans, strict=True)
@@ -255,8 +300,8 @@ class OrientationsByScan(ByScan[OrientationMap]):
 class SizesByScan(ByScan[ParticleSizes]):
     """Sizes and numbers of particles in each group, of several scans together and of each.
 
-    Made by `Groups.particle_sizes` of several scans. ``sizes[2]`` and `number_density` are of
-    group 2 in all scans, each with its own area; ``sizes.of("300 °C")`` is of one scan.
+    Made by `Groups.particle_sizes` of several scans. ``sizes["ii"]`` and `number_density` are of
+    group ii in all scans, each with its own area; ``sizes.of("300 °C")`` is of one scan.
 
     Attributes
     ----------
@@ -280,7 +325,7 @@ class SizesByScan(ByScan[ParticleSizes]):
     >>> groups = hs_nmfcluster.cluster(found, names=["1 min", "10 min"]).cut(n_groups=4)
     >>> answer = groups.particle_sizes()
     >>> [len(group.particles) for group in answer]
-    [0, 2, 2, 2]
+    [2, 2, 2, 0]
     """
 
     def __len__(self) -> int:
@@ -291,9 +336,9 @@ class SizesByScan(ByScan[ParticleSizes]):
         """Go through the groups."""
         return iter(self.groups)
 
-    def __getitem__(self, group: int) -> GroupSizes:
-        """Return one group."""
-        return self.groups[group]
+    def __getitem__(self, group: int | str) -> GroupSizes:
+        """Return one group, by its number or its name."""
+        return self.groups[group_number(group, len(self))]
 
     @cached_property
     def groups(self) -> tuple[GroupSizes, ...]:
@@ -337,7 +382,7 @@ class SizesByScan(ByScan[ParticleSizes]):
 
     def __repr__(self) -> str:
         lines = [f"<Particle sizes of {len(self.scans)} scans in {self.units}"]
-        lines += [f"  {group}: {self.describe(group)}" for group in range(len(self))]
+        lines += [f"  {group_name(group)}: {self.describe(group)}" for group in range(len(self))]
         return "\n".join(lines) + ">"
 
     def describe(self, number: int) -> str:
@@ -354,7 +399,7 @@ class SizesByScan(ByScan[ParticleSizes]):
 
         Examples
         --------
-        >>> answer.describe(0)
+        >>> answer.describe(3)
         '1 min: no particles; 10 min: no particles'
         """
         pairs = zip(self.names, self.scans, strict=True)
@@ -375,7 +420,7 @@ class SizesByScan(ByScan[ParticleSizes]):
 
         Examples
         --------
-        >>> density, error = answer.number_density(1)
+        >>> density, error = answer.number_density(0)
         >>> round(density * answer.area, 1)
         2.0
         """

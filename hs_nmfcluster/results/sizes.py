@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import axis_units
 from hs_nmfcluster.materials.sizes import GroupSizes
-from hs_nmfcluster.results.tables import Table, Tabular
+from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.units import PixelSize, nm_per
-from hs_nmfcluster.words import counted, with_error
+from hs_nmfcluster.words import counted, group_name, group_number, with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,7 +46,8 @@ _ELONGATED = 1.2
 class ParticleSizes(Tabular):
     """Sizes and numbers of particles in each group.
 
-    Made by `Groups.particle_sizes`. ``sizes[1]`` is group 1; iteration goes through the groups.
+    Made by `Groups.particle_sizes`. ``sizes["ii"]``, or ``sizes[1]``, is group ii; iteration goes
+    through the groups.
 
     Attributes
     ----------
@@ -72,7 +74,7 @@ class ParticleSizes(Tabular):
     >>> groups = ClusterTree.from_patterns(patterns, maps, radial_range=(2, 8)).cut(n_groups=4)
     >>> sizes = groups.particle_sizes()
     >>> [len(group.particles) for group in sizes]
-    [0, 2, 1, 1]
+    [2, 1, 1, 0]
     """
 
     groups: tuple[GroupSizes, ...]
@@ -90,16 +92,16 @@ class ParticleSizes(Tabular):
         """Go through the groups."""
         return iter(self.groups)
 
-    def __getitem__(self, group: int) -> GroupSizes:
-        """Return one group."""
-        return self.groups[group]
+    def __getitem__(self, group: int | str) -> GroupSizes:
+        """Return one group, by its number or its name."""
+        return self.groups[group_number(group, len(self))]
 
     def __repr__(self) -> str:
         shapes = f"{self.shape.replace(' ', 's ')}s"
         look = f", measured as {shapes} seen by a probe of {self.probe_size:.2g}"
         scale = "" if self.units == "nm" else " – scan not calibrated"
         lines = [f"<Particle sizes of {counted(len(self), 'group')} in {self.units}{look}{scale}"]
-        lines += [f"  {number}: {self.describe(number)}" for number in range(len(self))]
+        lines += [f"  {group_name(number)}: {self.describe(number)}" for number in range(len(self))]
         return "\n".join(lines) + ">"
 
     def describe(self, number: int) -> str:
@@ -116,7 +118,7 @@ class ParticleSizes(Tabular):
 
         Examples
         --------
-        >>> sizes.describe(0)
+        >>> sizes.describe(3)
         'no particles'
         """
         group = self[number]
@@ -135,10 +137,10 @@ class ParticleSizes(Tabular):
             else f"; shift-corrected map {with_error(group.mean_width, group.mean_width_sigma)}"
             " at half height"
         )
-        density, density_error = self.number_density(number)
+        density = with_error(*self.number_density(number))
         return (
             f"{counted(len(group.particles), 'particle')}{edge}{diameter}{width}; "
-            f"{density:.2g} ± {density_error:.1g} per {self.units}²"
+            f"{density} per {self.units}²"
         )
 
     @property
@@ -164,7 +166,7 @@ class ParticleSizes(Tabular):
 
         Examples
         --------
-        >>> density, error = sizes.number_density(1)
+        >>> density, error = sizes.number_density(0)
         >>> round(density * sizes.area, 1)
         2.0
         """
@@ -212,7 +214,7 @@ class ParticleSizes(Tabular):
         Examples
         --------
         >>> sizes.to_dataframe()["group"].tolist()
-        [1, 1, 2, 3]
+        ['i', 'i', 'ii', 'iii']
         """
         return self._table().to_dataframe()
 
@@ -220,7 +222,7 @@ class ParticleSizes(Tabular):
         rows: list[dict[str, Any]] = []
         for number, group in enumerate(self):
             rows += [
-                {"group": number, **vars(particle), "units": self.units}
+                {"group": group_name(number), **vars(particle), "units": self.units}
                 for particle in group.particles
             ]
         return Table(_COLUMNS, rows)

@@ -13,10 +13,11 @@ from hs_nmfcluster import plotting
 from hs_nmfcluster.materials.rings import Ring
 from hs_nmfcluster.materials.spacings import GroupRings, Profiles
 from hs_nmfcluster.materials.spots import Spots
-from hs_nmfcluster.results.tables import Table, Tabular
+from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 from hs_nmfcluster.scan.units import format_units
-from hs_nmfcluster.words import counted
+from hs_nmfcluster.words import counted, group_name, group_number, with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,8 +66,8 @@ class Spacing:
 class LatticeSpacings(Tabular):
     """Lattice spacings of each group, with what was measured to get there.
 
-    Made by `Groups.lattice_spacings`. ``spacings[0]`` are the spacings of group 0, the largest
-    first; iteration goes through the groups.
+    Made by `Groups.lattice_spacings`. ``spacings["ii"]``, or ``spacings[1]``, are the spacings of
+    group ii, the largest first; iteration goes through the groups.
 
     Attributes
     ----------
@@ -80,6 +81,8 @@ class LatticeSpacings(Tabular):
         1/nm in that unit; None where it is not calibrated.
     camera_error : float
         Relative uncertainty of `per_nm`, contained in every sigma.
+    matrix : tuple of int
+        Numbers of the groups that hold no crystal.
 
     Examples
     --------
@@ -90,7 +93,7 @@ class LatticeSpacings(Tabular):
     >>> patterns.data = truth.patterns
     >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
     >>> spacings = groups.lattice_spacings()
-    >>> [round(spacing.d, 3) for spacing in spacings[2]]
+    >>> [round(spacing.d, 3) for spacing in spacings["ii"]]
     [0.228, 0.161]
     """
 
@@ -99,6 +102,7 @@ class LatticeSpacings(Tabular):
     units: str
     per_nm: float | None
     camera_error: float = 0.0
+    matrix: tuple[int, ...] = ()
 
     @property
     def calibrated(self) -> bool:
@@ -132,15 +136,18 @@ class LatticeSpacings(Tabular):
         """Go through the groups."""
         return iter(self._spacings)
 
-    def __getitem__(self, group: int) -> tuple[Spacing, ...]:
-        """Return the spacings of one group."""
-        return self._spacings[group]
+    def __getitem__(self, group: int | str) -> tuple[Spacing, ...]:
+        """Return the spacings of one group, by its number or its name."""
+        return self._spacings[group_number(group, len(self))]
 
     def __repr__(self) -> str:
         units = format_units(self.units)
         what = "in nm" if self.calibrated else f"– axes not calibrated: radii in {units}"
         lines = [f"<Lattice spacings of {counted(len(self), 'group')} {what}"]
-        lines += [f"  {group}: {', '.join(self.describe(group))}" for group in range(len(self))]
+        lines += [
+            f"  {group_name(group)}: {', '.join(self.describe(group))}"
+            for group in range(len(self))
+        ]
         return "\n".join(lines) + ">"
 
     def describe(self, group: int) -> tuple[str, ...]:
@@ -157,7 +164,7 @@ class LatticeSpacings(Tabular):
 
         Examples
         --------
-        >>> len(spacings.describe(2))
+        >>> len(spacings.describe(1))
         2
         """
         found = self.groups[group]
@@ -166,7 +173,7 @@ class LatticeSpacings(Tabular):
         text = "no spots"
         if found.halo is not None:
             halo, units = found.halo, format_units(self.units)
-            text += f"; halo at {halo.radius:.2f} ± {halo.sigma:.2f} {units}"
+            text += f"; halo at {with_error(halo.radius, halo.sigma)} {units}"
         if found.exceptions:
             text += f"; spots only in component {', '.join(map(str, found.exceptions))}"
         return (text,)
@@ -196,8 +203,8 @@ class LatticeSpacings(Tabular):
 
         Examples
         --------
-        >>> corrected = spacings.calibrate(spacings[2][0].d, known=0.230, error=0.002)
-        >>> round(corrected[2][0].d, 3)
+        >>> corrected = spacings.calibrate(spacings["ii"][0].d, known=0.230, error=0.002)
+        >>> round(corrected["ii"][0].d, 3)
         0.23
         """
         measured = check_positive("measured", measured)
@@ -222,7 +229,7 @@ class LatticeSpacings(Tabular):
         Examples
         --------
         >>> spacings.to_dataframe().groupby("group")["spots"].sum().tolist()
-        [0, 8, 8, 6]
+        [8, 8, 6, 0]
         """
         return self._table().to_dataframe()
 
@@ -231,7 +238,7 @@ class LatticeSpacings(Tabular):
         for number, (group, spacings) in enumerate(zip(self.groups, self, strict=True)):
             rows += [
                 {
-                    "group": number,
+                    "group": group_name(number),
                     "spacing": spacing.d,
                     "sigma": spacing.sigma,
                     "spots": spacing.n_spots,
@@ -243,7 +250,7 @@ class LatticeSpacings(Tabular):
                 for spacing in spacings
             ]
             if not spacings:
-                rows.append({"group": number, "spots": 0, "radius_units": self.units})
+                rows.append({"group": group_name(number), "spots": 0, "radius_units": self.units})
                 if group.halo is not None:
                     halo = {"halo_radius": group.halo.radius, "halo_width": group.halo.width}
                     rows[-1].update(halo)
@@ -306,6 +313,7 @@ class LatticeSpacings(Tabular):
             profiles.background,
             marks=marks,
             halos=[None if g.halo is None else g.halo.radius for g in self.groups],
+            matrix=self.matrix,
             units=self.units,
         )
 
@@ -314,8 +322,7 @@ def _written(spacing: Spacing, calibrated: bool) -> str:
     value, sigma = (
         (spacing.d, spacing.sigma) if calibrated else (spacing.radius, spacing.radius_sigma)
     )
-    digits = max(0, -int(np.floor(np.log10(sigma))))
     return (
-        f"{value:.{digits}f} ± {sigma:.{digits}f} "
+        f"{with_error(value, sigma)} "
         f"({counted(spacing.n_spots, 'spot')}, {100 * spacing.intensity:.2g} %)"
     )

@@ -287,8 +287,8 @@ class TestGroupsOfParticles:
         assert once_each(places) == slow
 
     def test_repr(self, groups, family):
-        line = repr(groups.particle_sizes()).splitlines()[1 + family.index("amorphous")]
-        assert line.endswith("no particles")
+        assert "amorphous" in family
+        assert repr(groups.particle_sizes()).splitlines()[-1] == "  iv: no particles>"
 
 
 class TestBadInput:

@@ -37,6 +37,10 @@ class ChainCut:
         joined = int((CHAIN[:, 2] <= self.distance).sum())
         return np.maximum(np.arange(NUMBER) - joined, 0)
 
+    @property
+    def matrix(self) -> tuple[int, ...]:
+        return ()
+
     def images(self) -> dict[str, Any]:
         n = int(self.labels.max()) + 1
         images: dict[str, Any] = {"patterns": patterns(n), "pattern_pixel": PIXEL}

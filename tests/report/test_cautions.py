@@ -182,7 +182,7 @@ class TestCut:
         none = np.zeros(4, dtype=bool)
         tree.compounds = Compounds(none, np.full((4, 2), -1), np.zeros(4), none)
         groups = tree.cut()
-        assert [members.tolist() for members in groups] == [[0, 1], [2, 3]]
+        assert [members.tolist() for members in groups] == [[2, 3], [0, 1]]
         found = {c.title: c for c in of_groups(groups)}
         assert set(found) == {"Crystal or matrix"}
         assert "component 0 shows" in found["Crystal or matrix"].text

@@ -79,8 +79,8 @@ class TestContent:
         html = report.read_text(encoding="utf-8")
         for number in range(len(groups)):
             # Left border, pattern and map.
-            assert html.count(f"border-left-color: {group_color(number)}") == 1
-            assert html.count(f'style="border-color: {group_color(number)}"') == 2
+            assert html.count(f"border-left-color: {group_color(number, groups.matrix)}") == 1
+            assert html.count(f'style="border-color: {group_color(number, groups.matrix)}"') == 2
 
     def test_figures(self, scan, groups):
         findings = Findings.of_groups(groups, signal=scan, show_progressbar=False)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster import ClusterTree
+from hs_nmfcluster.plotting.style import MATRIX_COLOR, group_color
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.answer import answer, unsure_components
 from hs_nmfcluster.report.summary import in_words
@@ -73,9 +74,9 @@ class TestAnswer:
 class TestSummary:
     def test_a_line_for_each_group(self, tree):
         lines = tree.cut().summary().splitlines()
-        assert lines[1].startswith("  i: matrix, 1 component (0)")
-        assert lines[2].startswith("  ii: 2 components (1, 2), 0.0")
-        assert "2 particles" in lines[2]
+        assert lines[1].startswith("  i: 2 components (1, 2), 0.0")
+        assert "2 particles" in lines[1]
+        assert lines[4].startswith("  iv: matrix, 1 component (0)")
 
     def test_without_maps(self, specimen):
         groups = ClusterTree.from_patterns(specimen[0], radial_range=(2, 8)).cut()
@@ -96,5 +97,11 @@ class TestSummary:
     def test_groups_by_name(self, tree):
         groups = tree.cut()
         np.testing.assert_array_equal(groups["ii"], groups[1])
+        np.testing.assert_array_equal(groups["ii"].pattern.data, groups.patterns.data[1])
+        np.testing.assert_array_equal(groups["ii"].map.data, groups.maps.data[1])
+        assert groups["i"].particles == groups.particle_sizes()["i"].particles
+        assert len(groups["i"].particles) == 2
+        assert groups["iv"].is_matrix
+        assert [groups[name].color for name in ("i", "iv")] == [group_color(0), MATRIX_COLOR]
         with pytest.raises(KeyError, match="only i, ii, iii, iv"):
             groups["v"]

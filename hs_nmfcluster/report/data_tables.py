@@ -6,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.subject import Groups, Tabular
-from hs_nmfcluster.results.tables import Table
+from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.words import group_name
 
 _SHIFTS = ("shift_x_px", "shift_y_px")
 
 
-def tables(findings: Findings) -> Iterator[tuple[str, Callable[[], Tabular]]]:
+def tables(findings: Findings) -> Iterator[tuple[str, Callable[[], Table]]]:
     """Name the tables that can be made."""
     if findings.factorization is not None:
         yield "components", partial(_components, findings)
@@ -26,15 +26,12 @@ def tables(findings: Findings) -> Iterator[tuple[str, Callable[[], Tabular]]]:
         "spacings": findings.spacings,
         "particles": findings.sizes,
         "orientations": findings.orientation,
+        "crystallinity": findings.crystallinity,
         "phases": findings.phases,
     }
     for name, answer in answers.items():
         if answer is not None:
-            yield name, partial(_itself, answer)
-
-
-def _itself(answer: Tabular) -> Tabular:
-    return answer
+            yield name, answer._table
 
 
 def _components(findings: Findings) -> Table:
@@ -54,7 +51,7 @@ def _components(findings: Findings) -> Table:
     if groups is not None:
         columns += ["group", "rotation_degrees"]
         for row, group, rotation in zip(rows, groups.labels, groups.rotations, strict=True):
-            row |= {"group": int(group), "rotation_degrees": rotation}
+            row |= {"group": group_name(int(group)), "rotation_degrees": rotation}
         if groups.shifts is not None:
             columns += _SHIFTS[: groups.shifts.shape[1]]
             for row, shift in zip(rows, groups.shifts, strict=True):
@@ -71,7 +68,7 @@ def _components_of_scans(groups: Groups) -> Table:
             "component": k,
             "scan": tree.scans[scan].name,
             "component_of_scan": k - int(first[k]),
-            "group": int(groups.labels[k]),
+            "group": group_name(int(groups.labels[k])),
             "rotation_degrees": groups.rotations[k],
         }
         for k, scan in enumerate(tree.scan_of)
@@ -84,10 +81,14 @@ def _groups(findings: Findings) -> Table:
     groups = findings.groups
     if groups is None:
         return Table((), ())
-    columns = ["group", "name", "components"]
+    columns = ["group", "kind", "components"]
     rows: list[dict[str, Any]] = [
-        {"group": n, "name": group_name(n), "components": " ".join(map(str, members))}
-        for n, members in enumerate(groups)
+        {
+            "group": group_name(group),
+            "kind": "matrix" if group in groups.matrix else "crystals",
+            "components": " ".join(map(str, members)),
+        }
+        for group, members in enumerate(groups)
     ]
     if findings.spacings is not None:
         columns += ["spacings", "spacing_units"]
@@ -104,6 +105,6 @@ def _groups(findings: Findings) -> Table:
             row |= {"mean_diameter_sigma": error, "diameter_units": findings.sizes.units}
     if findings.phases is not None:
         columns.append("phase")
-        for row in rows:
-            row["phase"] = findings.phases.verdict(row["group"])
+        for group, row in enumerate(rows):
+            row["phase"] = findings.phases.verdict(group)
     return Table(columns, rows)
