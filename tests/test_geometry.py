@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scans import CHUNKS, counts, signal
 
-from hs_nmfcluster.scan.detector import Detector, estimate_beam_center
+from hs_nmfcluster.scan.beam import estimate_beam_center
+from hs_nmfcluster.scan.detector import Detector
 
 SIZE = (96, 128)
 
