@@ -12,7 +12,9 @@ from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress, 
 
 # Scans of so many positions have their mean pattern taken of all; others of so many places along
 # each of the last two axes, of this size, or, where there is one axis only, of this length.
-_WHOLE, _PLACES, _SIDE, _LENGTH = 2**14, 3, 24, 512
+_WHOLE, _PLACES, _SIDE, _LENGTH = 2**14, 3, 32, 512
+# Side of the part of each place in which structures are measured.
+MEASURED_SIDE = 24
 # Where the autocorrelation of the projected thickness of a sphere has fallen to half, over its
 # diameter; of a disc's it is 0.40.
 _HALF = 0.38
@@ -20,8 +22,15 @@ _HALF = 0.38
 POSITIONS_A_COMPONENT = 25
 
 
-def places(scan_shape: tuple[int, ...]) -> list[tuple[slice, ...]]:
+def places(scan_shape: tuple[int, ...], side: int = _SIDE) -> list[tuple[slice, ...]]:
     """Windows to look at, the same whatever the chunks.
+
+    Parameters
+    ----------
+    scan_shape
+        In array order.
+    side
+        Of a window of a scan with two axes or more.
 
     Examples
     --------
@@ -30,7 +39,7 @@ def places(scan_shape: tuple[int, ...]) -> list[tuple[slice, ...]]:
     >>> len(places((500, 700)))
     9
     """
-    side = _SIDE if len(scan_shape) > 1 else _LENGTH
+    side = side if len(scan_shape) > 1 else _LENGTH
     spans = [[slice(n // 2, n // 2 + 1)] for n in scan_shape[:-2]]
     for n in scan_shape[-2:]:
         middles = (np.arange(_PLACES) + 0.5) / _PLACES * n

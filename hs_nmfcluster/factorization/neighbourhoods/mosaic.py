@@ -91,7 +91,8 @@ def choose_tiling(
         nothing was seen.
     """
     kept = first_look.kept_positions(matrix)
-    windows = [first_look.flat_positions(kept, window) for window in first_look.places(kept.shape)]
+    looked_at = first_look.places(kept.shape, first_look.MEASURED_SIDE)
+    windows = [first_look.flat_positions(kept, window) for window in looked_at]
     windows = [positions for positions in windows if len(positions) > 1]
     seen: tuple[float | None, ...] = (None,) * min(kept.ndim, 2)
     if windows:
