@@ -52,7 +52,17 @@ IMAGES = {
 }
 RESULTS = {"factorization.hspy", "tree.hspy"} | {f"{name}.hspy" for name in IMAGES}
 PICTURES = {f"{name}.tif" for name in IMAGES}
-TABLES = {f"{n}.csv" for n in ("components", "groups", "spacings", "particles", "orientations")}
+TABLES = {
+    f"{name}.csv"
+    for name in (
+        "components",
+        "groups",
+        "spacings",
+        "particles",
+        "orientations",
+        "crystallinity",
+    )
+}
 
 
 @pytest.fixture(scope="module")

@@ -44,7 +44,7 @@ class TestAnswer:
         groups = ClusterTree.from_patterns(patterns, faint, radial_range=(2, 8)).cut()
         said = answer(groups, groups.particle_sizes())
         assert said.startswith("2 families of crystals (4 particles, ")
-        assert said.endswith("; not counted, as without particles: iv")
+        assert said.endswith("; not counted, as without particles: iii")
 
     def test_of_a_cut_by_hand(self, tree):
         assert "; cut by hand" in answer(tree.cut(n_groups=2))

@@ -34,8 +34,8 @@ def places(scan_shape: tuple[int, ...], side: int = _SIDE) -> list[tuple[slice, 
 
     Examples
     --------
-    >>> places((20, 30))
-    [(slice(0, 20, None), slice(0, 30, None))]
+    >>> places((20, 15))
+    [(slice(0, 20, None), slice(0, 15, None))]
     >>> len(places((500, 700)))
     9
     """
