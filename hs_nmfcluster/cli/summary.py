@@ -9,6 +9,7 @@ import numpy as np
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.answer import answer, unsure_components
 from hs_nmfcluster.report.cautions import cautions
+from hs_nmfcluster.report.methods import methods_text
 from hs_nmfcluster.report.subject import Groups
 from hs_nmfcluster.words import group_name
 
@@ -35,6 +36,7 @@ def summarise(findings: Findings) -> dict[str, Any]:
             {"first": int(a), "second": int(b), "distance": d} for a, b, d, _ in tree.linkage
         ]
         summary["answer"] = answer(groups, findings.sizes)
+        summary["methods"] = methods_text(findings)
         summary["cut"] = _summary_of_cut(groups)
         summary["groups"] = [_summary_of_group(findings, group) for group in range(len(groups))]
     summary["cautions"] = [vars(caution) for caution in cautions(findings)]

@@ -27,6 +27,7 @@ from hs_nmfcluster.materials.spacings import GroupRings, Profiles, measure_rings
 from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.report import Findings, check_path, subject, write_report
 from hs_nmfcluster.report.cards import groups_card
+from hs_nmfcluster.report.methods import methods_text
 from hs_nmfcluster.report.summary import in_words
 from hs_nmfcluster.results.crystallinity import Crystallinity
 from hs_nmfcluster.results.group import Group
@@ -599,6 +600,33 @@ class Groups:
             "distance": np.nan if self.distance is None else self.distance,
         }
         storage.save(path, self.tree.patterns, "Groups", state, overwrite)
+
+    def methods_text(self, factorization: subject.Factorization | None = None) -> str:
+        """Write the paragraph for the methods section of a publication, from the settings.
+
+        Parameters
+        ----------
+        factorization
+            What the components come from; by default what the tree was made of
+            (`ClusterTree.factorization`), which a loaded tree does not know.
+
+        Returns
+        -------
+        str
+            With numbers, seed, versions and citations.
+
+        Examples
+        --------
+        >>> from hs_nmfcluster import ClusterTree
+        >>> from hs_nmfcluster.simulation import linear_mixture
+        >>> signal, truth = linear_mixture((16, 16), (64, 64), n_particles=3, pixel_size=0.3)
+        >>> patterns = signal.inav[:4, 0]
+        >>> patterns.data = truth.patterns
+        >>> groups = ClusterTree.from_patterns(patterns, radial_range=(2, 8)).cut(n_groups=4)
+        >>> groups.methods_text().splitlines()[-1]
+        '[2] P. J. Rousseeuw, J. Comput. Appl. Math. 20, 53 (1987).'
+        """
+        return methods_text(Findings.of_groups(self, factorization=factorization))
 
     def report(
         self,
