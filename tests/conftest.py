@@ -48,6 +48,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
+def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave figures of runs of the command line out: they take most of the time."""
+    for name in ("illustrations", "_further_figures"):
+        monkeypatch.setattr(f"hs_nmfcluster.cli.products.{name}", lambda _: iter(()))
+
+
+@pytest.fixture
 def block_numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Leave chunks as they were read, and take down into how many blocks each scan is divided.
 

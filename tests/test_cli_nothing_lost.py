@@ -47,12 +47,6 @@ def file(tmp_path_factory):
     return save_scan(tmp_path_factory.mktemp("scan") / "glass.hspy")
 
 
-@pytest.fixture
-def no_figures(monkeypatch):
-    """Leave most of the figures out, which take most of the time."""
-    monkeypatch.setattr("hs_nmfcluster.cli.products.illustrations", lambda _: iter(()))
-
-
 def summary_of(folder):
     return json.loads((folder / "summary.json").read_text(encoding="utf-8"))
 

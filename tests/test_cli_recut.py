@@ -95,6 +95,7 @@ class TestFiles:
 
 @pytest.mark.slow
 class TestRecut:
+    @pytest.mark.usefixtures("no_figures")
     def test_same_groups_as_in_python(self, folder, capsys):
         assert main(["recut", str(folder), "--groups", "4"]) == 0
         printed = capsys.readouterr().out
@@ -107,6 +108,7 @@ class TestRecut:
         assert len(rows_of(folder / "groups.csv")) == 4
         assert hs_nmfcluster.load(folder / "factorization.hspy").n_components == 5
 
+    @pytest.mark.usefixtures("no_figures")
     def test_in_place_keeps_what_the_scan_gave(self, folder):
         names = ("scan.png", "mean_pattern.hspy", "factorization.hspy", "tree.hspy", "maps.tif")
         stays = {name: (folder / name).read_bytes() for name in names}
@@ -131,10 +133,12 @@ class TestRecut:
         assert set(summary_of(other)["files"]) == found
         assert main(["recut", str(other), "-q"]) == 0
 
+    @pytest.mark.usefixtures("no_figures")
     def test_beam_energy_is_remembered(self, folder):
         assert main(["recut", str(folder), "-q"]) == 0
         assert summary_of(folder)["beam_energy_kv"] == 200.0
 
+    @pytest.mark.usefixtures("no_figures")
     def test_json(self, folder, capsys):
         assert main(["recut", str(folder), "--groups", "3", "--json"]) == 0
         assert len(json.loads(capsys.readouterr().out)["groups"]) == 3

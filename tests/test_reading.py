@@ -49,6 +49,7 @@ class TestPaths:
         np.testing.assert_array_equal(s.data, counts(SHAPE))
 
     @pytest.mark.parametrize("folder", ["2024-05 [110] tilt", "100%", "a*b?c", "~", "$HOME"])
+    @pytest.mark.usefixtures("no_figures")
     def test_command_line(self, tmp_path, monkeypatch, folder):
         if os.name == "nt" and "*" in folder:
             pytest.skip("not a name on Windows")
@@ -135,6 +136,7 @@ class TestLazyModes:
         np.testing.assert_array_equal(s.data, data.reshape(3, 4, 10, 10))
 
     @pytest.mark.slow
+    @pytest.mark.usefixtures("no_figures")
     def test_arina_on_the_command_line(self, tmp_path):
         arina(tmp_path / "scan_master.h5", 16, "u2")
         arguments = ["-o", str(tmp_path / "out"), "-q", "-k", "2", "--restarts", "1"]
@@ -319,6 +321,7 @@ class TestAxes:
 
     @pytest.mark.slow
     @pytest.mark.parametrize("suffix", [".npy", ".h5"])
+    @pytest.mark.usefixtures("no_figures")
     def test_command_line(self, tmp_path, capsys, suffix):
         path = tmp_path / f"scan{suffix}"
         write_emd(path) if suffix == ".h5" else np.save(path, counts(SHAPE))
@@ -341,6 +344,7 @@ class TestSwapped:
         assert "`--transpose` swaps them" in capsys.readouterr().out
 
     @pytest.mark.parametrize("lazy", [True, False])
+    @pytest.mark.usefixtures("no_figures")
     def test_transpose(self, path, lazy, capsys):
         s = load_scan(path, transpose=True)
         assert "Caution" not in capsys.readouterr().out
@@ -391,6 +395,7 @@ class TestFrames:
         assert s._lazy == lazy
         np.testing.assert_array_equal(s.data, scan)
 
+    @pytest.mark.usefixtures("no_figures")
     def test_command_line(self, tmp_path):
         series = np.concatenate([np.zeros((1, 12, 12)), counts((20, 12, 12))]).astype("u2")
         path = save(tmp_path / "series.hspy", series)

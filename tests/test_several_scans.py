@@ -317,6 +317,7 @@ class TestFrames:
 
 
 class TestJoin:
+    @pytest.mark.usefixtures("no_figures")
     def test_a_scan_of_one_component(self, found, tmp_path):
         single = linear_mixture((16, 16), (64, 64), pixel_size=0.3, n_particles=1)[0]
         single.decompose_als_nmf(1, **DECOMPOSE).save(tmp_path / "single.hspy")

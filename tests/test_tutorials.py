@@ -1,12 +1,10 @@
-"""The notebooks run from top to bottom, and are committed without output."""
+"""The notebooks are committed without output. The build of the documentation runs them."""
 
 import re
 
 import pytest
 
 nbformat = pytest.importorskip("nbformat")
-nbclient = pytest.importorskip("nbclient")
-pytest.importorskip("ipykernel")
 
 NAMES = ("paper", "larger_than_memory", "pyxem")
 PAPER_FIGURES = ("3", "4", "5", "6", "7", "S1", "S2", "S3", "S9")
@@ -23,13 +21,6 @@ class TestNotebook:
     def test_holds_no_output(self, notebook):
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         assert not any(cell.outputs or cell.execution_count for cell in cells)
-
-    @pytest.mark.slow
-    def test_runs(self, notebook, tmp_path):
-        client = nbclient.NotebookClient(
-            notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
-        )
-        client.execute()
 
 
 @pytest.mark.parametrize("notebook", ["paper"], indirect=True)

@@ -117,7 +117,7 @@ class TestTwoWorkers:
         """Whether the data are read in every pass or kept on the workers."""
         monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", share)
         log = tmp_path / "log"
-        s = lazy_scan(log=str(log), pause=0.05)
+        s = lazy_scan(log=str(log), pause=0.01)
         victim = min(client.run(os.getpid).values())
 
         def kill():
@@ -147,7 +147,7 @@ def test_workers_that_come_and_go(reference, tmp_path, monkeypatch):
         distributed.Client(cluster),
     ):
         cluster.adapt(minimum=1, maximum=2, interval="200 ms", target_duration="100 ms")
-        found = decompose(lazy_scan(log=str(log), pause=0.05), 4, **ARGUMENTS)
+        found = decompose(lazy_scan(log=str(log), pause=0.02), 4, **ARGUMENTS)
     assert len(set(log.read_text().split())) > 1
     assert_same(found, reference, rtol=1e-5)
 
