@@ -130,11 +130,13 @@ class TestDark:
     def test_says_so_in_one_line(self, real_data, tmp_path, capsys):
         path = path_of(real_data, DARK)
         assert not open_scan(path)[0].data.any()
-        assert main(["run", str(path), "-o", str(tmp_path), "-q"]) == 2
+        assert main(["run", str(path), "-o", str(tmp_path), "-q", "--report"]) == 0
         error = capsys.readouterr().err
         assert error.count("\n") == 1
+        summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
+        assert summary["answer"].startswith("Nothing found. The data hold no positive value")
+        assert {"mean_pattern.hspy", "scan.png", "report.html"} <= set(summary["files"])
         assert "no positive value (the largest is 0)" in error
-        assert not list(tmp_path.iterdir())
 
 
 class TestNotScans:

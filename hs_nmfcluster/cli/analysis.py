@@ -17,6 +17,7 @@ from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.joining import cluster
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.scan import arguments as checks
+from hs_nmfcluster.scan.survey import NoElectronsError
 from hs_nmfcluster.scan.units import inverse_nm_per
 from hs_nmfcluster.signals import NMFDiffraction2D
 
@@ -88,7 +89,7 @@ def analyse(signal: NMFDiffraction2D, options: Options, steps: Steps) -> Iterato
     ------
     Findings
         All that is known, each time that there is more. Without groups if there is a single
-        component.
+        component, the scan alone if all of it is dark.
 
     Raises
     ------
@@ -96,7 +97,13 @@ def analyse(signal: NMFDiffraction2D, options: Options, steps: Steps) -> Iterato
         As the methods that it calls; what can be known before the long work is refused before.
     """
     check_phases(axes.detector_of(signal, (0.0, 0.0)).units, options)
-    nmf = _decompose(signal, options, steps.say)
+    try:
+        nmf = _decompose(signal, options, steps.say)
+    except NoElectronsError as error:
+        # A dark scan is a result too, and no reason to stop a row of runs.
+        steps.complain(str(error))
+        yield Findings(signal=signal, missing={"factorization": str(error)})
+        return
     steps("factorization", lambda: steps.say(repr(nmf)))
     findings = Findings(signal=signal, factorization=nmf)
     yield findings

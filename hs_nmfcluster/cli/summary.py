@@ -30,6 +30,8 @@ def summarise(findings: Findings) -> dict[str, Any]:
         }
     if findings.residual is not None:
         summary["positions_standing_out"] = findings.residual.share_left
+    if "factorization" in findings.missing:
+        summary["answer"] = f"Nothing found. {findings.missing['factorization']}"
     if tree is not None and groups is not None:
         summary["tree"] = tree.settings
         summary["merges"] = [

@@ -269,6 +269,10 @@ def _sum_block(rows: NDArray, positions: NDArray[np.int64]) -> NDArray[np.float6
     return np.concatenate(parts)
 
 
+class NoElectronsError(ValueError):
+    """A scan without a single positive value: nothing is wrong with it, but nothing is in it."""
+
+
 def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, ...]) -> None:
     """Refuse data that cannot be factorized.
 
@@ -283,8 +287,10 @@ def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, .
 
     Raises
     ------
+    NoElectronsError
+        No positive value.
     ValueError
-        NaN or infinite values among the kept pixels; no positive value; none left by the masks;
+        NaN or infinite values among the kept pixels; no positive one left by the masks;
         values too large or too small to be squared.
     """
     firsts = np.where(mask, NOWHERE, look.first_invalid)
@@ -300,7 +306,7 @@ def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, .
         )
     if not (look.maximum > 0).any():
         where = "" if look.n_positions == np.prod(scan_shape) else " that `navigation_mask` keeps"
-        raise ValueError(
+        raise NoElectronsError(
             f"The data{where} hold no positive value (the largest is {look.maximum.max():g}): "
             "there is nothing that non-negative components could describe."
         )
