@@ -433,7 +433,6 @@ class TestRefusals:
         [
             (np.ones((2, 3, 4, 4), dtype=complex), "complex128"),
             (np.ones((2, 3, 4, 4), dtype=bool), "bool"),
-            (np.zeros((2, 3, 4, 4)), "no positive value"),
             (np.full((2, 3, 4, 4), np.nan), "NaN"),
             (np.ones((4, 4)), "no navigation axis"),
         ],
@@ -442,6 +441,16 @@ class TestRefusals:
         hs.signals.Signal2D(data).save(tmp_path / "data.hspy")
         path = str(tmp_path / "data.hspy")
         self.refused(capsys, [path, "-o", str(tmp_path / "out"), "-q", "-k", "1"], part)
+
+    def test_dark_scan(self, tmp_path, capsys):
+        hs.signals.Signal2D(np.zeros((2, 3, 4, 4))).save(tmp_path / "dark.hspy")
+        out = tmp_path / "out"
+        assert main(["run", str(tmp_path / "dark.hspy"), "-o", str(out), "-q", "-k", "1"]) == 0
+        assert "no positive value" in capsys.readouterr().err
+        summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+        assert summary["answer"].startswith("Nothing found.")
+        assert summary["failed"] == {}
+        assert "settings" not in summary
 
     def test_folder_that_cannot_be_written(self, file, tmp_path, capsys):
         (tmp_path / "taken").write_text("a file")
