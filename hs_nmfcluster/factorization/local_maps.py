@@ -34,6 +34,11 @@ class LocalMap:
         sizes = zip(self.start, self.values.shape, strict=True)
         return tuple(slice(start, start + size) for start, size in sizes)
 
+    def within(self, window: tuple[slice, ...]) -> tuple[slice, ...]:
+        """Slices of the map of a window of the scan that lies inside of its own."""
+        spans = zip(window, self.start, strict=True)
+        return tuple(slice(span.start - at, span.stop - at) for span, at in spans)
+
 
 @dataclass(frozen=True)
 class LocalMaps:
@@ -108,6 +113,15 @@ class LocalMaps:
         """First position of each window, and that after the last, ``(k, n_axes)``."""
         starts = np.array([one.start for one in self.maps])
         return starts, starts + [one.values.shape for one in self.maps]
+
+    def blank(self) -> "LocalMaps":
+        """Return maps of the same windows that are zero, and NaN where masked."""
+        empty = []
+        for one in self.maps:
+            values = np.zeros(one.values.shape, np.float32)
+            values[self.left_out[one.window]] = np.nan
+            empty.append(LocalMap(one.start, values))
+        return LocalMaps(empty, self.left_out)
 
     @property
     def n_bytes(self) -> int:

@@ -1,18 +1,21 @@
 """Components of what neighbourhoods found: each crystal one, the matrix of all of them two."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.factorization.neighbourhoods import joining
 from hs_nmfcluster.factorization.neighbourhoods.joining import Components
 from hs_nmfcluster.factorization.neighbourhoods.mosaic import Mosaic
+from hs_nmfcluster.factorization.neighbourhoods.solving import solve_maps
 from hs_nmfcluster.materials.significance import spot_evidence
 from hs_nmfcluster.scan.detector import Detector
 
 
 def components_of(
     mosaic: Mosaic, kept: NDArray[np.bool_], detector: Detector
-) -> tuple[Components, NDArray[np.bool_]]:
+) -> tuple[Components, NDArray[np.bool_], NDArray[np.float64]]:
     """Put pieces together to components.
 
     What shows no spots is matrix. Each neighbourhood needs some components for it, which together
@@ -32,6 +35,8 @@ def components_of(
     Components
     numpy.ndarray
         Which of them were taken for matrix, ``(k,)``.
+    numpy.ndarray
+        Squared residual of each position of the scan, flat; zero where masked.
     """
     components = joining.assemble(mosaic.windows, mosaic.labels)
     on_detector = np.full((len(components.patterns), *kept.shape), np.nan, np.float32)
@@ -49,7 +54,9 @@ def components_of(
     united = joining.assemble(mosaic.windows, again[components.labels])
     taken = np.zeros(len(united.patterns), bool)
     taken[united.labels[matrix[components.labels]]] = True
-    return joining.without_floors(united, taken), taken
+    maps, residual = solve_maps(mosaic.windows, united, taken, mosaic.pixel_weights)
+    solved, order = joining.strongest_first(replace(united, maps=maps))
+    return solved, taken[order], residual
 
 
 def _radial_profiles(patterns: NDArray[np.floating], detector: Detector) -> NDArray[np.float64]:

@@ -1,5 +1,7 @@
 """Windows, the edge of the noise, joining: what the factorization in neighbourhoods is made of."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,7 @@ from hs_nmfcluster.factorization.neighbourhoods.first_look import (
 )
 from hs_nmfcluster.factorization.neighbourhoods.joining import Windows, assemble
 from hs_nmfcluster.factorization.neighbourhoods.local import Pieces, Plan, factorize_tile
+from hs_nmfcluster.factorization.neighbourhoods.solving import solve_maps
 from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling, taper
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.spectrum import count_above_bulk
@@ -58,14 +61,6 @@ class TestTiling:
                 if near and a.overlap(b) is not None:
                     expected.add(frozenset((a.index, b.index)))
         assert found == expected
-
-    def test_owner(self, shape, size, overlap):
-        tiling = Tiling(shape, size, overlap)
-        owner = tiling.owner()
-        for i, tile in enumerate(tiling.tiles):
-            inside = np.zeros(shape, bool)
-            inside[tile.window] = True
-            assert inside[owner == i].all()
 
     def test_groups(self, shape, size, overlap):
         tiling = Tiling(shape, size, overlap)
@@ -198,6 +193,18 @@ class TestRegrouped:
                 np.testing.assert_array_equal(found, rows)
 
 
+def pieces_of(patterns, maps, positions, data) -> Pieces:
+    """What a window found, with its products with the data."""
+    products = (data @ patterns.T.astype(np.float64)).astype(np.float32)
+    return Pieces(patterns, maps, positions, products, (data**2).sum(axis=1), 2, np.ones(2))
+
+
+def pieces_at(pieces: Pieces, which) -> Pieces:
+    """The same of some of the positions."""
+    names = ("maps", "positions", "products", "squares")
+    return replace(pieces, **{name: getattr(pieces, name)[which] for name in names})
+
+
 def two_windows(same: bool, rng: np.random.Generator) -> tuple[Windows, np.ndarray]:
     """Two windows in a row, each of which has found a matrix and a crystal."""
     tiling = Tiling((10, 16), (10, 10), (4, 4))
@@ -214,10 +221,8 @@ def two_windows(same: bool, rng: np.random.Generator) -> tuple[Windows, np.ndarr
         own = disc[tile.window].ravel()
         maps = np.stack([np.ones_like(own), own], axis=1)
         positions = np.arange(160).reshape(10, 16)[tile.window].ravel()
-        zeros = np.zeros(len(own))
-        found.append(
-            Pieces(patterns.astype(np.float16), maps, positions, zeros, zeros, 2, np.ones(2))
-        )
+        rounded = patterns.astype(np.float16)
+        found.append(pieces_of(rounded, maps, positions, maps @ rounded.astype(np.float32)))
     return Windows(tiling, tiling.tiles, found, np.ones((10, 16), bool)), shared
 
 
@@ -248,24 +253,6 @@ class TestJoining:
         assert (row > 1).all()
         assert (row < 3).all()
 
-    def test_floors(self):
-        """What a crystal's map holds everywhere is matrix."""
-        windows, _ = two_windows(True, np.random.default_rng(0))
-        for pieces in windows.found:
-            pieces.maps[:, 1] += 0.1
-        found = assemble(windows, np.array([0, 1, 0, 1]))
-        crystal, matrix = int(found.labels[1]), int(found.labels[0])
-        bare = joining.without_floors(found, np.arange(2) == matrix)
-        before, after = found.maps.dense(), bare.maps.dense()
-        assert after[crystal].min() == 0
-        np.testing.assert_allclose(after[crystal], before[crystal] - 0.1, atol=1e-6)
-        sums = found.patterns.sum(axis=1)
-        np.testing.assert_allclose(
-            np.tensordot(sums, after, 1), np.tensordot(sums, before, 1), rtol=1e-5
-        )
-        same = joining.without_floors(found, np.zeros(2, bool))
-        np.testing.assert_array_equal(same.maps.dense(), before)
-
     def test_masked_positions(self):
         windows, _ = two_windows(True, np.random.default_rng(0))
         windows.kept[2, 3] = False
@@ -277,6 +264,66 @@ class TestJoining:
         halves = joining.split_in_two(profiles)
         assert halves[0] == halves[1] != halves[2] == halves[3]
         assert set(joining.split_in_two(np.ones((3, 4))).tolist()) == {True, False}
+
+
+class TestSolving:
+    """Maps of joined components, without the data."""
+
+    def solved(self, windows, labels, matrix, weights=None):
+        joined = assemble(windows, labels)
+        which = np.isin(np.arange(len(joined.patterns)), joined.labels[matrix])
+        maps, residual = solve_maps(windows, joined, which, weights)
+        return joined, maps.dense(), residual.reshape(windows.kept.shape)
+
+    @pytest.mark.parametrize("weights", [None, np.linspace(0.5, 2, 200)])
+    def test_model_is_that_of_the_windows(self, weights):
+        """Where the windows agree, they are described as well as by themselves."""
+        windows, _ = two_windows(True, np.random.default_rng(0))
+        joined, maps, residual = self.solved(windows, np.array([0, 1, 0, 1]), [], weights)
+        model = np.tensordot(maps, joined.patterns, (0, 0))
+        for tile, pieces in zip(windows.tiles, windows.found, strict=True):
+            own = (pieces.maps @ pieces.patterns.astype(np.float32)).reshape(*tile.shape, -1)
+            np.testing.assert_allclose(model[tile.window], own, rtol=0.2, atol=0.05)
+            # Exact beside the data: there is no noise.
+            assert residual[tile.window].max() < 1e-5 * pieces.squares.max()
+
+    def test_one_window(self):
+        """What one window found alone is solved as it was."""
+        windows, _ = two_windows(False, np.random.default_rng(1))
+        joined, maps, residual = self.solved(windows, np.arange(4), [])
+        first = windows.found[0]
+        own = maps[joined.labels[:2], :, :6]
+        expected = first.maps.T.reshape(2, 10, 10)[:, :, :6]
+        np.testing.assert_allclose(own, expected, rtol=1e-2, atol=1e-2)
+        assert residual[:, :6].max() < 1e-3 * first.squares.max()
+
+    def test_floors(self):
+        """What a crystal's map holds all over a window is matrix, as far as that describes it."""
+        windows, _ = two_windows(True, np.random.default_rng(0))
+        for number, pieces in enumerate(windows.found):
+            pieces.maps[:, 1] += (0.1, 0.2)[number]
+        labels = np.array([0, 1, 0, 1])
+        joined, with_floor, _ = self.solved(windows, labels, [])
+        _, maps, residual = self.solved(windows, labels, [0])
+        crystal, matrix = joined.labels[1], joined.labels[0]
+        bare = np.hypot(*(np.mgrid[:10, :16] - np.array([4.5, 7.5])[:, None, None])) >= 2.5
+        assert with_floor[crystal][bare].min() > 0.05
+        # In each window by its own: one number for both would leave a patch in the second.
+        assert maps[crystal][bare].max() < 0.06
+        assert maps[crystal].max() > 0.8
+        assert maps[matrix][bare].min() > with_floor[matrix][bare].max()
+        assert residual[bare].mean() < 0.02 * np.mean([p.squares.mean() for p in windows.found])
+
+    def test_masked(self):
+        windows, _ = two_windows(True, np.random.default_rng(0))
+        windows.kept[2, 3] = False
+        kept = windows.kept.ravel()
+        found = [pieces_at(pieces, kept[pieces.positions]) for pieces in windows.found]
+        masked = Windows(windows.tiling, windows.tiles, found, windows.kept)
+        _, maps, residual = self.solved(masked, np.array([0, 1, 0, 1]), [0])
+        assert np.isnan(maps[:, 2, 3]).all()
+        assert np.isfinite(maps[:, windows.kept]).all()
+        assert residual[2, 3] == 0
 
 
 class TestLocal:
@@ -295,7 +342,8 @@ class TestLocal:
         np.testing.assert_allclose(
             np.linalg.norm(found.patterns.astype(float), axis=1), 1, rtol=1e-3
         )
-        np.testing.assert_allclose(found.residual, (left**2).sum(axis=1), rtol=1e-2)
+        products = rows @ found.patterns.T.astype(float)
+        np.testing.assert_allclose(found.products, products, rtol=1e-4)
         np.testing.assert_allclose(found.squares, (rows**2.0).sum(axis=1))
         assert (found.maps >= 0).all()
         assert np.mean(left**2) < 1.1 * mean.mean()

@@ -1,7 +1,7 @@
 """What neighbouring windows found of one crystal, made one component."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -24,8 +24,6 @@ _ALIKE_IN_WINDOW = 0.5
 # Of components that are known to be crystals less is asked for: no two of them met by more than
 # 0.14, while a window that sees a crystal's rim only finds its pattern by half.
 _ALIKE_CRYSTALS, _AGREEING_CRYSTALS = 0.25, 0.1
-# A crystal that fills most of its windows has a median that is no floor.
-_FLOOR = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,17 +97,24 @@ def assemble(windows: Windows, labels: NDArray[np.int64]) -> Components:
     stability = np.concatenate([pieces.stability for pieces in found])
     totals = np.bincount(labels, strengths, number)
     stable = np.bincount(labels, strengths * stability, number) / np.where(totals > 0, totals, 1)
-    maps = list(_maps(windows, labels))
+    maps = LocalMaps(list(_maps(windows, labels)), ~windows.kept)
+    return strongest_first(Components(patterns, maps, stable, labels))[0]
+
+
+def strongest_first(components: Components) -> tuple[Components, NDArray[np.intp]]:
+    """Order components by their maps, and say where each was before, ``(k,)``."""
+    maps = components.maps
     squares = [float(np.nansum(one.values.astype(np.float64) ** 2)) for one in maps]
     order = np.argsort(-np.array(squares), kind="stable")
     rank = np.empty_like(order)
-    rank[order] = np.arange(number)
-    return Components(
-        patterns[order],
-        LocalMaps([maps[i] for i in order], ~windows.kept),
-        stable[order],
-        rank[labels],
+    rank[order] = np.arange(len(order))
+    ordered = Components(
+        components.patterns[order],
+        LocalMaps([maps.maps[i] for i in order], maps.left_out),
+        components.stability[order],
+        rank[components.labels],
     )
+    return ordered, order
 
 
 def same_crystal_again(
@@ -161,42 +166,6 @@ def split_in_two(profiles: NDArray[np.floating]) -> NDArray[np.bool_]:
     if not scores.any():
         return np.asarray(np.arange(len(scores)) % 2 == 1)
     return np.asarray(scores > 0)
-
-
-def without_floors(components: Components, matrix: NDArray[np.bool_]) -> Components:
-    """Give the floor of each crystal's map to the matrix.
-
-    A crystal's pattern holds some of the halo, in return for which its map is above zero all over
-    the windows that found it. That is matrix, which is everywhere.
-
-    Parameters
-    ----------
-    components
-        As they were put together.
-    matrix
-        Which of them are matrix, ``(k,)``; without any, nothing is changed.
-    """
-    if not matrix.any():
-        return components
-    sums = components.patterns.sum(axis=1, dtype=np.float64)
-    values = [np.array(one.values) for one in components.maps]
-    for k in np.flatnonzero(~matrix).tolist():
-        own = components.maps.maps[k]
-        floor, peak = float(np.nanmedian(own.values)), float(np.nanmax(own.values))
-        if not 0 < floor < _FLOOR * peak:
-            continue
-        fitting: list[tuple[float, int, tuple[slice, ...]]] = []
-        for m in np.flatnonzero(matrix).tolist():
-            here, there = _shared(own, components.maps.maps[m])
-            # The matrix must be all over the window.
-            if own.values[here].size == own.values.size:
-                fitting.append((float(np.nansum(values[m][there])), m, there))
-        if fitting:
-            _, m, there = max(fitting, key=lambda one: one[0])
-            values[m][there] += np.float32(floor * sums[k] / sums[m])
-            values[k] = np.maximum(own.values - np.float32(floor), 0)
-    maps = [LocalMap(one.start, new) for one, new in zip(components.maps, values, strict=True)]
-    return replace(components, maps=LocalMaps(maps, components.maps.left_out))
 
 
 def contrast(

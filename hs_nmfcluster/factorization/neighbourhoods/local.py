@@ -14,7 +14,6 @@ from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress, 
 from hs_nmfcluster.factorization.rounding import best_first, rounding_of
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.stability import pattern_stability
-from hs_nmfcluster.factorization.tasks import cancelled, residual_of_rows, squared_residual
 from hs_nmfcluster.factorization.updates import hals_rows
 
 Matrix = NDArray[np.float64]
@@ -58,8 +57,8 @@ class Pieces:
         ``(n, k)`` float32, in the data's intensity unit.
     positions
         Flat indices into the scan, ``(n,)``.
-    residual
-        Squared residual of each position, ``(n,)``.
+    products
+        X Sᵀ, ``(n, k)`` float32, in counts.
     squares
         Squared norm of each position, ``(n,)``.
     above_noise
@@ -71,7 +70,7 @@ class Pieces:
     patterns: NDArray[np.float16]
     maps: NDArray[np.float32]
     positions: NDArray[np.int64]
-    residual: NDArray[np.float64]
+    products: NDArray[np.float32]
     squares: NDArray[np.float64]
     above_noise: int
     stability: NDArray[np.float64]
@@ -123,25 +122,16 @@ def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Piece
         patterns, others = patterns * weights, [S * weights for S in others]
     norms = np.linalg.norm(patterns, axis=1, keepdims=True)
     maps, patterns = maps * norms, patterns / np.where(norms > 0, norms, 1.0)
+    rounded = patterns.astype(np.float16)
     return Pieces(
-        patterns=patterns.astype(np.float16),
+        patterns=rounded,
         maps=maps.T.astype(np.float32),
         positions=positions,
-        residual=_residual(x, rows, positions, maps, patterns),
+        products=(x.times(rounded * x.of_pixels) * x.of_positions).T.astype(np.float32),
         squares=x.squares,
         above_noise=above,
         stability=pattern_stability(patterns, others),
     )
-
-
-def _residual(
-    x: Parted, rows: NDArray, positions: NDArray[np.int64], maps: Matrix, patterns: Matrix
-) -> Matrix:
-    products = x.times(patterns * x.of_pixels) * x.of_positions
-    residual = squared_residual(maps, products, patterns @ patterns.T, x.squares)
-    if cancelled(residual, x.squares).any():
-        return residual_of_rows(rows, positions, maps, patterns)
-    return residual
 
 
 def _nothing(shape: tuple[int, int], positions: NDArray[np.int64]) -> Pieces:
@@ -151,7 +141,7 @@ def _nothing(shape: tuple[int, int], positions: NDArray[np.int64]) -> Pieces:
         patterns=np.zeros((0, n_pixels), np.float16),
         maps=np.zeros((n, 0), np.float32),
         positions=positions,
-        residual=np.zeros(n),
+        products=np.zeros((n, 0), np.float32),
         squares=np.zeros(n),
         above_noise=0,
         stability=np.zeros(0),

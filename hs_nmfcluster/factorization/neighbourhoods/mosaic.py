@@ -45,11 +45,8 @@ class Mosaic:
         :func:`~hs_nmfcluster.factorization.neighbourhoods.joining.assemble` makes components.
     shared, pixel_weights
         Mean pattern of the scan, and how its pixels were weighted, ``(n_pixels,)``.
-    residual
-        Squared residual of each position, of the window whose middle it is nearest to,
-        ``(n_positions,)``.
-    mse, mean_square
-        Mean of that and of the squared data, over the kept positions and pixels.
+    mean_square
+        Mean of the squared data, over the kept positions and pixels.
     passes
         Passes over the data made so far.
     """
@@ -58,8 +55,6 @@ class Mosaic:
     labels: NDArray[np.int64]
     shared: NDArray[np.float64]
     pixel_weights: NDArray[np.float64] | None
-    residual: NDArray[np.float64]
-    mse: float
     mean_square: float
     passes: int
 
@@ -176,22 +171,15 @@ def factorize_in_tiles(
             f"{tuple(int(i) for i in where)}. Leave it out with `navigation_mask` or its pixels "
             "with `signal_mask`, or replace them, for instance with `s.map(np.nan_to_num)`."
         ) from error
-    owner = tiling.owner().ravel()
-    residual, square = np.zeros(kept.size), 0.0
-    for tile, pieces in zip(tiles, found.of_tiles, strict=True):
-        index = np.ravel_multi_index(tile.index, tiling.numbers)
-        own = owner[pieces.positions] == index
-        residual[pieces.positions[own]] = pieces.residual[own]
-        square += float(pieces.squares[own].sum())
+    squares = np.zeros(kept.size)
+    for pieces in found.of_tiles:
+        squares[pieces.positions] = pieces.squares
     windows = Windows(tiling, tiles, found.of_tiles, kept)
-    residual = residual[matrix.positions]
     return Mosaic(
         windows,
         same_crystal(windows, shared, plan.settings.pixel_weights),
         shared,
         plan.settings.pixel_weights,
-        residual,
-        float(residual.sum()) / matrix.size,
-        square / matrix.size,
+        float(squares.sum()) / matrix.size,
         job.passes,
     )

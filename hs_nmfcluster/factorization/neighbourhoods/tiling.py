@@ -112,17 +112,6 @@ class Tiling:
                 if other is not None and tile.overlap(other) is not None:
                     yield tile, other
 
-    def owner(self) -> NDArray[np.int64]:
-        """Which window each position is nearest to the middle of, ``scan_shape``.
-
-        Windows share positions, each of which one of them has to describe.
-        """
-        along = [
-            np.argmin([_distance(n, *span) for span in of_axis], axis=0)
-            for n, of_axis in zip(self.scan_shape, self.edges, strict=True)
-        ]
-        return np.asarray(np.ravel_multi_index(np.ix_(*along), self.numbers))
-
 
 def taper(tile: Tile) -> NDArray[np.float32]:
     """Weight of a window's word on each of its positions: less towards its rim, ``tile.shape``."""
@@ -140,8 +129,3 @@ def _spread(n: int, size: int, overlap: int) -> list[tuple[int, int]]:
     number = -(-(n - overlap) // (size - overlap))
     starts = np.rint(np.linspace(0, n - size, number)).astype(int)
     return [(int(start), int(start) + size) for start in starts]
-
-
-def _distance(n: int, start: int, stop: int) -> NDArray[np.float64]:
-    """Distance of n positions from the middle of a window."""
-    return np.abs(np.arange(n) - (start + stop - 1) / 2)
