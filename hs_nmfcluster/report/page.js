@@ -275,7 +275,9 @@
       const pixels = new ImageData(columns, rows);
       const contrast = Number($("opacity").value);
       const paints = state.cut.groups.map((_, group) => [1, 3, 5].map((i) => parseInt(color(group).slice(i, i + 2), 16)));
-      const faded = (component) => (state.component !== null ? state.component !== component : state.group !== null && state.cut.labels[component] !== state.group);
+      // A position of the matrix leaves the map as it is.
+      const lit = state.component !== null && data.crystalline[state.component] ? state.component : null;
+      const faded = (component) => (lit !== null ? lit !== component : state.group !== null && state.cut.labels[component] !== state.group);
       for (let place = 0; place < size; place++) {
         const rgb = [255, 255, 255];
         const here = atPlace(place).sort((a, b) => map.spread[b.component] - map.spread[a.component]);
@@ -306,7 +308,7 @@
       if ($("outlines").checked) {
         for (const particle of particles) {
           const group = state.cut.labels[particle.component];
-          const lit = state.particle === particle.index || (state.component === null ? state.group === null || state.group === group : state.component === particle.component);
+          const lit = state.particle === particle.index || (state.component === null || !data.crystalline[state.component] ? state.group === null || state.group === group : state.component === particle.component);
           const [x, y] = toPixel(particle);
           const radius = (length) => Math.max(Number.isFinite(length) ? length / map.pixel.x / map.step / 2 : 0.5, 0.5) * scale;
           context.beginPath();
@@ -439,7 +441,7 @@
     // Tree
     const drawTree = () => {
       const { x, y, children, leaves, order, label } = data.tree;
-      const width = 720, left = 64, right = 16, line = 15, count = leaves.length;
+      const width = Math.max(320, Math.min($("tree").clientWidth, 1100)), left = 48, right = 16, line = 15, count = leaves.length;
       const height = count * line + 44;
       const most = Math.max(...x, state.distance ?? 0, 1e-9) * 1.04, least = Math.min(...x, 0);
       const px = (distance) => left + ((distance - least) / (most - least)) * (width - left - right);
@@ -450,6 +452,7 @@
       });
       children.forEach(([a, b]) => groupOf.push(groupOf[a] !== null && groupOf[a] === groupOf[b] ? groupOf[a] : null));
       const svg = make("svg", { class: "tree", viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": "Tree of the components" });
+      svg.style.maxWidth = `${width}px`;
       children.forEach(([a, b], merge) => {
         const node = count + merge, across = px(x[node]);
         const part = (child) => `M${px(x[child]).toFixed(1)} ${py(y[child]).toFixed(1)}H${across.toFixed(1)}`;
@@ -459,7 +462,7 @@
       });
       order.forEach((leaf, place) => {
         const own = leaves[leaf], group = groupOf[leaf];
-        const says = own.length === 1 ? String(own[0]) : `${own.length} of them`;
+        const says = own.length === 1 ? String(own[0]) : `(${own.length})`;
         const name = own.length === 1 ? `component ${own[0]}` : `branch of ${own.length} components`;
         const text = make("text", { x: left - 8, y: py(place) + 4, "text-anchor": "end", fill: group === null ? "#30363d" : color(group) }, says);
         const chosen = state.component !== null && own.includes(state.component);
@@ -624,6 +627,7 @@
     const across = patterns.components.shape[2] * data.patterns.pixel.x;
     $("pattern-scale").textContent = `${short(across)} ${data.patterns.pixel.units} wide`;
 
+    window.addEventListener("resize", drawTree);
     setCut(ownStep);
     document.documentElement.dataset.ready = "yes";
   };

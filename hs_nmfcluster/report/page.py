@@ -97,6 +97,7 @@ def page(findings: Findings) -> str:
         style=Markup(style),
         script=Markup(script),
         explorable=None if content is None else Markup(json_for_script(content)),
+        branches=content is not None and any(len(own) > 1 for own in content["tree"]["leaves"]),
         title=_title(findings),
         answer="" if groups is None else answer(groups, findings.sizes),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
