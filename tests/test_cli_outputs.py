@@ -1,10 +1,12 @@
 """What the command line hands out beside its results: report, JSON, formats, help."""
 
+import csv
 import json
 import os
 import re
 import subprocess
 import sys
+from base64 import b64encode
 
 import hyperspy.api as hs
 import numpy as np
@@ -125,8 +127,27 @@ class TestReport:
         folder, _ = run
         html = (folder / "report.html").read_text(encoding="utf-8")
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
-        assert "<script" not in html
-        assert '<th scope="row">Phase</th>' in html
+        assert "<script>alert" not in html
+        assert "<dt>Phase</dt>" in html
+        assert "<dt>File</dt><dd>glass.hspy</dd>" in html
+
+    def test_numbers_are_those_of_the_files(self, run):
+        folder, _ = run
+        html = (folder / "report.html").read_text(encoding="utf-8")
+        files = sorted(folder.glob("*.csv"))
+        assert len(files) == 7
+        for path in files:
+            assert f"base64,{b64encode(path.read_bytes()).decode()}" in html
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        assert f'id="answer">{summary["answer"]}' in html.replace("\u00a0", " ")
+        with (folder / "groups.csv").open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        for row, group in zip(rows, summary["groups"], strict=True):
+            assert row["group"] == group["name"]
+            assert row["components"].split() == [str(k) for k in group["components"]]
+            assert int(row["particles"]) == group["particles"]["number"]
+            mean = group["particles"]["mean_diameter"]
+            assert row["mean_diameter"] == ("" if mean is None else str(mean))
 
     def test_of_a_single_component(self, file, tmp_path):
         arguments = ["run", str(file), "-o", str(tmp_path), "-q", "-k", "1", "--restarts", "1"]

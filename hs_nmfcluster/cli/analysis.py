@@ -72,7 +72,9 @@ class Options:
             )
 
 
-def analyse(signal: NMFDiffraction2D, options: Options, steps: Steps) -> Iterator[Findings]:
+def analyse(
+    signal: NMFDiffraction2D, options: Options, steps: Steps, source: str = ""
+) -> Iterator[Findings]:
     """Decompose a scan, order its components, cut the tree, and measure the groups.
 
     Parameters
@@ -84,6 +86,8 @@ def analyse(signal: NMFDiffraction2D, options: Options, steps: Steps) -> Iterato
         constraints or `tiles` ask for the whole scan, into 20, or as many as the data allow.
     steps
         Does what follows the decomposition, step by step, and says what was found.
+    source
+        Where the scan comes from, in words.
 
     Yields
     ------
@@ -105,7 +109,9 @@ def analyse(signal: NMFDiffraction2D, options: Options, steps: Steps) -> Iterato
         yield Findings(signal=signal, missing={"factorization": str(error)})
         return
     steps("factorization", lambda: steps.say(repr(nmf)))
-    findings = Findings(signal=signal, factorization=nmf)
+    findings = Findings(
+        signal=signal, factorization=nmf, source=source, beam_energy=options.beam_energy
+    )
     yield findings
     if nmf.n_components < 2:
         steps.say("A single component is not clustered.")

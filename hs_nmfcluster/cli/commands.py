@@ -90,7 +90,9 @@ def recut(options: argparse.Namespace) -> dict[str, Any]:
         about = {"source": source, "beam_energy_kv": chosen.beam_energy}
         about |= {name: before[name] for name in _NUMBERS_OF_THE_SCAN if here and name in before}
         outputs = Outputs(opened, about, steps, kept)
-        findings = Findings(factorization=nmf, tree=tree)
+        findings = Findings(
+            factorization=nmf, tree=tree, source=source, beam_energy=chosen.beam_energy
+        )
         for more in cut(tree, findings, chosen, steps):
             findings = more
             outputs.keep(findings)
@@ -216,7 +218,7 @@ def _analyse(
         about = {"source": source, "beam_energy_kv": chosen.beam_energy}
         outputs = Outputs(opened, about, steps)
         findings = Findings(signal=signal)
-        for findings in analyse(signal, chosen, steps):
+        for findings in analyse(signal, chosen, steps, source):
             outputs.keep(findings)
         summary = _finish(outputs, findings, options, steps, opened.path)
     if findings.groups is not None:

@@ -40,6 +40,9 @@ def summarise(findings: Findings) -> dict[str, Any]:
         summary["answer"] = answer(groups, findings.sizes)
         summary["methods"] = methods_text(findings)
         summary["cut"] = _summary_of_cut(groups)
+        if findings.crystallinity is not None:
+            share, error = findings.crystallinity.in_spots
+            summary["crystallinity"] = {"share_in_spots": share, "error": error}
         summary["groups"] = [_summary_of_group(findings, group) for group in range(len(groups))]
     summary["cautions"] = [vars(caution) for caution in cautions(findings)]
     summary["not_measured"] = dict(findings.missing)
@@ -94,6 +97,8 @@ def _summary_of_group(findings: Findings, group: int) -> dict[str, Any]:
             "shape": sizes.shape,
             "probe_size": sizes.probe_size,
         }
+    if findings.crystallinity is not None:
+        summary["share_of_intensity"] = findings.crystallinity.share(group)
     if findings.phases is not None:
         summary["phase"] = findings.phases.verdict(group)
     return summary

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from hs_nmfcluster.plotting.explorer import CutExplorer as CutExplorer
     from hs_nmfcluster.plotting.figures import off_screen as off_screen
     from hs_nmfcluster.plotting.groups import composite_map, plot_group_map, plot_groups
+    from hs_nmfcluster.plotting.map_explorer import MapExplorer as MapExplorer
+    from hs_nmfcluster.plotting.map_explorer import note_if_still as note_if_still
     from hs_nmfcluster.plotting.orientation import plot_orientation as plot_orientation
     from hs_nmfcluster.plotting.particles import plot_particles as plot_particles
     from hs_nmfcluster.plotting.polar import plot_polar
@@ -73,6 +75,7 @@ __getattr__, __dir__ = lazy_names(
         "hs_nmfcluster.plotting.explorer": ("CutExplorer",),
         "hs_nmfcluster.plotting.figures": ("off_screen",),
         "hs_nmfcluster.plotting.groups": ("composite_map", "plot_group_map", "plot_groups"),
+        "hs_nmfcluster.plotting.map_explorer": ("MapExplorer", "note_if_still"),
         "hs_nmfcluster.plotting.orientation": ("plot_orientation",),
         "hs_nmfcluster.plotting.particles": ("plot_particles",),
         "hs_nmfcluster.plotting.polar": ("plot_polar",),

@@ -17,6 +17,7 @@ from hs_nmfcluster.plotting.choices import Kind, Scaling
 from hs_nmfcluster.plotting.dendrogram import plot_dendrogram
 from hs_nmfcluster.plotting.figures import new_figure
 from hs_nmfcluster.plotting.group_images import GroupImages
+from hs_nmfcluster.plotting.map_explorer import note_if_still
 from hs_nmfcluster.plotting.panels import scale_width
 from hs_nmfcluster.plotting.style import FONT_SIZE
 from hs_nmfcluster.plotting.tree_layout import tree_layout
@@ -140,6 +141,7 @@ class CutExplorer(Generic[G]):
         self._ax.set_xlim(left, max(right, start, last))
         self.groups: G = self._groups_at(start)
         self._draw()
+        note_if_still(self.figure)
         self._connect()
 
     @property

@@ -102,6 +102,32 @@ def groups_card(groups: Groups) -> str:
     return card("Groups", summary, facts, pictures)
 
 
+def answer_card(
+    title: str, summary: str, lines: Sequence[tuple[int, str]], draw: "Callable[[], Figure] | None"
+) -> str:
+    """HTML of an answer from groups: a line for each of them, and its figure.
+
+    Parameters
+    ----------
+    title, summary
+        What it is.
+    lines
+        Number of a group, and what is known of it.
+    draw
+        Draws the answer; None where nothing is to be drawn.
+
+    Examples
+    --------
+    >>> "Group ii" in answer_card("Sizes", "in nm", [(1, "3 particles")], None)
+    True
+    """
+    facts = [(f"Group {group_name(group)}", text) for group, text in lines[:_MOST_LISTED]]
+    if len(lines) > _MOST_LISTED:
+        facts.append(("…", f"and {len(lines) - _MOST_LISTED} more"))
+    pictures = [] if draw is None else [Picture((_drawn(draw),), description=title)]
+    return card(title, summary, facts, pictures)
+
+
 def listed(members: Sequence[int] | NDArray[np.integer]) -> str:
     """Write the components of a group, the first thirty of many.
 

@@ -42,6 +42,10 @@ class Findings:
         The study of the number of components.
     spacings, sizes, orientation, crystallinity, phases
         What the groups say about the specimen.
+    source
+        File or command that the scan comes from, where that is known better than the results do.
+    beam_energy
+        In kV, likewise.
     missing
         Why an answer could not be had, by the name of its field.
     """
@@ -57,6 +61,8 @@ class Findings:
     orientation: Orientation | None = None
     crystallinity: Crystallinity | None = None
     phases: Phases | None = None
+    source: str = ""
+    beam_energy: float | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+# Pixels along the longer side of a thumbnail, at most twice as many.
+_SIZE = 64
+
+
 @dataclass(frozen=True)
 class Picture:
     """One or more embedded images above each other.
@@ -97,14 +101,14 @@ def figure_uri(figure: "Figure", dpi: float = 100.0) -> str:
     return _uri(stream.getvalue())
 
 
-def pattern_uri(image: ArrayLike) -> str:
+def pattern_uri(image: ArrayLike, size: int = _SIZE) -> str:
     """Thumbnail of a pattern ``(n_v, n_u)`` as a data URI; NaN is grey."""
-    return _uri(plotting.pattern_thumbnail(image))
+    return _uri(plotting.pattern_thumbnail(image, size))
 
 
-def map_uri(scan: ArrayLike) -> str:
+def map_uri(scan: ArrayLike, size: int = _SIZE) -> str:
     """Thumbnail of a map ``scan_shape`` as a data URI; leading axes are summed."""
-    return _uri(plotting.map_thumbnail(scan))
+    return _uri(plotting.map_thumbnail(scan, size))
 
 
 def _uri(png: bytes) -> str:

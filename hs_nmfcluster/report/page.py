@@ -1,21 +1,41 @@
 """The report as one HTML file."""
 
+import hashlib
 import os
+from base64 import b64encode
 from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
+from markupsafe import Markup
+
 from hs_nmfcluster.files import may_overwrite, written_whole
+from hs_nmfcluster.report.answer import answer
 from hs_nmfcluster.report.cautions import cautions
+from hs_nmfcluster.report.corrections import corrections
+from hs_nmfcluster.report.explorable import explorable
 from hs_nmfcluster.report.figures import illustrations
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.markup import render
+from hs_nmfcluster.report.packing import json_for_script
+from hs_nmfcluster.report.page_tables import page_tables
+from hs_nmfcluster.report.scan_facts import file_of, scan_rows
 from hs_nmfcluster.report.tables import (
+    SHARE,
+    colors,
     group_rows,
     key_facts,
     provenance_rows,
     settings_rows,
 )
 
+# Nothing but what the page itself holds: its own style and script, and pictures in it.
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src {style}; script-src {script}; base-uri 'none'; "
+    "form-action 'none'"
+)
+_HISTOGRAMS = "Histograms of diameters share one scale."
 _QUESTIONS = {
     "spacings": "Lattice spacings",
     "sizes": "Particle sizes",
@@ -66,23 +86,48 @@ def write_report(path: str | os.PathLike[str], findings: Findings) -> None:
 
 def page(findings: Findings) -> str:
     """HTML of a report; text from files is escaped."""
+    groups = findings.groups
     missing = {_QUESTIONS.get(name, name): why for name, why in findings.missing.items()}
+    style, script = f"\n{_resource('page.css')}{colors()}\n", f"\n{_resource('page.js')}"
+    content = explorable(findings)
+    rows = group_rows(findings)
     return render(
         "report.html.jinja",
+        policy=_POLICY.format(style=_hash(style), script=_hash(script)),
+        style=Markup(style),
+        script=Markup(script),
+        explorable=None if content is None else Markup(json_for_script(content)),
+        branches=content is not None and any(len(own) > 1 for own in content["tree"]["leaves"]),
         title=_title(findings),
+        answer="" if groups is None else answer(groups, findings.sizes),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        scan=scan_rows(findings),
+        corrections=corrections(findings),
         facts=key_facts(findings),
         cautions=cautions(findings),
-        groups=group_rows(findings),
+        groups=rows,
+        more_groups=0 if groups is None else len(groups) - len(rows),
+        histogram_note=_HISTOGRAMS if any(row.histogram for row in rows) else "",
+        share_name=SHARE,
         missing=missing,
+        tables=page_tables(findings),
         figures=[one.embedded() for one in illustrations(findings)],
         settings=settings_rows(findings),
         provenance=provenance_rows(findings),
     )
 
 
+@cache
+def _resource(name: str) -> str:
+    return files("hs_nmfcluster.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    digest = b64encode(hashlib.sha256(text.encode("utf-8")).digest())
+    return f"'sha256-{digest.decode('ascii')}'"
+
+
 def _title(findings: Findings) -> str:
     nmf = findings.factorization
     settings = {} if nmf is None else nmf.settings
-    file = Path(str(settings.get("file") or "")).name
-    return str(settings.get("title") or file or "Analysis of a 4D-STEM scan")
+    return str(settings.get("title") or file_of(findings) or "Analysis of a 4D-STEM scan")

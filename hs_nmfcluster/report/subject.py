@@ -114,6 +114,10 @@ class Scan(Protocol):
     """A scan whose components are in a tree."""
 
     @property
+    def patterns(self) -> Signal:
+        """Its components' patterns."""
+
+    @property
     def name(self) -> str:
         """What it is called."""
 
@@ -121,6 +125,7 @@ class Scan(Protocol):
 class Tree(Protocol):
     """Tree of components."""
 
+    patterns: Signal
     linkage: NDArray[np.float64]
     maps: Signal
     factorization: Any

@@ -1,6 +1,6 @@
 """The tables of a report: groups, settings, provenance."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -9,13 +9,19 @@ import numpy as np
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.report.cards import listed, restarts_in_words, stability_in_words
+from hs_nmfcluster.report.drawings import Histogram, Rose, histograms, roses
+from hs_nmfcluster.report.explorable import MOST_GROUPS
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.markup import map_uri, pattern_uri
 from hs_nmfcluster.report.subject import Tree
 from hs_nmfcluster.scan.units import format_units
-from hs_nmfcluster.words import counted, group_name, times
+from hs_nmfcluster.words import counted, group_name, times, with_error
 
 Row = tuple[str, str]
+#: What the share of the intensity is called.
+SHARE = "Share of intensity"
+# Pixels of a thumbnail's longer side, at most twice as many; colours of groups.
+_THUMBNAIL, _COLORS = 128, 12
 
 
 @dataclass(frozen=True)
@@ -24,51 +30,97 @@ class GroupRow:
 
     Parameters
     ----------
-    name, color
+    name
         As in the figures.
+    style
+        Class of the page's style that has its colour.
+    kind
+        ``"matrix"``, or nothing.
     images
         Data URIs of its pattern and map.
     facts
         Names and lines of text.
+    share
+        Of the scattered intensity; None where that is not known.
+    histogram, rose
+        Of its diameters and angles, as far as there are any.
     """
 
     name: str
-    color: str
+    style: str
+    kind: str
     images: tuple[str, ...]
     facts: tuple[tuple[str, tuple[str, ...]], ...]
+    share: float | None
+    histogram: Histogram | None
+    rose: Rose | None
+
+
+def group_style(group: int, matrix: Collection[int]) -> str:
+    """Class of the page's style that has a group's colour, see `colors`.
+
+    Examples
+    --------
+    >>> group_style(13, [14]), group_style(14, [14])
+    ('g1', 'gm')
+    """
+    return "gm" if group in matrix else f"g{group % _COLORS}"
+
+
+def colors() -> str:
+    """Rules of style for the colours of groups; one of an element itself a page may not have."""
+    rules = [f".g{group} {{ --c: {plotting.group_color(group)}; }}" for group in range(_COLORS)]
+    return "\n".join([*rules, f".gm {{ --c: {plotting.group_color(0, (0,))}; }}"])
 
 
 def group_rows(findings: Findings) -> list[GroupRow]:
-    """Write one row for each group."""
+    """Write one row for each group, of very many the first."""
     groups = findings.groups
     if groups is None:
         return []
+    shown = min(len(groups), MOST_GROUPS)
+    sizes, orientation, crystallinity = (
+        findings.sizes,
+        findings.orientation,
+        findings.crystallinity,
+    )
+    unknown: list[Any] = [None] * len(groups)
+    drawn = unknown if sizes is None else histograms(sizes)
+    turned = unknown if orientation is None else roses(orientation)
     rows = []
-    for group in range(len(groups)):
-        images = [pattern_uri(groups.patterns.data[group])]
+    for group in range(shown):
+        images = [pattern_uri(groups.patterns.data[group], _THUMBNAIL)]
         if groups.maps is not None:
-            images.append(map_uri(groups.maps.data[group]))
+            images.append(map_uri(groups.maps.data[group], _THUMBNAIL))
         facts = [("Components", (listed(groups[group].components),)), *_facts(findings, group)]
         rows.append(
             GroupRow(
                 group_name(group),
-                plotting.group_color(group, groups.matrix),
+                group_style(group, groups.matrix),
+                "matrix" if group in groups.matrix else "",
                 tuple(images),
                 tuple(facts),
+                None if crystallinity is None else crystallinity.share(group),
+                drawn[group],
+                turned[group],
             )
         )
     return rows
 
 
 def _facts(findings: Findings, group: int) -> Iterator[tuple[str, tuple[str, ...]]]:
-    spacings, sizes = findings.spacings, findings.sizes
+    spacings, sizes, orientation = findings.spacings, findings.sizes, findings.orientation
+    if findings.crystallinity is not None:
+        yield SHARE, (f"{100 * findings.crystallinity.share(group):.3g} %",)
     if spacings is not None:
         name = "Spacings (nm)" if spacings.calibrated else f"Radii ({format_units(spacings.units)})"
         yield name, spacings.describe(group)
     if sizes is not None:
         yield f"Particles ({format_units(sizes.units)})", (sizes.describe(group),)
-    if findings.orientation is not None:
-        yield "In-plane angles", (findings.orientation.describe(group),)
+    if orientation is not None:
+        order = orientation.symmetry[group]
+        text = f"{order}-fold pattern, modulo {360 / order:g}°" if order else "no spots, no angle"
+        yield "In-plane angles", (text,)
     if findings.phases is not None:
         yield "Phase", (findings.phases.verdict(group),)
 
@@ -78,15 +130,15 @@ def key_facts(findings: Findings) -> list[Row]:
     nmf, groups = findings.factorization, findings.groups
     rows: list[Row] = []
     if nmf is not None:
-        n_v, n_u = nmf.detector_mask.shape
-        scan = times(nmf.maps.data.shape[:0:-1])
-        rows.append(("Scan", f"{scan} positions, patterns of {times((n_u, n_v))} pixels"))
         rows.append(("Components", str(nmf.n_components)))
     elif groups is not None:
         rows.append(("Components", str(len(groups.tree))))
     if groups is not None:
         where = "" if groups.distance is None else f" (cut at {groups.distance:.3g})"
         rows.append(("Groups", f"{len(groups)}{where}"))
+    if findings.crystallinity is not None:
+        share, error = (100 * value for value in findings.crystallinity.in_spots)
+        rows.append(("Crystallinity", f"{with_error(share, error)} % of the intensity in spots"))
     if nmf is not None:
         pca = "" if np.isnan(nmf.pca_mse) else f" (PCA of as many components: {nmf.pca_mse:.6g})"
         rows.append(("Mean square error", f"{nmf.mse:.6g}{pca}"))
@@ -139,8 +191,9 @@ def provenance_rows(findings: Findings) -> list[Row]:
         {} if findings.factorization is None else findings.factorization.settings
     )
     for key in ("file", "title"):
-        if settings.get(key):
-            rows.append((key, str(settings[key])))
+        known = findings.source if key == "file" and findings.source else settings.get(key)
+        if known:
+            rows.append((key, str(known)))
     rows += [(name, str(used)) for name, used in settings.get("versions", {}).items()]
     rows.append(("report by", f"hs_nmfcluster {version('hs_nmfcluster')}"))
     return rows

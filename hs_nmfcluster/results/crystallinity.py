@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
+from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.words import group_name, group_number, with_error
@@ -70,6 +71,13 @@ class Crystallinity(Tabular):
         share = with_error(100 * self.mean_crystalline, 100 * self.crystalline_error)
         lines.append(f"  in spots: {share} %")
         return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        share, error = (100 * value for value in self.in_spots)
+        summary = f"{with_error(share, error)} % of the intensity in spots (no volume fraction)"
+        lines = [(n, f"{100 * share:.3g} %") for n, share in enumerate(self.mean_shares)]
+        draw = self.plot if self.crystalline.ndim == 2 else None
+        return answer_card("Shares of the intensity", summary, lines, draw)
 
     def share(self, group: int | str) -> float:
         """Share of one group in the intensity of the whole scan.

@@ -30,6 +30,7 @@ from hs_nmfcluster.report.cards import groups_card
 from hs_nmfcluster.report.methods import methods_text
 from hs_nmfcluster.report.summary import in_words
 from hs_nmfcluster.results.crystallinity import Crystallinity
+from hs_nmfcluster.results.exploring import explore
 from hs_nmfcluster.results.group import Group
 from hs_nmfcluster.results.orientation import OrientationMap
 from hs_nmfcluster.results.phases import PhaseMatch
@@ -526,6 +527,49 @@ class Groups:
             ax=ax,
             **images,
         )
+
+    def explore(self, signal: BaseSignal | None = None) -> "plotting.MapExplorer":
+        """Click in the map of the groups and see what is there.
+
+        Shows the patterns of the position's component and group, beside what all components
+        together make of it, and says its angle and particle. The arrow keys go to the next
+        position. In a notebook this needs ``%matplotlib widget`` (``pip install
+        hs_nmfcluster[notebook]``) or ``qt``; on another backend the figure says so, and
+        ``explorer.go_to(row, column)`` moves it.
+
+        Parameters
+        ----------
+        signal
+            The scan, to see the measured pattern too.
+
+        Returns
+        -------
+        MapExplorer
+            Its ``figure`` is the figure, its ``position`` the row and column that are shown.
+
+        Raises
+        ------
+        ValueError
+            If there are no maps of a scan along two axes, or `signal` is another scan.
+
+        Examples
+        --------
+        >>> explorer = groups.explore()
+        >>> explorer.go_to(3, 4).position
+        (3, 4)
+        """
+        if self.tree.maps is None or self.maps is None:
+            self._refuse_several("A map is explored")
+            raise ValueError(_NO_MAPS.format("An explorer needs"))
+        shape = self.tree.maps.data.shape[1:]
+        if len(shape) != 2 or 1 in shape:
+            raise ValueError(f"An explorer needs a scan along two axes; this one is {shape}.")
+        if signal is not None and signal.data.shape[:-2] != shape:
+            raise ValueError(
+                f"`signal` must be the scan that was factorized, of the shape {shape}, got "
+                f"{signal.data.shape[:-2]}."
+            )
+        return explore(self, signal)
 
     def _drawn_tree(self, kind: Kind) -> dict[str, Any]:
         """Tree whose leaves are components, or of very many the groups, or what holds these."""

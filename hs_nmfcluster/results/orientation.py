@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
+from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.words import counted, group_name
@@ -78,6 +79,11 @@ class OrientationMap(Tabular):
             f"  {group_name(group)}: {self.describe(group)}" for group in range(len(self.symmetry))
         ]
         return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        lines = [(group, self.describe(group)) for group in range(len(self.symmetry))]
+        draw = self.plot if any(self.symmetry) else None
+        return answer_card("In-plane angles", "against the first crystal of each", lines, draw)
 
     def describe(self, group: int) -> str:
         """Say at which angles the crystals of one group lie.

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import axis_units
 from hs_nmfcluster.materials.sizes import GroupSizes
+from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.units import PixelSize, nm_per
@@ -103,6 +104,11 @@ class ParticleSizes(Tabular):
         lines = [f"<Particle sizes of {counted(len(self), 'group')} in {self.units}{look}{scale}"]
         lines += [f"  {group_name(number)}: {self.describe(number)}" for number in range(len(self))]
         return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        summary = f"in {self.units}, measured as {self.shape}"
+        lines = [(number, self.describe(number)) for number in range(len(self))]
+        return answer_card("Particle sizes", summary, lines, self.plot)
 
     def describe(self, number: int) -> str:
         """Say what is known of the particles of one group.

@@ -13,6 +13,7 @@ from hs_nmfcluster import plotting
 from hs_nmfcluster.materials.rings import Ring
 from hs_nmfcluster.materials.spacings import GroupRings, Profiles
 from hs_nmfcluster.materials.spots import Spots
+from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
@@ -149,6 +150,11 @@ class LatticeSpacings(Tabular):
             for group in range(len(self))
         ]
         return "\n".join(lines) + ">"
+
+    def _repr_html_(self) -> str:
+        units = "nm" if self.calibrated else format_units(self.units)
+        lines = [(group, "; ".join(self.describe(group))) for group in range(len(self))]
+        return answer_card("Lattice spacings", f"in {units}", lines, self.plot)
 
     def describe(self, group: int) -> tuple[str, ...]:
         """Say what one group's pattern shows, one text for each ring.

@@ -1,6 +1,8 @@
 """What a report holds, and that it holds it safely."""
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import numpy as np
@@ -10,6 +12,7 @@ import hs_nmfcluster
 from hs_nmfcluster import ClusterTree
 from hs_nmfcluster.plotting import group_color
 from hs_nmfcluster.report import Findings, check_path
+from hs_nmfcluster.report.answer import answer
 from hs_nmfcluster.report.figures import illustrations
 from hs_nmfcluster.report.page import page
 from hs_nmfcluster.words import group_name
@@ -20,15 +23,20 @@ class _Text(HTMLParser):
 
     def __init__(self, html):
         super().__init__()
-        self.tags, self.attributes, self.words = [], [], []
+        self.tags, self.attributes, self.words, self.code = [], [], [], False
         self.feed(html)
 
     def handle_starttag(self, tag, attributes):
         self.tags.append(tag)
+        self.code = tag in ("script", "style")
         self.attributes += attributes
 
+    def handle_endtag(self, tag):
+        self.code = False
+
     def handle_data(self, data):
-        self.words.append(data)
+        if not self.code:
+            self.words.append(data)
 
     @property
     def text(self):
@@ -53,7 +61,14 @@ class TestContent:
 
     def test_numbers(self, parsed, nmf):
         assert f"Mean square error {nmf.mse:.6g}" in parsed.text
-        assert "14 × 12 positions, patterns of 44 × 40 pixels" in parsed.text
+        assert "Scan 14 × 12 positions, step 1.5 nm" in parsed.text
+        assert "Patterns 44 × 40 pixels of 0.4 nm⁻¹" in parsed.text
+        assert 'File scan<img src="x" onerror="alert(1)">.mib' in parsed.text
+        assert "Voltage not in the file" in parsed.text
+
+    def test_answer_comes_first(self, parsed, groups):
+        said = answer(groups, groups.particle_sizes())
+        assert parsed.text.index(said) < parsed.text.index("What to distrust")
 
     def test_groups(self, parsed, groups):
         for number, members in enumerate(groups):
@@ -62,13 +77,20 @@ class TestContent:
 
     def test_answers(self, parsed, groups):
         spacings, sizes = groups.lattice_spacings(), groups.particle_sizes()
-        angles = groups.orientation_map()
+        angles, shares = groups.orientation_map(), groups.crystallinity()
         assert any(len(own) for own in spacings)
         for number in range(len(groups)):
             for line in spacings.describe(number):
                 assert line in parsed.text
             assert sizes.describe(number) in parsed.text
-            assert angles.describe(number) in parsed.text
+            assert angles.describe(number).partition(" – ")[0] in parsed.text
+            assert f"Share of intensity {100 * shares.share(number):.3g} %" in parsed.text
+
+    def test_drawings(self, parsed, groups):
+        sizes, angles = groups.particle_sizes(), groups.orientation_map()
+        drawn = [dict([pair]).get("class") for pair in parsed.attributes]
+        assert drawn.count("histogram") == sum(bool(len(group.diameters)) for group in sizes)
+        assert drawn.count("rose") == sum(map(bool, angles.symmetry))
 
     def test_phases(self, parsed, groups):
         match = groups.match_phases({"one": [0.2, 0.15], "<b>other</b>": [0.21, 0.156]})
@@ -78,9 +100,10 @@ class TestContent:
     def test_groups_have_the_colors_of_the_figures(self, report, groups):
         html = report.read_text(encoding="utf-8")
         for number in range(len(groups)):
-            # Left border, pattern and map.
-            assert html.count(f"border-left-color: {group_color(number, groups.matrix)}") == 1
-            assert html.count(f'style="border-color: {group_color(number, groups.matrix)}"') == 2
+            style = "gm" if number in groups.matrix else f"g{number}"
+            assert f'class="group {style}" id="group-{group_name(number)}"' in html
+            color = group_color(number, groups.matrix)
+            assert f".{style} {{ --c: {color}; }}" in html
 
     def test_figures(self, scan, groups):
         findings = Findings.of_groups(groups, signal=scan, show_progressbar=False)
@@ -109,7 +132,8 @@ class TestContent:
 
 class TestSafety:
     def test_text_from_the_file_is_escaped(self, parsed):
-        assert "script" not in parsed.tags
+        # What the page works with, and what works with it.
+        assert parsed.tags.count("script") == 2
         assert not any(name.startswith("on") for name, _ in parsed.attributes)
         assert '<script>alert("title")</script>' in parsed.text
         assert 'scan<img src="x" onerror="alert(1)">.mib' in parsed.text
@@ -119,14 +143,20 @@ class TestSafety:
         assert sources
         assert all(source.startswith("data:image/png;base64,") for source in sources)
         html = report.read_text(encoding="utf-8")
-        assert not re.search(r"https?://", html)
+        # The name of SVG is no place.
+        assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", html)
         assert "url(" not in html
 
-    def test_scripts_are_forbidden_all_the_same(self, parsed):
-        policy = dict(parsed.attributes).get("content")
-        policies = [v for n, v in parsed.attributes if n == "content" and "default-src" in v]
-        assert policy
-        assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+    def test_only_its_own_script_and_style_may_act(self, parsed, report):
+        (policy,) = [v for n, v in parsed.attributes if n == "content" and "default-src" in v]
+        assert policy.startswith("default-src 'none'; img-src data:; style-src 'sha256-")
+        assert "unsafe" not in policy
+        html = report.read_text(encoding="utf-8")
+        for tag in ("style", "script"):
+            (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
+            digest = b64encode(sha256(text.encode()).digest()).decode()
+            assert f"{tag}-src 'sha256-{digest}'" in policy
+        assert not any(name == "style" for name, _ in parsed.attributes)
 
 
 class TestWhatIsNotKnown:
