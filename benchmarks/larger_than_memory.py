@@ -3,7 +3,9 @@
 Writes a ``.zspy`` store of a simulated scan (uint16, 128 × 128 positions repeated until it is as
 large as asked for), unless the folder holds it already, and, each in a process of its own,
 
-- decomposes it by ``decompose_als_nmf`` with ``max_memory``, and reports the peak of its memory;
+- decomposes it in neighbourhoods, ``decompose_als_nmf()`` without a number, beside a bare chunkwise
+  sum: how often the store was read, the peak of the memory, and the same for a quarter of it;
+- decomposes it whole, with ``max_memory``, and reports the peak of its memory;
 - compares the throughput of each kind of pass with a bare chunkwise sum over the same store, the
   passes and the sums in turns, and with the limit that the machine's own rate of matrix products
   sets to its arithmetic;
@@ -11,7 +13,7 @@ large as asked for), unless the folder holds it already, and, each in a process 
   ``decompose_als_nmf`` as well.
 
     python benchmarks/larger_than_memory.py FOLDER [--gigabytes 32] [--components 20]
-        [--restarts 10] [--memory "1.5 GB"] [--hyperspy-share 256] [--seed 0]
+        [--restarts 10] [--memory "1.5 GB"] [--hyperspy-share 256] [--seed 0] [--tiles-only]
 """
 
 import argparse
@@ -82,6 +84,35 @@ def decompose(path: Path, share: int, k: int, restarts: int, memory: str, seed: 
         f"({_common.memory('VmHWM') - before:.2f} GiB above the imports), "
         f"data in memory: {nmf.settings['data_in_memory']}"
     )
+
+
+def decompose_in_tiles(path: Path, share: int, memory: str, seed: int) -> str:
+    """Decompose a store in neighbourhoods, and say in a line what it took."""
+    _common.load_libraries()
+    import dask
+
+    signal = load(path, share)
+    on_disk = sum(file.stat().st_size for file in path.rglob("*") if file.is_file()) / share
+    start = time.perf_counter()
+    dask.compute(_chunkwise_sum(signal.data))
+    bare = time.perf_counter() - start
+    before, read = _common.memory("VmRSS"), _bytes_read()
+    start = time.perf_counter()
+    nmf = signal.decompose_als_nmf(max_memory=memory, random_state=seed, show_progressbar=False)
+    seconds = time.perf_counter() - start
+    return (
+        f"in {np.prod(nmf.settings['tiles_numbers'])} neighbourhoods: {seconds:.0f} s, bare sum "
+        f"{bare:.0f} s; store read {(_bytes_read() - read) / on_disk:.2f} times; "
+        f"{nmf.n_components} components, MSE {nmf.mse:.6g}; peak resident "
+        f"{_common.memory('VmHWM'):.2f} GiB ({_common.memory('VmHWM') - before:.2f} GiB above what "
+        f"there was), data in memory: {nmf.settings['data_in_memory']}"
+    )
+
+
+def _bytes_read() -> int:
+    """Bytes that this process has read from files, whether they were in the page cache or not."""
+    (line,) = (line for line in Path("/proc/self/io").read_text().splitlines() if "rchar" in line)
+    return int(line.split()[1])
 
 
 def hyperspy(path: Path, share: int, k: int, seed: int) -> str:
@@ -234,11 +265,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--hyperspy-share", type=int, default=256)
     parser.add_argument("--passes-share", type=int, default=16)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tiles-only", action="store_true")
     given = parser.parse_args(arguments)
     k, restarts, memory = given.components, given.restarts, given.memory
     path = store(given.folder, given.gigabytes)
     shape = _common.alone(_described, path)
     print(f"{shape}, k = {k}, max_memory = {memory}", flush=True)
+    for share in (4, 1):
+        part = "All" if share == 1 else f"A {share}th"
+        tiled = _common.alone(decompose_in_tiles, path, share, memory, given.seed)
+        print(f"{part} of it {tiled}", flush=True)
+    if given.tiles_only:
+        return
     print(f"\nPasses over a {given.passes_share}th of it, medians of {_REPEATS} in turns:")
     for line in _common.alone(passes, path, given.passes_share, k, restarts, memory):
         print(line, flush=True)

@@ -13,6 +13,7 @@ from scipy import fft, ndimage, sparse
 
 from hs_nmfcluster.clustering.alignable import PolarPatterns
 from hs_nmfcluster.clustering.correlation import azimuthal_spectra, centered_patterns
+from hs_nmfcluster.scan.local_maps import LocalMap, LocalMaps, Maps
 
 # Share of its height above which a map is where the component is. Its crystal reaches to where a
 # smaller share is left, or the noise ends, and by some positions more.
@@ -35,7 +36,7 @@ _PARTLY_ALIKE = 0.35
 _AT_A_TIME = 64
 
 
-def find_hosts(polar_patterns: PolarPatterns, maps: NDArray[np.floating]) -> NDArray[np.intp]:
+def find_hosts(polar_patterns: PolarPatterns, maps: Maps) -> NDArray[np.intp]:
     """Find of each crystal component the stronger one that describes the same crystal.
 
     A component lies where stronger ones are, and its spots lie as those of one of them; or it lies
@@ -65,7 +66,7 @@ def find_hosts(polar_patterns: PolarPatterns, maps: NDArray[np.floating]) -> NDA
     hosts = np.full(len(maps), -1)
     if len(maps) < 2:
         return hosts
-    inside, near, norms = _where(maps)
+    inside, near, norms = _where(LocalMaps.known(maps))
     strength = norms * np.concatenate(
         [np.sqrt(np.square(some).sum(axis=(1, 2))) for some in _in_parts(polar_patterns)]
     )
@@ -105,14 +106,18 @@ def _covered(inside: sparse.csr_array, near: sparse.csr_array) -> float:
     return float(inside.data[anywhere[inside.indices]].sum())
 
 
-def _where(
-    maps: NDArray[np.floating],
-) -> tuple[sparse.csr_array, sparse.csr_array, NDArray[np.float64]]:
+def _where(maps: LocalMaps) -> tuple[sparse.csr_array, sparse.csr_array, NDArray[np.float64]]:
     """Where each component is, as shares of it; positions there and around; norms of the maps."""
     inside, near, norms = [], [], np.zeros(len(maps))
-    # One after the other: the maps may be thousands.
-    for k, scan in enumerate(maps):
-        heights = np.asarray(scan, dtype=np.float64)
+    flat = np.arange(maps.left_out.size, dtype=np.int32).reshape(maps.left_out.shape)
+
+    def row(values: NDArray[np.float64], one: LocalMap) -> sparse.coo_array:
+        there = np.nonzero(values)
+        places = np.zeros(len(there[0]), np.int32), flat[one.window][there]
+        return sparse.coo_array((values[there], places), (1, flat.size))
+
+    for k, one in enumerate(maps):
+        heights = np.asarray(one.values, dtype=np.float64)
         heights = np.maximum(np.nan_to_num(heights - np.nanmedian(heights)), 0.0)
         norms[k] = np.linalg.norm(heights)
         highest = heights.max(initial=0.0)
@@ -122,8 +127,8 @@ def _where(
         lowest = min(max(_RIM * highest, noise), _HALF * highest)
         reached = (heights >= lowest) & (heights > 0)
         around = ndimage.binary_dilation(reached, iterations=_AROUND)
-        inside.append(sparse.coo_array((strong / (strong.sum() or 1.0)).reshape(1, -1)))
-        near.append(sparse.coo_array(around.reshape(1, -1).astype(np.float64)))
+        inside.append(row(strong / (strong.sum() or 1.0), one))
+        near.append(row(around.astype(np.float64), one))
     return sparse.vstack(inside, "csr"), sparse.vstack(near, "csr"), norms
 
 

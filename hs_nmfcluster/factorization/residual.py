@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import tasks
-from hs_nmfcluster.factorization.local_maps import LocalMaps
+from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.scan.noise import robust_sigma
 
 # Positions or pixels stand out from the others by so many standard deviations.

@@ -16,10 +16,10 @@ from hs_nmfcluster.engine.matrix import pieces
 from hs_nmfcluster.engine.merging import Gathered, fold
 from hs_nmfcluster.engine.products import times
 from hs_nmfcluster.engine.random_numbers import uniform
-from hs_nmfcluster.factorization.local_maps import LocalMaps
 from hs_nmfcluster.factorization.runs import RunSums, Stack
 from hs_nmfcluster.factorization.updates import Solver
 from hs_nmfcluster.factorization.weighting import weigh
+from hs_nmfcluster.scan.local_maps import LocalMaps
 
 Matrix = NDArray[np.float64]
 

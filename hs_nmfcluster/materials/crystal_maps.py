@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.materials.apertures import ring_means
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.spots import Spots, find_spots, owner_of_pixels
+from hs_nmfcluster.scan.local_maps import LocalMaps, Maps
 
 # A component with more than this share of its spots in the apertures of a stronger one is a part
 # of the same crystal, or of one like it at the same angle.
@@ -48,7 +49,7 @@ class CrystalMaps:
     def __len__(self) -> int:
         return self.leaders.size
 
-    def image(self, number: int, maps: NDArray[np.floating]) -> NDArray[np.float64]:
+    def image(self, number: int, maps: Maps) -> NDArray[np.float64]:
         """Intensity in the spots of one crystal at each position, ``scan_shape``.
 
         Parameters
@@ -58,15 +59,12 @@ class CrystalMaps:
         maps
             Map of each component, ``(n_components, *scan_shape)``.
         """
-        weights = self.weights[:, number]
-        highest = np.nanmax(maps.reshape(len(maps), -1), axis=1)
-        adds = np.abs(weights) * highest
-        used = adds > _NEGLIGIBLE * adds[self.leaders[number]]
-        return np.asarray(np.tensordot(weights[used], maps[used], axes=1), dtype=np.float64)
+        weights, maps = self.weights[:, number], LocalMaps.known(maps)
+        adds = np.abs(weights) * maps.peaks
+        used = np.flatnonzero(adds > _NEGLIGIBLE * adds[self.leaders[number]])
+        return maps.added(used, weights[used])
 
-    def strongest(
-        self, number: int, maps: NDArray[np.floating], place: tuple[int, int]
-    ) -> tuple[int, float]:
+    def strongest(self, number: int, maps: Maps, place: tuple[int, int]) -> tuple[int, float]:
         """Component of one crystal that adds the most to its image at a row and column.
 
         And what all components of the crystal add there: the rest is what apertures of others let
@@ -82,11 +80,11 @@ class CrystalMaps:
             Row and column.
         """
         parts = np.array(self.parts[number])
-        adds = self.weights[parts, number] * maps[parts, place[0], place[1]]
+        adds = self.weights[parts, number] * LocalMaps.known(maps).there(parts, place)
         return int(parts[np.nan_to_num(adds).argmax()]), float(np.nansum(adds))
 
 
-def find_crystals(groups: GroupArrays, maps: NDArray[np.floating]) -> CrystalMaps:
+def find_crystals(groups: GroupArrays, maps: Maps) -> CrystalMaps:
     """Sort the components that are crystals by the crystals that they are parts of.
 
     Parameters
@@ -100,8 +98,7 @@ def find_crystals(groups: GroupArrays, maps: NDArray[np.floating]) -> CrystalMap
     crystals = [k for k, found in spots.items() if len(found)]
     inside = _in_apertures(groups, spots, crystals)
     own = np.array([inside[k, j] for j, k in enumerate(crystals)])
-    flat = np.nan_to_num(maps[crystals]).reshape(len(crystals), int(np.prod(maps.shape[1:])))
-    norms = np.linalg.norm(flat, axis=1)
+    norms = LocalMaps.known(maps).norms[crystals]
     left = [int(j) for j in np.argsort(-own * norms, kind="stable") if own[j] > 0]
     parts: list[list[int]] = []
     while left:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.materials.crystal_maps import find_crystals
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.segments import what_stands_out
+from hs_nmfcluster.scan.local_maps import LocalMaps, Maps
 
 # What is not known of the share in spots, over it: weak spots between the apertures, and what a
 # factorization leaves of them in the pattern of the matrix.
@@ -28,7 +29,7 @@ class Shares(NamedTuple):
     crystalline_members: NDArray[np.intp]
 
 
-def measure_shares(groups: GroupArrays, maps: NDArray[np.floating]) -> Shares:
+def measure_shares(groups: GroupArrays, maps: Maps) -> Shares:
     """Share the scattered intensity at each position between the groups.
 
     What lies in spots is read off the images of the crystals, and only where these stand out: the
@@ -41,9 +42,9 @@ def measure_shares(groups: GroupArrays, maps: NDArray[np.floating]) -> Shares:
     maps
         Map of each component, ``(n, *scan_shape)``.
     """
-    ring = groups.detector.ring(*groups.limits)
-    intensity = scattered_intensity(groups.components, maps, ring)
-    of_groups = np.stack([intensity[members].sum(axis=0) for members in groups.members])
+    maps, ring = LocalMaps.known(maps), groups.detector.ring(*groups.limits)
+    intensity = ring_intensity(groups.components, ring)
+    of_groups = np.stack([maps.added(members, intensity[members]) for members in groups.members])
     total = of_groups.sum(axis=0)
     in_spots, variance = np.zeros(total.shape), 0.0
     crystals = find_crystals(groups, maps)
@@ -64,24 +65,20 @@ def measure_shares(groups: GroupArrays, maps: NDArray[np.floating]) -> Shares:
     )
 
 
-def scattered_intensity(
-    patterns: NDArray[np.floating], maps: NDArray[np.floating], ring: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Intensity that each component contributes to the ring at each position.
+def ring_intensity(patterns: NDArray[np.floating], ring: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Intensity that each component contributes to the ring for a unit of its map, ``(n,)``.
 
     Parameters
     ----------
     patterns
         ``(n, n_v, n_u)``, NaN where not measured.
-    maps
-        ``(n, *scan_shape)``.
     ring
         Pixels that count, ``(n_v, n_u)``.
 
     Examples
     --------
-    >>> scattered_intensity(np.ones((1, 2, 2)), np.array([[3.0]]), np.eye(2, dtype=bool))
-    array([[6.]])
+    >>> ring_intensity(np.ones((1, 2, 2)), np.eye(2, dtype=bool))
+    array([2.])
     """
-    sums = np.nansum(patterns[:, ring].astype(np.float64), axis=1)
-    return sums.reshape(-1, *[1] * (maps.ndim - 1)) * maps
+    # One by one: no copy of thousands of patterns.
+    return np.array([np.nansum(pattern[ring], dtype=np.float64) for pattern in patterns])

@@ -14,6 +14,7 @@ from hs_nmfcluster.clustering.correlation import (
 )
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.segments import background_and_noise
+from hs_nmfcluster.scan.local_maps import LocalMaps, Maps
 from hs_nmfcluster.scan.noise import robust_sigma
 
 #: Orders of rotation axes that a plane of a crystal can have, the highest first.
@@ -219,9 +220,7 @@ def measure_angles(groups: GroupArrays) -> Angles:
     return Angles(angles, confidence, correlation, tuple(symmetry), groups.labels)
 
 
-def map_angles(
-    found: Angles, maps: NDArray[np.floating]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def map_angles(found: Angles, maps: Maps) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Map angles and their confidence, ``(n_groups, *scan_shape)``; NaN where there is no crystal.
 
     Parameters
@@ -237,7 +236,7 @@ def map_angles(
 
 
 def strongest_component(
-    maps: NDArray[np.floating], labels: NDArray[np.intp], usable: NDArray[np.bool_], n_groups: int
+    maps: Maps, labels: NDArray[np.intp], usable: NDArray[np.bool_], n_groups: int
 ) -> NDArray[np.intp]:
     """Find the component of each group that a position belongs to, -1 where none does.
 
@@ -263,11 +262,14 @@ def strongest_component(
     """
     owners = np.full((n_groups, *maps.shape[1:]), -1, dtype=np.intp)
     strongest = np.zeros(owners.shape)
-    for k in np.flatnonzero(usable):
-        excess = np.nan_to_num(maps[k] - background_and_noise(maps[k])[0])
-        stronger = (excess >= _HALF * excess.max()) & (excess > strongest[labels[k]])
-        owners[labels[k]][stronger] = k
-        strongest[labels[k]][stronger] = excess[stronger]
+    local = LocalMaps.known(maps)
+    for k in np.flatnonzero(usable).tolist():
+        one = local.maps[k]
+        excess = np.nan_to_num(one.values - background_and_noise(one.values)[0])
+        before = strongest[labels[k]][one.window]
+        stronger = (excess >= _HALF * excess.max()) & (excess > before)
+        owners[labels[k]][one.window][stronger] = k
+        before[stronger] = excess[stronger]
     return owners
 
 

@@ -1,5 +1,6 @@
 """Sizes of the particles of each group, and how many there are."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import nan
 
@@ -13,6 +14,7 @@ from hs_nmfcluster.materials.outlines import Look, find_look
 from hs_nmfcluster.materials.particles import Particle, measured, once_each
 from hs_nmfcluster.materials.segments import Segment, find_segments
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
+from hs_nmfcluster.scan.local_maps import LocalMaps, Maps
 
 _SHAPES = ("auto", "disc", "sphere")
 # Least share of a particle's height that comes from the components of its own crystal. What others
@@ -89,8 +91,8 @@ class GroupSizes:
 
 def measure_particles(
     groups: GroupArrays,
-    maps: NDArray[np.floating],
-    aligned_maps: NDArray[np.floating],
+    maps: Maps,
+    aligned_maps: Iterable[NDArray[np.floating]],
     *,
     scale: tuple[float, float],
     probe_size: float | None = None,
@@ -117,7 +119,7 @@ def measure_particles(
     tuple
         The particles of each group, and how all of them look.
     """
-    candidates = _candidates(groups, maps, min_height)
+    candidates = _candidates(groups, LocalMaps.known(maps), min_height)
     pixel = float(np.sqrt(abs(scale[0] * scale[1])))
     probe = None if probe_size is None else probe_size / pixel
     look = find_look([segment for _, segment in candidates], shape, probe)
@@ -138,7 +140,7 @@ def measure_particles(
 
 
 def _candidates(
-    groups: GroupArrays, maps: NDArray[np.floating], min_height: float
+    groups: GroupArrays, maps: LocalMaps, min_height: float
 ) -> list[tuple[int, Segment]]:
     """Segments of the images of all crystals, each place once, with their components."""
     crystals = find_crystals(groups, maps)

@@ -17,7 +17,6 @@ from hs_nmfcluster.clustering.alignable import Metric
 from hs_nmfcluster.clustering.similarity import By
 from hs_nmfcluster.factorization.decomposition import Decomposition, DecompositionInTiles
 from hs_nmfcluster.factorization.fit import Fit
-from hs_nmfcluster.factorization.local_maps import LocalMaps, lazy_model
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.io import storage
 from hs_nmfcluster.io.emd import save_emd
@@ -26,6 +25,7 @@ from hs_nmfcluster.results.diagnosis import Diagnosis, diagnose
 from hs_nmfcluster.results.neighbourhoods import components_of
 from hs_nmfcluster.results.residual import Residual, measure_residual
 from hs_nmfcluster.results.tree import ClusterTree
+from hs_nmfcluster.scan.local_maps import LocalMaps, lazy_model
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:

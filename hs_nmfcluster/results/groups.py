@@ -15,6 +15,7 @@ from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
+from hs_nmfcluster.clustering.local_alignment import local_average, local_displacements
 from hs_nmfcluster.clustering.mirror import mirror_images, orientations
 from hs_nmfcluster.clustering.separation import Separation, separation
 from hs_nmfcluster.io import storage
@@ -45,6 +46,7 @@ from hs_nmfcluster.results.scans import (
 from hs_nmfcluster.results.sizes import ParticleSizes, scan_scale
 from hs_nmfcluster.results.spacings import LatticeSpacings
 from hs_nmfcluster.scan.arguments import check_relative_error
+from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.scan.units import PixelSize, inverse_nm_per
 from hs_nmfcluster.words import counted, distance_label, group_name, group_number
 
@@ -348,12 +350,20 @@ class Groups:
         if tree.maps is None:
             return None
         if tree.by == "patterns":
+            if tree.maps._lazy:
+                return local_displacements(self._local_maps, tree.linkage, self.kept)[:, ::-1]
             shifts = follow(ShiftableMaps(tree.maps.data), tree.linkage, self.kept)
         elif tree.merge_shifts is None:
             return np.zeros((len(tree), tree.maps.data.ndim - 1))
         else:
             shifts = tree.merge_shifts
         return cuts.displacements(tree.linkage, shifts, self.kept)[:, ::-1]
+
+    @cached_property
+    def _local_maps(self) -> LocalMaps:
+        """Maps of the components; lazy ones without their zeros."""
+        assert self.tree.maps is not None
+        return LocalMaps.known(self.tree.maps.data)
 
     @property
     def calibrated_shifts(self) -> NDArray[np.float64] | None:
@@ -382,7 +392,7 @@ class Groups:
         """Sum of the maps of each group, as they lie in the scan. None without maps."""
         if self.tree.maps is None:
             return None
-        sums = [self.tree.maps.data[members].sum(axis=0) for members in self]
+        sums = [self._local_maps.added(members) for members in self]
         return _stack(self.tree.maps, np.stack(sums), "Maps of groups")
 
     @cached_property
@@ -395,10 +405,13 @@ class Groups:
         """
         if self.tree.maps is None or self.shifts is None:
             return None
-        averages = [
-            aligned_average(self.tree.maps.data[members], -self.shifts[members, ::-1])
-            for members in self
-        ]
+        apart = self.shifts[:, ::-1]
+        if self.tree.maps._lazy:
+            averages = [local_average(self._local_maps, members, apart) for members in self]
+        else:
+            averages = [
+                aligned_average(self.tree.maps.data[members], -apart[members]) for members in self
+            ]
         return _stack(self.tree.maps, np.stack(averages), "Shift-corrected maps of groups")
 
     def plot(self, scaling: Scaling = "weak") -> "Figure":
@@ -1018,7 +1031,7 @@ class Groups:
         assert self.aligned_maps is not None
         found, look = measure_particles(
             self._arrays,
-            self.tree.maps.data,
+            self._local_maps,
             self.aligned_maps.data[self._filled],
             scale=scale,
             probe_size=probe_size,
@@ -1074,7 +1087,7 @@ class Groups:
         if self._whole is not None:
             whole, components = self._whole
             found = whole._angles.of(components)
-        return OrientationMap(*found, *map_angles(found, self.tree.maps.data), self.maps)
+        return OrientationMap(*found, *map_angles(found, self._local_maps), self.maps)
 
     @cached_property
     def _angles(self) -> Angles:
@@ -1133,7 +1146,7 @@ class Groups:
             return SharesByScan(*self._ask_scans(Groups.crystallinity))
         if self.tree.maps is None or self.maps is None:
             raise ValueError(_NO_MAPS.format("Crystallinity needs"))
-        found = measure_shares(self._arrays, self.tree.maps.data)
+        found = measure_shares(self._arrays, self._local_maps)
         return Crystallinity(
             np.array(self._for_all(found.shares, 0 * found.shares[0])),
             found.crystalline,

@@ -106,7 +106,9 @@ def cluster(
     seen = _seen_by(common, stacks, grids)
     plan = planned(seen.shape, "patterns", "cross_correlation", common, n_neighbors, max_memory)
     scans = [
-        TreeScan(name, nmf.patterns, checked_maps(nmf.maps, nmf.n_components), grid, nmf)
+        TreeScan(
+            name, nmf.patterns, checked_maps(nmf.maps, nmf.n_components, whole=False), grid, nmf
+        )
         for name, nmf, grid in zip(called, given, grids, strict=True)
     ]
     grown = grow_rotated(scans, plan, show_progressbar, crystals_first=crystals_first, mirror=False)

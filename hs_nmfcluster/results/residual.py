@@ -13,13 +13,13 @@ from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
-from hs_nmfcluster.factorization.local_maps import LocalMaps
 from hs_nmfcluster.factorization.residual import (
     excess,
     position_excess,
     residual_sums,
     standing_out,
 )
+from hs_nmfcluster.scan.local_maps import LocalMaps
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

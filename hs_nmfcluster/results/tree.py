@@ -224,7 +224,7 @@ class ClusterTree:
         check_choice("metric", metric, get_args(Metric))
         patterns = checked_patterns(patterns)
         if maps is not None:
-            maps = checked_maps(maps, len(patterns.data))
+            maps = checked_maps(maps, len(patterns.data), whole=by == "maps")
         elif by == "maps":
             raise ValueError('`by="maps"` needs maps; these patterns have none.')
         grid = PolarGrid.covering(

@@ -28,6 +28,7 @@ from hs_nmfcluster.materials.group_arrays import spot_limits
 from hs_nmfcluster.materials.significance import SpotEvidence, spot_evidence
 from hs_nmfcluster.results.scans import TreeScan
 from hs_nmfcluster.scan.arguments import check_whole_number
+from hs_nmfcluster.scan.local_maps import LocalMaps
 
 # Components from which on clustering takes seconds.
 _MANY = 300
@@ -127,13 +128,17 @@ def _crystals(scans: Sequence[TreeScan]) -> tuple[SpotEvidence, NDArray[np.intp]
     """Which components are crystals, and which describe part of one, scan by scan."""
     found, hosts, first = [], [], 0
     for scan in scans:
-        patterns, maps = scan.patterns.data, None if scan.maps is None else scan.maps.data
+        patterns, maps = scan.patterns.data, None
+        if scan.maps is not None:
+            maps = LocalMaps.known(scan.maps.data)
+        parts = None if maps is None else [one.values for one in maps]
         limits = spot_limits(patterns, scan.grid)
-        evidence = spot_evidence(patterns, scan.grid.detector, maps, radial_range=limits)
+        evidence = spot_evidence(patterns, scan.grid.detector, parts, radial_range=limits)
         own = np.full(len(patterns), -1)
         if maps is not None:
             crystals = np.flatnonzero(evidence.crystalline)
-            of = find_hosts(InBins((patterns[crystals], scan.grid)), maps[crystals])
+            bins = InBins((patterns[crystals], scan.grid))
+            of = find_hosts(bins, maps.some(crystals))
             own[crystals] = np.where(of < 0, -1, crystals[of] + first)
         found.append(evidence)
         hosts.append(own)

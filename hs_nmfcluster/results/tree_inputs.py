@@ -1,6 +1,6 @@
 """What patterns and maps must be before they are clustered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from hyperspy.signal import BaseSignal
@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge.axes import detector_axes
 from hs_nmfcluster.bridge.checks import check_patterns
+from hs_nmfcluster.scan.local_maps import LocalMaps
 
 
 def checked_patterns(signal: BaseSignal) -> BaseSignal:
@@ -32,21 +33,26 @@ def checked_patterns(signal: BaseSignal) -> BaseSignal:
     return signal
 
 
-def checked_maps(signal: BaseSignal, n: int) -> BaseSignal:
-    """Return maps in memory.
+def checked_maps(signal: BaseSignal, n: int, *, whole: bool) -> BaseSignal:
+    """Return maps, in memory if they are needed whole.
+
+    Lazy maps are those that would take a large part of the memory; most of them is zero.
 
     Raises
     ------
     ValueError
         If they are not `n` maps, or one is infinite or NaN everywhere.
     """
-    signal = _in_memory(signal)
+    signal = _in_memory(signal) if whole else signal
     if signal.data.ndim < 2 or len(signal.data) != n:
         raise ValueError(
             f"`maps` must have one map for each of the {n} patterns along its first axis, got an "
             f"array of shape {signal.data.shape}."
         )
-    _check_values("map", signal.data)
+    maps = LocalMaps.known(signal.data)
+    if maps.left_out.all():
+        raise ValueError("The maps are NaN everywhere.")
+    _check_values("map", (one.values for one in maps))
     return signal
 
 
@@ -77,7 +83,7 @@ def _in_memory(signal: BaseSignal) -> BaseSignal:
     return signal
 
 
-def _check_values(name: str, data: NDArray) -> None:
+def _check_values(name: str, data: Iterable[NDArray]) -> None:
     for index, values in enumerate(data):
         if np.isinf(values).any():
             raise ValueError(

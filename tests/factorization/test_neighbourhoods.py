@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
-from hs_nmfcluster.factorization.local_maps import LocalMap, LocalMaps
 from hs_nmfcluster.factorization.neighbourhoods import joining
 from hs_nmfcluster.factorization.neighbourhoods.first_look import (
     correlations,
@@ -20,6 +19,7 @@ from hs_nmfcluster.factorization.neighbourhoods.solving import solve_maps
 from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling, taper
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.spectrum import count_above_bulk
+from hs_nmfcluster.scan.local_maps import LocalMap, LocalMaps
 
 SCANS = [
     ((40, 60), (20, 20), (4, 4)),

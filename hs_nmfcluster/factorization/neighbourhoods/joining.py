@@ -10,9 +10,9 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from hs_nmfcluster.factorization.compression import signs_of
-from hs_nmfcluster.factorization.local_maps import LocalMap, LocalMaps
 from hs_nmfcluster.factorization.neighbourhoods.local import Pieces
 from hs_nmfcluster.factorization.neighbourhoods.tiling import Tile, Tiling, taper
+from hs_nmfcluster.scan.local_maps import LocalMap, LocalMaps
 
 # Pieces of two windows are of one crystal when their patterns, without what all patterns share,
 # correlate by so much and their maps agree so far where the windows overlap. Two crystals of 45

@@ -14,11 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.scheduling import side_by_side
-from hs_nmfcluster.factorization.local_maps import LocalMap, LocalMaps
 from hs_nmfcluster.factorization.neighbourhoods.first_look import flat_positions
 from hs_nmfcluster.factorization.neighbourhoods.joining import Components, Windows
 from hs_nmfcluster.factorization.neighbourhoods.tiling import taper
 from hs_nmfcluster.factorization.updates import hals_rows
+from hs_nmfcluster.scan.local_maps import LocalMap, LocalMaps
 
 Matrix = NDArray[np.float64]
 Box = tuple[slice, ...]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from weakref import WeakValueDictionary
 
 import dask
 import dask.array as da
@@ -67,6 +68,29 @@ class LocalMaps:
 
     def __iter__(self) -> Iterator[LocalMap]:
         return iter(self.maps)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of all maps on the whole scan, ``(k, *scan_shape)``."""
+        return len(self.maps), *self.left_out.shape
+
+    @classmethod
+    def known(cls, maps: "NDArray[np.floating] | da.Array | LocalMaps") -> "LocalMaps":
+        """Take maps as they are: arrays whole, and of a dask array what is not zero.
+
+        Parameters
+        ----------
+        maps
+            ``(k, *scan_shape)``.
+        """
+        if isinstance(maps, LocalMaps):
+            return maps
+        if isinstance(maps, da.Array):
+            # Those that were made lazy here need not be put on the scan to be found again.
+            made = _MADE_LAZY.get(maps.name)
+            return cls.of(maps) if made is None else made
+        start = (0,) * (maps.ndim - 1)
+        return cls([LocalMap(start, values) for values in maps], np.zeros(maps.shape[1:], bool))
 
     @classmethod
     def of(cls, maps: NDArray[np.floating] | da.Array) -> "LocalMaps":
@@ -152,13 +176,74 @@ class LocalMaps:
             last = min(first + at_a_time, len(self.maps))
             part = held.dense(first, last)
             parts.append(da.from_delayed(part, (last - first, *scan_shape), float))
-        return da.concatenate(parts)
+        whole: da.Array = da.concatenate(parts)
+        _MADE_LAZY[whole.name] = self
+        return whole
+
+    def some(self, chosen: NDArray[np.integer]) -> "LocalMaps":
+        """Return some of the maps."""
+        return LocalMaps([self.maps[k] for k in chosen.tolist()], self.left_out)
+
+    @cached_property
+    def peaks(self) -> NDArray[np.float64]:
+        """Highest value of each map, ``(k,)``; NaN where nothing was measured."""
+        return np.array([_highest(one.values) for one in self.maps])
+
+    @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """Norm of each map, ``(k,)``."""
+        return np.array([np.linalg.norm(np.nan_to_num(one.values)) for one in self.maps])
+
+    def added(
+        self, chosen: NDArray[np.integer], weights: NDArray[np.floating] | None = None
+    ) -> NDArray[np.float64]:
+        """Sum of some of the maps on the whole scan, ``scan_shape``.
+
+        Parameters
+        ----------
+        chosen
+            Their indices.
+        weights
+            Factor of each of these; None adds them as they are.
+        """
+        total = np.zeros(self.left_out.shape)
+        factors = np.ones(len(chosen)) if weights is None else weights
+        for k, factor in zip(chosen.tolist(), factors.tolist(), strict=True):
+            total[self.maps[k].window] += factor * self.maps[k].values
+        total[self.left_out] = np.nan
+        return total
+
+    def there(self, chosen: NDArray[np.integer], place: tuple[int, ...]) -> NDArray[np.float64]:
+        """Value of some of the maps at one place of the scan."""
+        values = np.zeros(len(chosen))
+        for i, k in enumerate(chosen.tolist()):
+            one = self.maps[k]
+            inside = tuple(np.subtract(place, one.start))
+            if all(0 <= at < n for at, n in zip(inside, one.values.shape, strict=True)):
+                values[i] = one.values[inside]
+        return values
+
+
+# Local maps by the name of the dask array that was made of them, as long as that is there.
+_MADE_LAZY: WeakValueDictionary[str, LocalMaps] = WeakValueDictionary()
+
+
+#: Maps ``(k, *scan_shape)``, as an array or without their zeros.
+Maps = NDArray[np.floating] | LocalMaps
+
+
+def _highest(values: NDArray[np.floating]) -> float:
+    return float(np.nanmax(values)) if np.isfinite(values).any() else np.nan
 
 
 def _without_zeros(values: NDArray[np.floating]) -> LocalMap:
     somewhere = np.nonzero(np.nan_to_num(values))
     if not somewhere[0].size:
-        return LocalMap((0,) * values.ndim, values[(slice(0, 1),) * values.ndim])
+        # Of nothing, at a position that is not masked if there is one.
+        first = np.unravel_index(int(np.argmin(np.isnan(values))), values.shape)
+        return LocalMap(
+            tuple(int(i) for i in first), values[tuple(slice(i, i + 1) for i in first)].copy()
+        )
     start = tuple(int(axis.min()) for axis in somewhere)
     window = tuple(slice(int(axis.min()), int(axis.max()) + 1) for axis in somewhere)
     return LocalMap(start, values[window].copy())
