@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster import ClusterTree
+from hs_nmfcluster.words import group_name
 
 
 def pulls(groups, truth):
@@ -134,7 +135,7 @@ class TestViews:
         pytest.importorskip("pandas")
         frame = groups.lattice_spacings().to_dataframe()
         assert len(frame) == 9
-        halo = frame[frame.group == family.index("amorphous")].iloc[0]
+        halo = frame[frame.group == group_name(family.index("amorphous"))].iloc[0]
         assert halo.spots == 0
         assert np.isnan(halo.spacing)
         assert halo.halo_radius == pytest.approx(4.1, abs=0.05)
