@@ -635,9 +635,10 @@ class NMFDiffraction2D(Signal2D):
         outer: float | None = None,
         center: Sequence[float] | None = None,
         *,
+        detector_mask: np.ndarray | None = None,
         show_progressbar: bool | None = None,
     ) -> Any:
-        """Draw a virtual image and the mean pattern, with the ring used (Fig. 3a, b).
+        """Draw a virtual image and the mean pattern, with what is analysed of it (Fig. 3a, b).
 
         Parameters
         ----------
@@ -646,6 +647,8 @@ class NMFDiffraction2D(Signal2D):
             beam, that is a bright field.
         center
             As in :meth:`get_detector_mask`.
+        detector_mask
+            Pixels that are left out, as `Factorization.detector_mask`; its outline is drawn.
         show_progressbar
             Of lazy data; None takes HyperSpy's preference.
 
@@ -673,6 +676,7 @@ class NMFDiffraction2D(Signal2D):
             center=position,
             inner=inner or None,
             outer=outer,
+            mask=detector_mask,
         )
 
     def _mean_pattern(self, show_progressbar: bool | None = None) -> np.ndarray:

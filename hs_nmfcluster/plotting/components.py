@@ -139,7 +139,7 @@ def plot_components(
 def _default_columns(number: int, pair_width: float) -> int:
     # As many rows as make the figure about as high as wide, but no panel wider than a third.
     columns = round(np.sqrt(1.4 * number * 2.0 / pair_width))
-    return int(np.clip(columns, min(number, 2), min(number, 10)))
+    return int(np.clip(columns, min(number, 2), min(number, 8)))
 
 
 def _grid(

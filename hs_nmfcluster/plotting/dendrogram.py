@@ -124,12 +124,14 @@ def plot_dendrogram(
         height = max(1.6, _LEAF_HEIGHT * layout.number + 0.6)
         ax = new_figure(COLUMN_WIDTH, height).add_subplot(label="dendrogram")
     _draw_branches(ax, layout, group_of, matrix)
+    marked = kind == "distance" and bool(layout.inverted)
     x_label = distance_label if kind == "distance" else "Agglomerative sequence (number of merge)"
+    x_label += "\nArrows: joined nearer than what they hold" if marked else ""
     tidy(ax, x=x_label, y=leaf_label, spines=("bottom",))
     ax.xaxis.set_major_locator(MaxNLocator(6, integer=kind == "sequence"))
     _set_limits(ax, layout, cut)
     _label_leaves(ax, layout, names, group_of, matrix)
-    if kind == "distance":
+    if marked:
         _mark_inversions(ax, layout)
     if group_of is not None:
         _mark_groups(ax, layout, group_of, matrix)

@@ -35,7 +35,10 @@ _LABELLED = 60
 # Cuts whose averages are kept in memory.
 _REMEMBERED = 32
 _CUT_COLOR = "#b00020"
-_LAYOUT = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0)
+# Below is room for a note.
+_LAYOUT = ConstrainedLayoutEngine(
+    w_pad=0.02, h_pad=0.02, wspace=0.0, hspace=0.0, rect=(0.0, 0.03, 1.0, 0.97)
+)
 
 
 class Cut(Protocol):

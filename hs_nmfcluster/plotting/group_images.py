@@ -124,7 +124,9 @@ class GroupImages:
             ax = next(panels)
             norm = intensity_norm(maps.values[group], self.scaling)
             draw_map(ax, maps, group, norm, scale_bar=first, color=color)
-            _finish(ax, color, f"{heading.lower()} {group}", heading if first else "")
+            grey = maps.are_images and np.isnan(maps.values).any()
+            said = f"{heading}\n(grey: not measured)" if grey else heading
+            _finish(ax, color, f"{heading.lower()} {group}", said if first else "")
         annotate(axes[0], group_name(group))
 
     def draw_scales(self, figure: Figure, place: SubplotSpec) -> None:

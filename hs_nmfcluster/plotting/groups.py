@@ -36,6 +36,8 @@ from hs_nmfcluster.words import group_name
 
 _TEXT_WIDTH = 1.35
 _ROW_HEIGHT = 1.2
+# Groups that the legend of a map names, in a column and in all; inches of a further column.
+_NAMES_IN_COLUMN, _MOST_NAMED, _NAME_WIDTH = 10, 40, 0.55
 
 
 def plot_groups(
@@ -48,6 +50,7 @@ def plot_groups(
     map_pixel: PixelSize = UNCALIBRATED,
     scaling: Scaling = "weak",
     matrix: Collection[int] = (),
+    shown: Sequence[int] | None = None,
 ) -> Figure:
     """Draw each group in a row: pattern, summed map, shift-corrected map and members.
 
@@ -67,6 +70,8 @@ def plot_groups(
         Intensity scale, see `plot_components`.
     matrix
         Numbers of the groups that hold no crystal, which are grey.
+    shown
+        Numbers of the groups that are drawn; all by default.
 
     Returns
     -------
@@ -104,13 +109,14 @@ def plot_groups(
     height = min(_ROW_HEIGHT, (PAGE_WIDTH - sum(fixed)) / sum(images.widths))
     widths = [*(height * width for width in images.widths), *fixed]
     row_height = height + (0.4 if images.has_profiles else 0.0)
-    figure = new_figure(sum(widths), max(number * row_height, 2.0) + 0.2)
-    grid = figure.add_gridspec(number, len(widths), width_ratios=widths)
-    for group in range(number):
-        axes = [figure.add_subplot(grid[group, i]) for i in range(len(images.widths))]
-        images.draw(group, axes, first=group == 0)
+    drawn = range(number) if shown is None else shown
+    figure = new_figure(sum(widths), max(len(drawn) * row_height, 2.0) + 0.3)
+    grid = figure.add_gridspec(len(drawn), len(widths), width_ratios=widths)
+    for row, group in enumerate(drawn):
+        axes = [figure.add_subplot(grid[row, i]) for i in range(len(images.widths))]
+        images.draw(group, axes, first=row == 0)
         if members is not None:
-            ax = figure.add_subplot(grid[group, len(axes)], label=f"members {group}")
+            ax = figure.add_subplot(grid[row, len(axes)], label=f"members {group}")
             _write_members(ax, group, members[group], group_color(group, matrix))
     images.draw_scales(figure, grid[:, -1])
     return figure
@@ -188,6 +194,7 @@ def plot_group_map(
     *,
     map_pixel: PixelSize = UNCALIBRATED,
     matrix: Collection[int] = (),
+    legend: bool = True,
     ax: Axes | None = None,
 ) -> Figure:
     """Draw `composite_map` with a legend of the groups.
@@ -201,6 +208,8 @@ def plot_group_map(
         Pixel size of the scan.
     matrix
         Numbers of the groups that hold no crystal, which are grey.
+    legend
+        Say which colour is which group.
     ax
         Where to draw; default a new figure.
 
@@ -221,9 +230,11 @@ def plot_group_map(
     >>> fig = plot_group_map(np.random.default_rng(0).random((3, 5, 6)))
     """
     scans = drawable_maps(maps, map_pixel)
+    columns = -(-min(len(scans.values), _MOST_NAMED) // _NAMES_IN_COLUMN)
     if ax is None:
         height = (COLUMN_WIDTH - 0.7) / min(scans.width, 2.0) if scans.are_images else 2.2
-        ax = new_figure(COLUMN_WIDTH, float(np.clip(height, 1.2, 5.0))).add_subplot()
+        width = COLUMN_WIDTH + (columns - 1) * _NAME_WIDTH
+        ax = new_figure(width, float(np.clip(height, 1.2, 5.0))).add_subplot()
     ax.set_label("group map")
     groups = range(len(scans.values))
     colors = [group_color(group, matrix) for group in groups]
@@ -236,8 +247,17 @@ def plot_group_map(
         for group in groups:
             draw_profile(ax, scans.values[group], scans.pixel, color=colors[group])
         tidy(ax, x=ax.get_xlabel(), y="Map (arb. units)")
+    if not legend:
+        return figure_of(ax)
+    handles = [
+        Patch(color=colors[group], label=group_name(group)) for group in groups[:_MOST_NAMED]
+    ]
+    if len(groups) > _MOST_NAMED:
+        handles.append(Patch(color="none", label="…"))
     ax.legend(
-        handles=[Patch(color=colors[group], label=group_name(group)) for group in groups],
+        handles=handles,
+        ncols=columns,
+        columnspacing=0.8,
         title="Group" + (f"\n{scans.note}" if scans.note else ""),
         title_fontsize=SMALL_FONT_SIZE,
         fontsize=SMALL_FONT_SIZE,

@@ -94,9 +94,11 @@ class MapExplorer:
         self._shape = scans.values.shape[1:]
         self._at, self._pixel = at, pattern_pixel
         self.figure: Figure = new_figure(_WIDTH, _HEIGHT)
+        layout: Any = self.figure.get_layout_engine()
+        layout.set(rect=(0.0, 0.04, 1.0, 0.96))
         grid = self.figure.add_gridspec(2, 3, width_ratios=[2.1, 1, 1])
         self._ax: Axes = self.figure.add_subplot(grid[:, 0])
-        plot_group_map(maps, map_pixel=map_pixel, matrix=matrix, ax=self._ax)
+        plot_group_map(maps, map_pixel=map_pixel, matrix=matrix, legend=False, ax=self._ax)
         self._panels = [
             self.figure.add_subplot(grid[i // 2, 1 + i % 2], label=f"pattern {i}")
             for i in range(_PANELS)

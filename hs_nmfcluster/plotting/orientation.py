@@ -41,7 +41,11 @@ _TO_LINEAR = (
 
 
 def plot_orientation(
-    angle_maps: ArrayLike, symmetry: Sequence[int], *, map_pixel: PixelSize = UNCALIBRATED
+    angle_maps: ArrayLike,
+    symmetry: Sequence[int],
+    *,
+    map_pixel: PixelSize = UNCALIBRATED,
+    shown: Sequence[int] | None = None,
 ) -> Figure:
     """Draw the in-plane angles of each group, with a colour wheel.
 
@@ -56,6 +60,8 @@ def plot_orientation(
         Order of the rotation axis of each group; groups with 0 have no angle and are not drawn.
     map_pixel
         Pixel size of the scan.
+    shown
+        Numbers of the groups that are drawn, as far as they have angles; all by default.
 
     Returns
     -------
@@ -79,29 +85,35 @@ def plot_orientation(
     # Angles of frames cannot be added: the first frame of each position with an angle is shown.
     while values.ndim > 3:
         values = _first_frame(values)
-    drawn = [group for group, order in enumerate(symmetry) if order]
+    chosen = range(len(symmetry)) if shown is None else shown
+    drawn = [group for group in chosen if symmetry[group]]
     maps = drawable_maps(values, map_pixel, "angle_maps")
-    columns = max(len(drawn), 1)
+    columns = min(max(len(drawn), 1), 4)
+    rows = -(-len(drawn) // columns)
     width = PAGE_WIDTH / max(columns, 2)
     height = min(width / max(maps.width, 0.5), 4.0) if maps.are_images else 2.0
-    figure = new_figure(width * columns, height + 1.4 if drawn else 0.6)
+    figure = new_figure(width * columns, rows * (height + 1.4) if drawn else 0.6)
     if not drawn:
         ax = figure.add_subplot(label="no angles")
         ax.text(0.5, 0.5, "no group has spots", ha="center", transform=ax.transAxes)
         ax.set_axis_off()
         return figure
-    grid = figure.add_gridspec(2, columns, height_ratios=[height, 1.3])
-    for column, group in enumerate(drawn):
-        ax = figure.add_subplot(grid[0, column], label=f"angles {group}")
+    grid = figure.add_gridspec(2 * rows, columns, height_ratios=[height, 1.3] * rows)
+    for place, group in enumerate(drawn):
+        row, column = divmod(place, columns)
+        ax = figure.add_subplot(grid[2 * row, column], label=f"angles {group}")
         period = 360.0 / symmetry[group]
         if maps.are_images:
-            _draw_angles(ax, maps.values[group], period, maps.pixel, scale_bar=column == 0)
+            _draw_angles(ax, maps.values[group], period, maps.pixel, scale_bar=place == 0)
             annotate(ax, group_name(group))
             frame(ax, group_color(group))
         else:
             draw_profile(ax, maps.values[group], maps.pixel, color=group_color(group))
             tidy(ax, x=ax.get_xlabel(), y="Angle (°)")
-        wheel = figure.add_subplot(grid[1, column], projection="polar", label=f"wheel {group}")
+            ax.set_ylim(0.0, period)
+        wheel = figure.add_subplot(
+            grid[2 * row + 1, column], projection="polar", label=f"wheel {group}"
+        )
         if isinstance(wheel, PolarAxes):
             _draw_wheel(wheel, period)
     return figure

@@ -34,7 +34,7 @@ _WEAK_POWER = 0.45
 _BRIGHTEST_PERCENTILE = 99.9
 _BAR_SHARE = 0.4
 # Inches that an intensity scale takes with its numbers and label; a line more in the label.
-_SCALE_WIDTH = 0.6
+_SCALE_WIDTH = 0.82
 _NOTE_WIDTH = 0.14
 
 
@@ -185,7 +185,8 @@ def add_intensity_scales(
                 place.subgridspec(len(shown), 1, hspace=0.2)[index], label=label
             )
             below = note if quantity == "Map" else ""
-            add_color_bar(ax, norm, cmap, f"{quantity} (rel. units){below}")
+            how = "\nlow ones raised" if isinstance(norm, PowerNorm) else ""
+            add_color_bar(ax, norm, cmap, f"{quantity} (rel. units){how}{below}")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from hs_nmfcluster.plotting.figures import new_figure
 from hs_nmfcluster.plotting.panels import annotate, draw_image, drawable_maps, intensity_norm
 from hs_nmfcluster.plotting.style import FONT_SIZE, MAP_CMAP, PAGE_WIDTH, group_color, tidy
+from hs_nmfcluster.scan.binning import round_edges
 from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize, format_units
 from hs_nmfcluster.words import group_name
 
@@ -25,7 +26,8 @@ def plot_particles(
     outlines: Sequence[Sequence[Outline]],
     *,
     map_pixel: PixelSize = UNCALIBRATED,
-    bins: int | Sequence[float] = 10,
+    bins: int | Sequence[float] | None = None,
+    shown: Sequence[int] | None = None,
     units: str = "px",
 ) -> Figure:
     """Draw each group's map with its particles outlined, and the histogram of diameters.
@@ -41,7 +43,9 @@ def plot_particles(
     map_pixel
         Pixel size of the maps.
     bins
-        Number of bins of the histogram, or their edges.
+        Number of bins of the histogram, or their edges; by default some of a round width.
+    shown
+        Numbers of the groups that are drawn; all by default.
     units
         Unit of the diameters.
 
@@ -64,24 +68,24 @@ def plot_particles(
     images = drawable_maps(maps, map_pixel)
     if len(outlines) != len(images.values):
         raise ValueError(f"outlines: {len(outlines)} given for {len(images.values)} groups.")
-    number = len(outlines)
+    drawn = range(len(outlines)) if shown is None else shown
     diameters = [_whole_diameters(group) for group in outlines]
-    columns = int(np.clip(number, 2, 4))
-    rows = -(-number // columns)
+    columns = int(np.clip(len(drawn), 2, 4))
+    rows = -(-len(drawn) // columns)
     height = min(PAGE_WIDTH / columns / max(images.width, 0.5), 2.6)
     histogram = 1.8 if any(diameters) else 0.0
     figure = new_figure(PAGE_WIDTH, min(rows * height, 6.0) + histogram + 0.1)
     heights = [*[height] * rows, *([histogram] if histogram else [])]
     grid = figure.add_gridspec(len(heights), columns, height_ratios=heights)
-    for group in range(number):
-        ax = figure.add_subplot(grid[divmod(group, columns)], label=f"particles {group}")
+    for place, group in enumerate(drawn):
+        ax = figure.add_subplot(grid[divmod(place, columns)], label=f"particles {group}")
         draw_image(
             ax,
             images.values[group],
             cmap=MAP_CMAP,
             norm=intensity_norm(images.values[group]),
             pixel=map_pixel,
-            scale_bar=group == 0,
+            scale_bar=place == 0,
         )
         annotate(ax, group_name(group))
         for outline in outlines[group]:
@@ -120,11 +124,12 @@ def _outline(ax: Axes, outline: Outline, pixel: PixelSize) -> None:
 
 
 def _draw_histogram(
-    ax: Axes, whole: Sequence[Sequence[float]], bins: int | Sequence[float], units: str
+    ax: Axes, whole: Sequence[Sequence[float]], bins: int | Sequence[float] | None, units: str
 ) -> None:
     shown = [group for group, values in enumerate(whole) if values]
     tidy(ax, x=f"Diameter ({format_units(units)})", y="Particles")
-    edges = np.histogram_bin_edges(np.concatenate([whole[g] for g in shown]), bins)
+    together = np.concatenate([whole[g] for g in shown])
+    edges = round_edges(together) if bins is None else np.histogram_bin_edges(together, bins)
     ax.hist(
         [whole[g] for g in shown],
         bins=list(edges),
@@ -135,4 +140,12 @@ def _draw_histogram(
         linewidth=0.5,
     )
     ax.yaxis.set_major_locator(MaxNLocator(integer=True))
-    ax.legend(fontsize=7, frameon=False, title="Group", title_fontsize=7)
+    ax.legend(
+        fontsize=7,
+        frameon=False,
+        title="Group",
+        title_fontsize=7,
+        loc="upper left",
+        bbox_to_anchor=(1.0, 1.05),
+        ncols=-(-len(shown) // 8),
+    )

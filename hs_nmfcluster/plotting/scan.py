@@ -1,5 +1,7 @@
 """The scan before any analysis: the paper's Fig. 3a and b."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
@@ -16,6 +18,7 @@ from hs_nmfcluster.plotting.panels import (
     drawable_maps,
 )
 from hs_nmfcluster.plotting.style import (
+    FONT_SIZE,
     PAGE_WIDTH,
     PATTERN_CMAP,
     SMALL_FONT_SIZE,
@@ -26,6 +29,7 @@ from hs_nmfcluster.plotting.style import (
 from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize, format_units
 
 _SCAN_CMAP = "gray"
+_TITLE: dict[str, Any] = {"fontsize": FONT_SIZE, "loc": "left"}
 
 
 def plot_scan(
@@ -37,9 +41,10 @@ def plot_scan(
     center: tuple[float, float] | None = None,
     inner: float | None = None,
     outer: float | None = None,
+    mask: ArrayLike | None = None,
     intensity_units: str = "counts",
 ) -> Figure:
-    """Draw a virtual image beside the mean pattern on a log scale, with the rings of the mask.
+    """Draw a virtual image beside the mean pattern on a log scale, with what is analysed of it.
 
     Parameters
     ----------
@@ -53,8 +58,10 @@ def plot_scan(
     center
         Beam centre ``(x, y)`` in pixels; needed for the rings.
     inner, outer
-        Radii of the mask in the units of `pattern_pixel`: pixels with ``inner <= r <= outer`` are
-        used. None draws no ring.
+        Radii of the virtual detector in the units of `pattern_pixel`: pixels with ``inner <= r <=
+        outer`` make the virtual image. None draws no ring.
+    mask
+        ``(n_v, n_u)``, True for pixels that an analysis leaves out: its outline is dashed.
     intensity_units
         Unit of the intensity, for the colour bars.
 
@@ -98,7 +105,24 @@ def plot_scan(
     add_color_bar(axes[3], norm, PATTERN_CMAP, label, relative=False)
     if center is not None:
         _draw_rings(axes[2], center, (inner, outer), pattern_pixel)
+    axes[0].set_title(_virtual(inner, outer, format_units(pattern_pixel.units)), **_TITLE)
+    axes[2].set_title("Mean pattern", **_TITLE)
+    if mask is not None:
+        _draw_analysed(axes[2], np.asarray(mask, dtype=bool))
     return figure
+
+
+def _draw_analysed(ax: Axes, mask: NDArray[np.bool_]) -> None:
+    """Draw the outline of what is not masked."""
+    if mask.any() and not mask.all():
+        # What lies beyond the detector is left out too.
+        framed = np.pad(mask, 1, constant_values=True).astype(float)
+        places = [np.arange(-1, n + 1) for n in mask.shape[::-1]]
+        view = ax.get_xlim(), ax.get_ylim()
+        ax.contour(*places, framed, [0.5], colors="white", linestyles="--", linewidths=1.0)
+        ax.set(xlim=view[0], ylim=view[1])
+    lines = [text for text in (ax.get_xlabel(), "Dashed: the analysed ring") if text]
+    ax.set_xlabel("\n".join(lines), fontsize=SMALL_FONT_SIZE)
 
 
 def _draw_virtual_image(ax: Axes, bar: Axes, image: DrawableMaps, units: str) -> None:
@@ -141,18 +165,18 @@ def _draw_rings(
                 2 * radius / abs(pixel.y),
                 fill=False,
                 edgecolor="white",
-                linestyle="--",
+                linestyle=":",
                 linewidth=1.0,
             )
             outline(ring, width=2.0)
             ax.add_patch(ring)
-    ax.set_xlabel(_kept(radii, format_units(pixel.units)), fontsize=SMALL_FONT_SIZE)
+    if any(radius is not None for radius in radii):
+        ax.set_xlabel("Dotted: the virtual detector", fontsize=SMALL_FONT_SIZE)
 
 
-def _kept(radii: tuple[float | None, float | None], units: str) -> str:
-    inner, outer = radii
+def _virtual(inner: float | None, outer: float | None, units: str) -> str:
     if inner is None:
-        return "" if outer is None else f"Ring used: r ≤ {outer:.3g} {units}"
+        return "Virtual image" if outer is None else f"Bright field, r ≤ {outer:.3g} {units}"
     if outer is None:
-        return f"Ring used: r ≥ {inner:.3g} {units}"
-    return f"Ring used: {inner:.3g} {units} ≤ r ≤ {outer:.3g} {units}"
+        return f"Virtual image, r ≥ {inner:.3g} {units}"
+    return f"Virtual image, {inner:.3g} ≤ r ≤ {outer:.3g} {units}"

@@ -35,6 +35,7 @@ def plot_spacings(
     marks: Sequence[Sequence[Mark]] | None = None,
     halos: Sequence[float | None] | None = None,
     matrix: Collection[int] = (),
+    shown: Sequence[int] | None = None,
     units: str = "px",
 ) -> Figure:
     """Draw the azimuthal maximum and mean of each group's pattern over the radius.
@@ -53,6 +54,8 @@ def plot_spacings(
         For each group the radius of its halo, None where there is none to be marked.
     matrix
         Numbers of the groups that hold no crystal, which are grey.
+    shown
+        Numbers of the groups that are drawn; all by default.
     units
         Unit of the radii.
 
@@ -81,9 +84,10 @@ def plot_spacings(
     for name, given in (("marks", marks), ("halos", halos)):
         if given is not None and len(given) != number:
             raise ValueError(f"{name}: {len(given)} given for {number} groups.")
-    figure = new_figure(_WIDTH, _ROW_HEIGHT * number + 0.65)
-    axes = figure.subplots(number, 1, sharex=True, squeeze=False)[:, 0]
-    for group, ax in enumerate(axes):
+    drawn = range(number) if shown is None else shown
+    figure = new_figure(_WIDTH, _ROW_HEIGHT * len(drawn) + 0.65)
+    axes = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]
+    for group, ax in zip(drawn, axes, strict=True):
         ax.set_label(f"profile {group}")
         color = group_color(group, matrix)
         _draw(ax, r, *(values[group] for values in profiles), color=color)

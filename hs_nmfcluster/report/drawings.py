@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hs_nmfcluster.report.subject import Orientation, Sizes
+from hs_nmfcluster.scan.binning import round_edges
 from hs_nmfcluster.words import group_number
 
 # Pixels of a histogram, and of the radius of a rose.
@@ -59,27 +60,12 @@ def histograms(sizes: Sizes) -> list[Histogram | None]:
     together = np.concatenate(diameters) if diameters else np.empty(0)
     if not together.size:
         return [None] * len(diameters)
-    edges = _edges(together)
+    edges = round_edges(together)
     counts = [np.histogram(own, edges)[0] for own in diameters]
     most = max(int(count.max()) for count in counts)
     return [
         _histogram(count, edges, most, sizes.units) if count.any() else None for count in counts
     ]
-
-
-def _edges(diameters: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Bins of a round width, some eight to the largest diameter, or finer where all are alike."""
-    spread = float(np.ptp(diameters))
-    step = _round_up(max(spread / 8, diameters.max() / 60, 1e-9))
-    first = np.floor(diameters.min() / step) - 1
-    last = np.ceil(diameters.max() / step) + 1
-    edges: NDArray[np.float64] = step * np.arange(max(first, 0), last + 1)
-    return edges
-
-
-def _round_up(value: float) -> float:
-    power = 10.0 ** np.floor(np.log10(value))
-    return float(power * min(step for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9)))
 
 
 def _histogram(

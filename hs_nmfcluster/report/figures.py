@@ -1,8 +1,9 @@
 """The figures of a report, with what they show and what to look for."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.report.findings import Findings
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 _DPI = 200
 # CSS pixels an inch, at which the figures' text is about as large as the page's.
 _SCREEN_DPI = 120
+# Pages of a figure of very many groups or components.
+_MOST_PAGES = 4
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Illustration:
     name: str
     title: str
     caption: str
-    draw: "Callable[[], Figure]"
+    draw: "Callable[..., Figure]"
 
     def embedded(self) -> "Embedded":
         """Draw it."""
@@ -85,14 +88,30 @@ def illustrations(findings: Findings) -> Iterator[Illustration]:
         )
 
 
+def _pages(illustration: Illustration, paged: Any) -> Iterator[Illustration]:
+    """One illustration a page, the first under its own name; of very many pages the first."""
+    pages = min(getattr(paged, "pages", 1), _MOST_PAGES)
+    yield illustration
+    for page in range(2, pages + 1):
+        yield replace(
+            illustration,
+            name=f"{illustration.name}_{page}",
+            title=f"{illustration.title}, page {page}",
+            draw=partial(illustration.draw, page=page),
+        )
+
+
 def _of_groups(groups: Groups) -> Iterator[Illustration]:
-    yield Illustration(
-        "groups",
-        "Groups",
-        "For each group the rotation-corrected average pattern, the sum of its maps, and the "
-        "average of its maps shifted onto each other. Every image has its own scale; low "
-        "intensities are raised.",
-        groups.plot,
+    yield from _pages(
+        Illustration(
+            "groups",
+            "Groups",
+            "For each group the rotation-corrected average pattern, the sum of its maps, and the "
+            "average of its maps shifted onto each other. Every image has its own scale; low "
+            "intensities are raised.",
+            groups.plot,
+        ),
+        groups,
     )
     if groups.maps is not None:
         yield Illustration(
@@ -112,28 +131,37 @@ def _of_groups(groups: Groups) -> Iterator[Illustration]:
 
 def _of_answers(findings: Findings) -> Iterator[Illustration]:
     if findings.spacings is not None:
-        yield Illustration(
-            "spacings",
-            "Radial profiles and spacings",
-            "Maximum over the azimuth (coloured) and mean (black) of each group's pattern. Spots "
-            "raise only the maximum, a halo raises both.",
-            findings.spacings.plot,
+        yield from _pages(
+            Illustration(
+                "spacings",
+                "Radial profiles and spacings",
+                "Maximum over the azimuth (coloured) and mean (black) of each group's pattern. "
+                "Spots raise only the maximum, a halo raises both.",
+                findings.spacings.plot,
+            ),
+            findings.spacings,
         )
     if findings.sizes is not None:
-        yield Illustration(
-            "sizes",
-            "Particles",
-            "Outlines at half height in the maps of the groups, and the diameters of whole "
-            "particles. Dashed ones are cut by the edge and not counted in the histogram.",
-            findings.sizes.plot,
+        yield from _pages(
+            Illustration(
+                "sizes",
+                "Particles",
+                "Outlines at half height in the maps of the groups, and the diameters of whole "
+                "particles. Dashed ones are cut by the edge and not counted in the histogram.",
+                findings.sizes.plot,
+            ),
+            findings.sizes,
         )
     if findings.orientation is not None and any(findings.orientation.symmetry):
-        yield Illustration(
-            "orientation",
-            "In-plane angles",
-            "Angle of each crystal against the first one of its group, modulo the symmetry of "
-            "its pattern.",
-            findings.orientation.plot,
+        yield from _pages(
+            Illustration(
+                "orientation",
+                "In-plane angles",
+                "Angle of each crystal against the first one of its group, modulo the symmetry of "
+                "its pattern.",
+                findings.orientation.plot,
+            ),
+            findings.orientation,
         )
 
 
@@ -141,12 +169,14 @@ def _of_components(findings: Findings) -> Iterator[Illustration]:
     groups, nmf, signal = findings.groups, findings.factorization, findings.signal
     if signal is not None:
         center = None if nmf is None else nmf.center
+        mask = None if nmf is None else nmf.detector_mask
         yield Illustration(
             "scan",
             "Scan",
-            "Virtual bright field, and mean pattern on a logarithmic scale with the virtual "
-            "detector around the beam centre that was used: see whether it sits on the beam.",
-            lambda: signal.plot_scan(center=center, show_progressbar=False),
+            "Virtual bright field, and mean pattern on a logarithmic scale. Dotted: the virtual "
+            "detector around the beam centre that was used; see whether it sits on the beam. "
+            "Dashed: the ring that was analysed.",
+            lambda: signal.plot_scan(center=center, detector_mask=mask, show_progressbar=False),
         )
     if groups is not None:
         yield Illustration(
@@ -157,6 +187,13 @@ def _of_components(findings: Findings) -> Iterator[Illustration]:
             "raised.",
             groups.plot_components,
         )
+        for page in range(2, min(groups.component_pages, _MOST_PAGES) + 1):
+            yield Illustration(
+                f"components_{page}",
+                f"Components, page {page}",
+                "As before, the weaker ones. Scales are those of the page.",
+                partial(groups.plot_components, page=page),
+            )
     elif nmf is not None:
         caption = "Pattern and map of every component."
         yield Illustration("components", "Components", caption, nmf.plot)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.factorization.local_maps import LocalMaps
+from hs_nmfcluster.scan.local_maps import LocalMaps
 
 # Components that are remembered of a position.
 DEPTH = 4

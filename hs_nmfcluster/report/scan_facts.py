@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from hs_nmfcluster.bridge.axes import pixel_size
-from hs_nmfcluster.factorization.local_maps import LocalMaps
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.subject import Factorization, Signal
+from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.scan.units import PixelSize, format_units
 from hs_nmfcluster.words import times
 

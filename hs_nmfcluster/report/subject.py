@@ -249,7 +249,11 @@ class Groups(Drawn, Protocol):
     def plot_map(self) -> "Figure":
         """Draw where the groups are."""
 
-    def plot_components(self) -> "Figure":
+    @property
+    def component_pages(self) -> int:
+        """Number of pages of the figure of the components."""
+
+    def plot_components(self, *, page: int = 1) -> "Figure":
         """Draw the components in the colours of the groups."""
 
     def plot_dendrogram(self, kind: Kind = "distance") -> "Figure":

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
 from hs_nmfcluster.engine.sources import dense
-from hs_nmfcluster.factorization.local_maps import LocalMaps
 from hs_nmfcluster.plotting.place import Place
+from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.scan.units import format_units
 from hs_nmfcluster.words import group_name, with_error
 

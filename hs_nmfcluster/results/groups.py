@@ -34,6 +34,7 @@ from hs_nmfcluster.results.crystallinity import Crystallinity
 from hs_nmfcluster.results.exploring import explore
 from hs_nmfcluster.results.group import Group
 from hs_nmfcluster.results.orientation import OrientationMap
+from hs_nmfcluster.results.pages import COMPONENTS, GROUPS, n_pages, page_of
 from hs_nmfcluster.results.phases import PhaseMatch
 from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.results.scans import (
@@ -57,8 +58,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-# Groups, components and leaves of a tree that a figure or a text shows.
-_MOST_SHOWN, _MOST_COMPONENTS, _MOST_LEAVES = 40, 120, 150
+# Groups and leaves of a tree that a figure or a text shows.
+_MOST_SHOWN, _MOST_LEAVES = 20, 150
 
 _NO_MAPS = "{} maps, which these groups have not: cluster the components of a factorization."
 
@@ -400,12 +401,14 @@ class Groups:
         """Average map of each group, the shifts corrected (maps ii′ and iii′ of Fig. 7b).
 
         What the maps have in common lies at the mean of its places in them, so that a particle at
-        the rim of one scan is seen whole; positions that no component has measured are NaN.
+        the rim of one scan is seen whole; positions that no component has measured are NaN. The
+        matrix, which has no place, is not shifted.
         None without maps.
         """
         if self.tree.maps is None or self.shifts is None:
             return None
-        apart = self.shifts[:, ::-1]
+        # A matrix has no place of its own: its shifts are noise, and edges of frames would show.
+        apart = np.where(np.isin(self.labels, self.matrix)[:, None], 0.0, self.shifts[:, ::-1])
         if self.tree.maps._lazy:
             averages = [local_average(self._local_maps, members, apart) for members in self]
         else:
@@ -414,15 +417,20 @@ class Groups:
             ]
         return _stack(self.tree.maps, np.stack(averages), "Shift-corrected maps of groups")
 
-    def plot(self, scaling: Scaling = "weak") -> "Figure":
-        """Draw each group in a row: pattern, summed map, shift-corrected map, members.
+    @property
+    def pages(self) -> int:
+        """Number of pages of the figure."""
+        return n_pages(len(self), GROUPS)
 
-        Of more than 40 groups the first 40, those of the strongest components.
+    def plot(self, scaling: Scaling = "weak", *, page: int = 1) -> "Figure":
+        """Draw each group in a row: pattern, summed map, shift-corrected map, members.
 
         Parameters
         ----------
         scaling
             ``"weak"`` enhances low intensities, ``"linear"`` does not.
+        page
+            Of 12 groups each, from 1; see `pages`.
 
         Returns
         -------
@@ -432,12 +440,9 @@ class Groups:
         --------
         >>> figure = groups.plot(scaling="linear")
         """
-        members = [group.tolist() for group in self._members[:_MOST_SHOWN]]
-        images: dict[str, Any] = {
-            name: image[:_MOST_SHOWN] if isinstance(image, np.ndarray) else image
-            for name, image in self.images().items()
-        }
-        return plotting.plot_groups(**images, members=members, scaling=scaling)
+        shown = page_of(len(self), page, GROUPS)
+        members = [group.tolist() for group in self._members]
+        return plotting.plot_groups(**self.images(), members=members, scaling=scaling, shown=shown)
 
     def plot_map(self) -> "Figure":
         """Draw where the groups are, all in one map, each in its colour.
@@ -465,15 +470,20 @@ class Groups:
             matrix=self.matrix,
         )
 
-    def plot_components(self, scaling: Scaling = "weak") -> "Figure":
-        """Draw all components, framed in the colours of their groups (the paper's Fig. 5).
+    @property
+    def component_pages(self) -> int:
+        """Number of pages of the figure of the components."""
+        return n_pages(len(self.tree), COMPONENTS)
 
-        Of more than 120 components the first 120, which are the strongest.
+    def plot_components(self, scaling: Scaling = "weak", *, page: int = 1) -> "Figure":
+        """Draw all components, framed in the colours of their groups (the paper's Fig. 5).
 
         Parameters
         ----------
         scaling
             ``"weak"`` enhances low intensities, ``"linear"`` does not.
+        page
+            Of 40 components each, the strongest first, from 1; see `component_pages`.
 
         Returns
         -------
@@ -484,16 +494,19 @@ class Groups:
         >>> figure = groups.plot_components()
         """
         tree = self.tree
+        shown = page_of(len(tree), page, COMPONENTS)
+        own = slice(shown.start, shown.stop)
         maps: dict[str, Any] = {}
         if tree.maps is not None:
-            maps["maps"] = tree.maps.data[:_MOST_COMPONENTS]
+            maps["maps"] = tree.maps.data[own]
             maps["map_pixel"] = pixel_size(tree.maps.axes_manager.signal_axes)
         return plotting.plot_components(
-            tree.patterns.data[:_MOST_COMPONENTS],
+            tree.patterns.data[own],
             **maps,
             pattern_pixel=pixel_size(tree.patterns.axes_manager.signal_axes),
             scaling=scaling,
-            groups=self.labels[:_MOST_COMPONENTS].tolist(),
+            labels=[str(component) for component in shown],
+            groups=self.labels[own].tolist(),
             matrix=self.matrix,
         )
 
@@ -508,7 +521,7 @@ class Groups:
         """Draw the tree and this cut through it, inversions as they are (the paper's Fig. 7).
 
         Of more than 150 components the groups alone are drawn, with how many they hold, and
-        patterns and maps of no more than 40 groups.
+        patterns and maps of no more than 20 groups.
 
         Parameters
         ----------

@@ -12,6 +12,7 @@ from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import pixel_size
 from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.pages import GROUPS, n_pages, page_of
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.words import counted, group_name
 
@@ -184,8 +185,18 @@ class OrientationMap(Tabular):
         ]
         return Table(_COLUMNS, rows)
 
-    def plot(self) -> "Figure":
+    @property
+    def pages(self) -> int:
+        """Number of pages of the figure."""
+        return n_pages(len(self.symmetry), GROUPS)
+
+    def plot(self, *, page: int = 1) -> "Figure":
         """Draw each group's angles in cyclic colours, with a wheel that says which is which.
+
+        Parameters
+        ----------
+        page
+            Of 12 groups each, from 1; see `pages`.
 
         Returns
         -------
@@ -196,4 +207,7 @@ class OrientationMap(Tabular):
         >>> figure = angles.plot()
         """
         pixel = pixel_size(self._like.axes_manager.signal_axes)
-        return plotting.plot_orientation(self.angle_maps, self.symmetry, map_pixel=pixel)
+        shown = page_of(len(self.symmetry), page, GROUPS)
+        return plotting.plot_orientation(
+            self.angle_maps, self.symmetry, map_pixel=pixel, shown=shown
+        )

@@ -14,6 +14,7 @@ from hs_nmfcluster.bridge.axes import axis_units
 from hs_nmfcluster.materials.sizes import GroupSizes
 from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.pages import GROUPS, n_pages, page_of
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.units import PixelSize, nm_per
 from hs_nmfcluster.words import counted, group_name, group_number, with_error
@@ -266,13 +267,20 @@ class ParticleSizes(Tabular):
         ]
         return Signal2D(numbers, axes=axes, metadata={"General": {"title": "Particles"}})
 
-    def plot(self, bins: int | Sequence[float] = 10) -> "Figure":
+    @property
+    def pages(self) -> int:
+        """Number of pages of the figure."""
+        return n_pages(len(self), GROUPS)
+
+    def plot(self, bins: int | Sequence[float] | None = None, *, page: int = 1) -> "Figure":
         """Draw the maps with the outlined particles, and the histogram of their diameters.
 
         Parameters
         ----------
         bins
-            Number of bins or their edges.
+            Number of bins or their edges; by default some of a round width.
+        page
+            Of 12 groups each, from 1; see `pages`.
 
         Returns
         -------
@@ -290,7 +298,14 @@ class ParticleSizes(Tabular):
             ]
             for group in self.groups
         ]
-        return plotting.plot_particles(maps, outlines, map_pixel=pixel, bins=bins, units=self.units)
+        return plotting.plot_particles(
+            maps,
+            outlines,
+            map_pixel=pixel,
+            bins=bins,
+            shown=page_of(len(self), page, GROUPS),
+            units=self.units,
+        )
 
 
 def scan_scale(

@@ -15,6 +15,7 @@ from hs_nmfcluster.materials.spacings import GroupRings, Profiles
 from hs_nmfcluster.materials.spots import Spots
 from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.pages import GROUPS, n_pages, page_of
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 from hs_nmfcluster.scan.units import format_units
@@ -292,8 +293,18 @@ class LatticeSpacings(Tabular):
         title = "Radial profiles: mean, maximum, background"
         return Signal1D(data, axes=axes, metadata={"General": {"title": title}})
 
-    def plot(self) -> "Figure":
+    @property
+    def pages(self) -> int:
+        """Number of pages of the figure."""
+        return n_pages(len(self), GROUPS)
+
+    def plot(self, *, page: int = 1) -> "Figure":
         """Draw the radial profile of each group with its rings.
+
+        Parameters
+        ----------
+        page
+            Of 12 groups each, from 1; see `pages`.
 
         Returns
         -------
@@ -320,6 +331,7 @@ class LatticeSpacings(Tabular):
             marks=marks,
             halos=[None if g.halo is None else g.halo.radius for g in self.groups],
             matrix=self.matrix,
+            shown=page_of(len(self), page, GROUPS),
             units=self.units,
         )
 

@@ -1,4 +1,4 @@
-"""Smaller images."""
+"""Smaller images, and bins of histograms."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,3 +26,30 @@ def binned(image: NDArray[np.float64], step: int) -> NDArray[np.float64]:
     number = measured.sum(axis=(1, 3))
     total = np.where(measured, blocks, 0.0).sum(axis=(1, 3))
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
+
+
+def round_edges(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Edges of bins of a round width around some positive values, some eight of them.
+
+    Where all values are alike, bins are no finer than a sixtieth of the largest: an axis that
+    shows nothing but differences that do not matter says too much.
+
+    Parameters
+    ----------
+    values
+        ``(n,)``, at least one.
+
+    Examples
+    --------
+    >>> round_edges(np.array([1.2, 8.9])).tolist()
+    [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]
+    """
+    step = _rounded_up(max(float(np.ptp(values)) / 8, float(values.max()) / 60, 1e-9))
+    first, last = np.floor(values.min() / step) - 1, np.ceil(values.max() / step) + 1
+    edges: NDArray[np.float64] = step * np.arange(max(first, 0.0), last + 1)
+    return edges
+
+
+def _rounded_up(value: float) -> float:
+    power = 10.0 ** np.floor(np.log10(value))
+    return float(power * min(step for step in (1, 2, 5, 10) if step * power >= value * (1 - 1e-9)))

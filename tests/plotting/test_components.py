@@ -70,7 +70,9 @@ class TestPlotComponents:
         scans = maps(2, 4, 5, 6)
         figure = plot_components(patterns(2), scans)
         np.testing.assert_allclose(figure.axes[1].images[0].get_array(), scans[0].sum(axis=0))
-        assert figure.axes[-1].get_ylabel() == "Map (rel. units)\nsum over 4 frames"
+        assert (
+            figure.axes[-1].get_ylabel() == "Map (rel. units)\nlow ones raised\nsum over 4 frames"
+        )
         render(figure)
 
     def test_groups_frame_the_pairs(self) -> None:

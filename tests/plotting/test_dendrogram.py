@@ -126,7 +126,10 @@ class TestPlotDendrogram:
     def test_axes_and_labels(self, render) -> None:
         figure = plot_dendrogram(LINKAGE, labels=list("abc$ef"))
         ax = figure.axes[0]
-        assert ax.get_xlabel() == "Pseudo-distance (1 − cross-correlation)"
+        assert ax.get_xlabel().splitlines() == [
+            "Pseudo-distance (1 − cross-correlation)",
+            "Arrows: joined nearer than what they hold",
+        ]
         assert ax.get_ylabel() == "Component"
         assert [text.get_text() for text in ax.get_yticklabels()] == [
             "a",

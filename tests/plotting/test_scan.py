@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from matplotlib.contour import ContourSet
 from matplotlib.patches import Ellipse
 
 from hs_nmfcluster.plotting import plot_scan
@@ -40,7 +41,9 @@ class TestPlotScan:
             pytest.approx((18, 9)),
         ]
         assert all(ring.get_center() == (11, 9) for ring in rings)
-        assert pattern.get_xlabel() == "Ring used: 0.3 nm⁻¹ ≤ r ≤ 0.9 nm⁻¹"
+        assert pattern.get_xlabel() == "Dotted: the virtual detector"
+        assert figure.axes[0].get_title("left") == "Virtual image, 0.3 ≤ r ≤ 0.9 nm⁻¹"
+        assert pattern.get_title("left") == "Mean pattern"
         render(figure)
 
     def test_one_dimensional_scan(self, mean: np.ndarray, render) -> None:
@@ -49,7 +52,20 @@ class TestPlotScan:
         ax = figure.axes[0]
         np.testing.assert_array_equal(ax.lines[0].get_xydata(), np.c_[2 * profile, profile])
         assert (ax.get_xlabel(), ax.get_ylabel()) == ("Position (nm)", "Intensity (counts)")
-        assert figure.axes[1].get_xlabel() == "Ring used: r ≤ 5 px"
+        assert figure.axes[0].get_title("left") == "Bright field, r ≤ 5 px"
+
+    def test_outline_of_what_is_analysed(self, mean: np.ndarray, render) -> None:
+        y, x = np.indices(mean.shape)
+        r = np.hypot(x - 11, y - 9)
+        figure = plot_scan(np.ones((6, 8)), mean, center=(11, 9), mask=(r < 3) | (r > 8))
+        pattern = figure.axes[2]
+        assert pattern.get_xlabel() == "Dashed: the analysed ring"
+        (lines,) = [c for c in pattern.collections if isinstance(c, ContourSet)]
+        corners = np.concatenate([path.vertices for path in lines.get_paths()])
+        away = np.hypot(*(corners - (11, 9)).T)
+        assert ((np.abs(away - 3) < 1) | (np.abs(away - 8) < 1)).all()
+        assert pattern.get_xlim() == (-0.5, mean.shape[1] - 0.5)
+        render(figure)
         render(figure)
 
     @pytest.mark.parametrize("value", [0.0, -1.0, 3.0, np.nan])
