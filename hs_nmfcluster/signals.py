@@ -306,7 +306,8 @@ class NMFDiffraction2D(Signal2D):
             Number of components k; rather too many than too few, clustering merges them later.
             With `tiles` of each neighbourhood; ``"auto"``: as many as stand above its noise.
         tiles
-            Size ``(x, y)`` in positions of overlapping neighbourhoods, each of which is read once
+            Size ``(x, y)`` in positions (a number: along each axis) of overlapping
+            neighbourhoods of 25 positions or more, each of which is read once
             and factorized by itself, while what several of them find of one crystal becomes one
             component. ``"auto"`` chooses it by the size of the particles, unless a number of
             components is named: that, like None, is the paper's factorization of the whole scan,

@@ -264,6 +264,8 @@ class TestArguments:
             ({"tiles": 3.5}, TypeError, "`tiles`"),
             ({"tiles": None}, ValueError, "`n_components`"),
             ({"n_components": 30, "tiles": (5, 5)}, ValueError, "`n_components` = 30"),
+            ({"tiles": (4, 6)}, ValueError, "`tiles` of 4 × 6 hold 24 positions"),
+            ({"tiles": 4}, ValueError, "`tiles` of 4 × 4"),
             ({"weighting": "gauss"}, ValueError, "`weighting`"),
             ({"compression": None}, ValueError, "`compression=None`"),
             (
@@ -286,6 +288,34 @@ class TestArguments:
         other = like(signal, da.from_array(data, **chunks) if lazy else data)
         with pytest.raises(ValueError, match=r"position \(13, 21\)"):
             other.decompose_als_nmf(tiles=(12, 12), **QUIET)
+
+    def test_one_size_is_along_both_axes(self, specimen):
+        found = specimen[0].decompose_als_nmf(tiles=20, restarts=1, **QUIET)
+        assert found.settings["tiles"] == [20, 20]
+
+    @pytest.mark.parametrize(
+        ("tiles", "match"), [((10, 10), "has one axis"), (10, "hold 10 positions")]
+    )
+    def test_line(self, specimen, tiles, match):
+        with pytest.raises(ValueError, match=match):
+            NMFDiffraction2D(specimen[0].data[4]).decompose_als_nmf(tiles=tiles, **QUIET)
+
+    def test_fewer_positions_than_a_window_needs(self, specimen):
+        """Of a scan that is small anyway all is taken."""
+        few = NMFDiffraction2D(specimen[0].data[:2, :4])
+        assert few.decompose_als_nmf(tiles=(10, 10), **QUIET).n_components >= 1
+
+    def test_masks_that_leave_one_position(self, specimen):
+        mask = np.ones(SCAN, bool)
+        mask[5, 5] = False
+        found = specimen[0].decompose_als_nmf(tiles=(12, 12), navigation_mask=mask.T, **QUIET)
+        assert np.isfinite(found.maps.data[:, 5, 5]).all()
+
+    def test_masks_that_leave_fewer_than_components(self, specimen):
+        mask = np.ones(SCAN, bool)
+        mask[:4, :4] = False
+        with pytest.raises(ValueError, match="at most 16"):
+            specimen[0].decompose_als_nmf(20, tiles=(12, 12), navigation_mask=mask.T, **QUIET)
 
     def test_a_number_is_of_the_whole_scan(self, specimen):
         found = specimen[0].decompose_als_nmf(4, restarts=2, **QUIET)

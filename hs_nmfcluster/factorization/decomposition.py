@@ -22,6 +22,7 @@ from hs_nmfcluster.factorization.fit import Fit, fit
 from hs_nmfcluster.factorization.neighbourhoods.local import Plan
 from hs_nmfcluster.factorization.neighbourhoods.mosaic import (
     Mosaic,
+    check_size,
     choose_tiling,
     factorize_in_tiles,
     most_components,
@@ -132,7 +133,9 @@ def decompose_in_tiles(
     scan: Scan, arguments: Arguments, selection: Selection, job: Job
 ) -> DecompositionInTiles:
     """Factorize a scan in neighbourhoods, each read once."""
-    size = arguments.tiles if isinstance(arguments.tiles, tuple) else None
+    size = None
+    if isinstance(arguments.tiles, tuple):
+        size = check_size(arguments.tiles, scan.axes.shape)
     prepared = prepare(scan, selection, DemandInTiles(size, arguments.n_components), job)
     matrix, kept = prepared.matrix, ~prepared.mask.array
     weighting = choose_weighting(arguments.weighting, prepared.look, kept, in_tiles=True)

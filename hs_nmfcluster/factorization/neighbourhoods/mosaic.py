@@ -108,6 +108,43 @@ def choose_tiling(
     return Tiling(kept.shape, size, tuple(overlap)), seen
 
 
+def check_size(size: tuple[int, ...], scan_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Size of windows along the last axes of a scan, from one for each or for all of them.
+
+    Parameters
+    ----------
+    size
+        As it was asked for, in array order.
+    scan_shape
+        Of the scan.
+
+    Raises
+    ------
+    ValueError
+        If the scan has fewer axes, or so few positions tell no component.
+
+    Examples
+    --------
+    >>> check_size((24,), (100, 200))
+    (24, 24)
+    """
+    if len(size) > len(scan_shape):
+        raise ValueError(
+            f"`tiles` is {' × '.join(map(str, size[::-1]))}, but the scan has one axis: give one "
+            "number of positions."
+        )
+    size = size * min(len(scan_shape), 2) if len(size) == 1 else size
+    held = prod(min(pair) for pair in zip(size[::-1], scan_shape[::-1], strict=False))
+    # A scan that is smaller is one window.
+    least = min(first_look.POSITIONS_A_COMPONENT, prod(scan_shape[-len(size) :]))
+    if held < least:
+        raise ValueError(
+            f"`tiles` of {' × '.join(map(str, size[::-1]))} hold {held} positions of this scan, "
+            f"which are too few to tell a component from noise: at least {least}."
+        )
+    return size
+
+
 def _default_size(diameters: Sequence[float], n_pixels: int) -> tuple[int, ...]:
     if len(diameters) == 1:
         length = _DIAMETERS_IN_LINE * diameters[0]
