@@ -7,7 +7,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.scan.detector import Detector, estimate_beam_center
+from hs_nmfcluster.scan.detector import Detector, Distortion, estimate_beam_center
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,13 @@ class Axis:
 class DetectorAxes:
     """Calibration of a detector's columns, x, and rows, y.
 
+    Parameters
+    ----------
+    x, y
+        Its axes.
+    distortion
+        As of a :class:`~hs_nmfcluster.scan.detector.Detector`.
+
     Examples
     --------
     >>> axes = DetectorAxes(Axis(9, 0.5, -2.0, "1/nm"), Axis(7, 0.5, -1.5, "1/nm"))
@@ -45,6 +52,7 @@ class DetectorAxes:
 
     x: Axis
     y: Axis
+    distortion: Distortion | None = None
 
     @property
     def zero(self) -> tuple[float, float] | None:
@@ -114,8 +122,9 @@ class DetectorAxes:
         shape = (self.y.size, self.x.size)
         usable = all(np.isfinite(axis.scale) and axis.scale != 0 for axis in (self.x, self.y))
         if not usable or self.x.units != self.y.units:
-            return Detector(shape, center)
-        return Detector(shape, center, (abs(self.x.scale), abs(self.y.scale)), self.x.units)
+            return Detector(shape, center, distortion=self.distortion)
+        scale = abs(self.x.scale), abs(self.y.scale)
+        return Detector(shape, center, scale, self.x.units, self.distortion)
 
 
 @dataclass(frozen=True)
