@@ -13,6 +13,7 @@ from dask.utils import format_bytes
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine import memory, scheduling
+from hs_nmfcluster.engine.cutting import WHOLE
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.needs import Needs, factorization_needs, neighbourhood_needs
@@ -227,7 +228,11 @@ def prepare(scan: Scan, selection: Selection, demand: Demand | DemandInTiles, jo
     mask = selection.given or default_detector_mask(look.mean, scan.detector.around(center))
     check_values(look, mask.array, scan.axes.shape)
     held_whole = lazy and not whole.is_lazy
-    matrix = whole.without_pixels(mask.array) if held_whole else without(mask.array)
+    if held_whole:
+        keep = np.ones(prod(scan.axes.shape), bool)
+        matrix = whole.cut_out(keep, WHOLE.without(mask.array))
+    else:
+        matrix = without(mask.array)
     demand.check(matrix)
     # The data without what the mask leaves out may fit where all of them do not.
     fits = matrix.is_lazy and matrix.n_bytes <= room

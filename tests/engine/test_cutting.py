@@ -1,0 +1,102 @@
+"""Rows whose values are taken from other pixels, against a plain loop."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+
+from hs_nmfcluster.engine.cutting import CHOICES, Cut, Placement
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
+
+SCAN, DETECTOR = (3, 5), (6, 7)
+DATA = np.random.default_rng(0).integers(0, 999, (*SCAN, *DETECTOR)).astype(">u2")
+KINDS = np.random.default_rng(1).integers(0, 3, 15)
+DISPLACEMENTS = np.array([0, 8, -1])
+REPLACED = (np.array([3]), np.array([5, 33, 41]), np.array([0]))
+
+
+def placement(response=None):
+    rng = np.random.default_rng(2)
+    sources = tuple(rng.integers(0, 42, (CHOICES, len(one))) for one in REPLACED)
+    return Placement(KINDS, DISPLACEMENTS, REPLACED, sources, response)
+
+
+def rows_of(matrix):
+    """Every row of a matrix, by position."""
+    found = Job().collect(matrix, lambda rows, positions: np.asarray(rows[:]))
+    return found
+
+
+class TestCut:
+    def test_values_come_from_their_places(self):
+        where = placement()
+        rows = Cut(None, where)(DATA.reshape(15, 42), np.arange(15))
+        assert rows.dtype == np.uint16
+        for position, row in enumerate(rows):
+            kind, pattern = KINDS[position], DATA.reshape(15, 42)[position]
+            for pixel, value in enumerate(row):
+                if pixel in REPLACED[kind]:
+                    column = list(REPLACED[kind]).index(pixel)
+                    assert value in pattern[where.sources[kind][:, column]]
+                else:
+                    assert value == pattern[np.clip(pixel + DISPLACEMENTS[kind], 0, 41)]
+
+    def test_all_of_the_choices_are_taken(self):
+        patterns = np.tile(np.arange(9), (200, 1))
+        sources = np.array([[1], [3], [5], [7]])
+        where = Placement(np.zeros(200, int), np.array([0]), (np.array([4]),), (sources,))
+        taken, counts = np.unique(
+            Cut(None, where)(patterns, np.arange(200))[:, 4], return_counts=True
+        )
+        assert taken.tolist() == [1, 3, 5, 7]
+        assert counts.min() > 30
+
+    def test_response_is_that_of_the_pixel_it_comes_from(self):
+        response = np.linspace(0.5, 1.5, 42, dtype=np.float32)
+        plain = Cut(None, placement())(
+            (DATA / response.reshape(DETECTOR)).reshape(15, 42), np.arange(15)
+        )
+        rows = Cut(None, placement(response))(DATA.reshape(15, 42), np.arange(15))
+        assert rows.dtype == np.float32
+        np.testing.assert_allclose(rows, plain, rtol=1e-6)
+
+    @pytest.mark.parametrize("response", [None, np.linspace(0.5, 1.5, 42, dtype=np.float32)])
+    def test_same_however_the_data_lie(self, response):
+        mask = np.random.default_rng(3).random(DETECTOR) < 0.3
+        left_out = np.zeros(SCAN, bool)
+        left_out[1, 2] = left_out[0, 0] = True
+        where = placement(response)
+        every = Cut(None, where)(DATA.reshape(15, 42), np.arange(15))
+        expected = every[~left_out.ravel()][:, ~mask.ravel()]
+        lazy = da.from_array(DATA, chunks=(2, 2, 6, 3))
+        for data in (DATA, np.asfortranarray(DATA), lazy, lazy.rechunk((1, 5, 3, 7))):
+            matrix = ScanMatrix.from_array(data, left_out, mask, placement=where)
+            assert matrix.dtype == expected.dtype
+            np.testing.assert_array_equal(rows_of(matrix), expected)
+            held = Job().hold(ScanMatrix.from_array(data)) if data is lazy else None
+            if held is not None:
+                cut = held.cut_out(~left_out.ravel(), Cut(None, where).without(mask))
+                assert (cut.n_pixels, cut.dtype) == (matrix.n_pixels, matrix.dtype)
+                np.testing.assert_array_equal(rows_of(cut), expected)
+
+    def test_in_windows_and_by_processes(self):
+        where = placement()
+        every = Cut(None, where)(DATA.reshape(15, 42), np.arange(15))
+        lazy = ScanMatrix.from_array(da.from_array(DATA, chunks=(1, 3, -1, -1)), placement=where)
+        groups = [[np.array([0, 1, 5]), np.array([1, 6, 14])]]
+        with dask.config.set(scheduler="processes"):
+            windows = Job().visit(lazy.regrouped(groups), _as_list)
+        np.testing.assert_array_equal(windows[0], every[[0, 1, 5]])
+        np.testing.assert_array_equal(windows[1], every[[1, 6, 14]])
+
+
+def _as_list(rows, positions):
+    return Rows((np.asarray(rows[:]),))
+
+
+class Rows(tuple):
+    """Rows of blocks, in their order."""
+
+    def __add__(self, other):
+        return Rows((*self, *other))
