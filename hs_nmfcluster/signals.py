@@ -33,7 +33,7 @@ from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan import masks
-from hs_nmfcluster.scan.detector import estimate_beam_center
+from hs_nmfcluster.scan.beam import estimate_beam_center
 from hs_nmfcluster.scan.survey import sum_rows, survey_matrix
 
 _logger = logging.getLogger(__name__)

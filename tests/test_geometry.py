@@ -11,7 +11,8 @@ from scans import CHUNKS, counts, signal
 from hs_nmfcluster.clustering.averages import rotated_average
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.materials.spots import find_spots
-from hs_nmfcluster.scan.detector import Detector, as_distortion, estimate_beam_center
+from hs_nmfcluster.scan.beam import estimate_beam_center
+from hs_nmfcluster.scan.detector import Detector, as_distortion
 
 SIZE = (96, 128)
 

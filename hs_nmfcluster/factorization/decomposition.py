@@ -40,7 +40,7 @@ from hs_nmfcluster.factorization.stability import rotated_stability
 from hs_nmfcluster.factorization.suggestion import Suggestion, suggest
 from hs_nmfcluster.factorization.weighting import choose_weighting
 from hs_nmfcluster.scan.axes import Scan
-from hs_nmfcluster.scan.detector import estimate_disk_radius
+from hs_nmfcluster.scan.beam import estimate_disk_radius
 from hs_nmfcluster.words import counted
 
 _logger = logging.getLogger(__name__)

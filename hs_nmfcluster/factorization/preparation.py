@@ -20,7 +20,7 @@ from hs_nmfcluster.factorization.needs import Needs, factorization_needs, neighb
 from hs_nmfcluster.factorization.neighbourhoods.first_look import kept_positions, looked_at
 from hs_nmfcluster.scan.arguments import TooManyComponentsError, check_rank
 from hs_nmfcluster.scan.axes import Scan
-from hs_nmfcluster.scan.detector import estimate_beam_center
+from hs_nmfcluster.scan.beam import estimate_beam_center
 from hs_nmfcluster.scan.masks import DetectorMask, default_detector_mask
 from hs_nmfcluster.scan.survey import Survey, check_values, survey_matrix
 

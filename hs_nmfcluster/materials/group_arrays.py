@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.materials.spots import Spots, find_spots, own_spot_shares
-from hs_nmfcluster.scan.detector import Detector, estimate_beam_radius
+from hs_nmfcluster.scan.beam import estimate_beam_radius
+from hs_nmfcluster.scan.detector import Detector
 
 
 def spot_limits(patterns: NDArray[np.floating], grid: PolarGrid) -> tuple[float, float]:

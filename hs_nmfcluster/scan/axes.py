@@ -7,7 +7,8 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.scan.detector import Detector, Distortion, estimate_beam_center
+from hs_nmfcluster.scan.beam import estimate_beam_center
+from hs_nmfcluster.scan.detector import Detector, Distortion
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hs_nmfcluster.scan.detector import Detector, estimate_beam_radius
+from hs_nmfcluster.scan.beam import estimate_beam_radius
+from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.scan.units import format_units
 
 

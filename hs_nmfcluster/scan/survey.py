@@ -1,4 +1,4 @@
-"""The first look at a scan, in one pass: its mean pattern and what would spoil a factorization."""
+"""The first look at a scan, in one pass: sums by which all else about it is judged."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,35 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix, split_rows
-from hs_nmfcluster.engine.merging import fold
+from hs_nmfcluster.engine.merging import Gathered, fold
+from hs_nmfcluster.scan.blocks import BlockLayout, Blocks, BlockSums, sum_blocks
 
 # Position of what does not occur.
 NOWHERE = np.iinfo(np.int64).max
 # Whose squares, summed over any scan, can be told from 0 and from infinity.
 _LEAST, _MOST = 1e-100, 1e100
+
+
+@dataclass(frozen=True)
+class Frames:
+    """A few numbers of each pattern.
+
+    Parameters
+    ----------
+    positions
+        Flat indices of the positions looked at, ascending, ``(n,)``.
+    totals
+        Sum of the finite values, ``(n,)``.
+    middles
+        Centre of mass ``(x, y)`` in pixels, ``(n, 2)``; NaN where the total is not positive.
+    prints
+        Two sums with random weights, ``(n, 2)``, which two patterns share only if they are one.
+    """
+
+    positions: NDArray[np.int64]
+    totals: NDArray[np.float64]
+    middles: NDArray[np.float64]
+    prints: NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -26,43 +49,93 @@ class Survey:
         Number of positions looked at.
     whole
         Whether all finite values are whole numbers, as counts are.
-    total
-        Sum of the finite values, float64.
+    total, square
+        Sum of the finite values and of their squares, float64.
     invalid
         Number of NaN and infinite values.
     negative
         Number of negative values.
     minimum, maximum
         Extremes of the finite values.
+    at_maximum
+        How often the maximum is reached.
     first_invalid
         Flat index of the first position where the pixel is NaN or infinite; :data:`NOWHERE`
         where it never is.
+    frames
+        A few numbers of each pattern.
+    blocks
+        Mean patterns of neighbouring positions.
     """
 
     n_positions: int
     whole: bool
     total: NDArray[np.float64]
+    square: NDArray[np.float64]
     invalid: NDArray[np.int64]
     negative: NDArray[np.int64]
     minimum: NDArray[np.float64]
     maximum: NDArray[np.float64]
+    at_maximum: NDArray[np.int64]
     first_invalid: NDArray[np.int64]
+    frames: Frames
+    blocks: Blocks
+
+    @property
+    def scan_shape(self) -> tuple[int, ...]:
+        """Shape of the scan, of which some positions may not have been looked at."""
+        return self.blocks.layout.scan_shape
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """Mean pattern over the finite values; 0 where there is none."""
-        return self.total / np.maximum(self.n_positions - self.invalid, 1)
+        return self.total / self._n_finite
 
-    def __add__(self, other: "Survey") -> "Survey":
-        return Survey(
+    @property
+    def variance(self) -> NDArray[np.float64]:
+        """Variance of each pixel over the positions, as of a sample."""
+        n = self._n_finite
+        squares = np.maximum(self.square / n - self.mean**2, 0.0)
+        return squares * (n / np.maximum(n - 1, 1))
+
+    @property
+    def _n_finite(self) -> NDArray[np.int64]:
+        return np.maximum(self.n_positions - self.invalid, 1)
+
+
+@dataclass(frozen=True)
+class _Sums:
+    """What of a survey is added up in the pass, ``(n_pixels,)`` each."""
+
+    n_positions: int
+    whole: bool
+    total: NDArray[np.float64]
+    square: NDArray[np.float64]
+    invalid: NDArray[np.int64]
+    negative: NDArray[np.int64]
+    minimum: NDArray[np.float64]
+    maximum: NDArray[np.float64]
+    at_maximum: NDArray[np.int64]
+    first_invalid: NDArray[np.int64]
+    frames: Gathered
+    blocks: BlockSums
+
+    def __add__(self, other: "_Sums") -> "_Sums":
+        maximum = np.maximum(self.maximum, other.maximum)
+        return _Sums(
             self.n_positions + other.n_positions,
             self.whole and other.whole,
             self.total + other.total,
+            self.square + other.square,
             self.invalid + other.invalid,
             self.negative + other.negative,
             np.minimum(self.minimum, other.minimum),
-            np.maximum(self.maximum, other.maximum),
+            maximum,
+            self.at_maximum * (self.maximum == maximum)
+            + other.at_maximum * (other.maximum == maximum),
             np.minimum(self.first_invalid, other.first_invalid),
+            self.frames + other.frames,
+            self.blocks + other.blocks,
         )
 
 
@@ -102,17 +175,51 @@ def survey_matrix(matrix: ScanMatrix, pattern_shape: tuple[int, ...], job: Job) 
     job
         Makes the pass.
     """
-    flat = job.once("survey", lambda: job.visit(matrix, _survey_rows))
-    arrays = ("total", "invalid", "negative", "minimum", "maximum", "first_invalid")
-    grids = {name: getattr(flat, name).reshape(pattern_shape) for name in arrays}
-    return Survey(flat.n_positions, flat.whole, **grids)
+    layout = BlockLayout(matrix.scan_shape, (int(pattern_shape[0]), int(pattern_shape[1])))
+    weights = _frame_weights(layout.pattern_shape)
+    flat = job.once("survey", lambda: job.visit(matrix, _survey_rows, layout, weights))
+    arrays = ("total", "square", "invalid", "negative", "minimum", "maximum", "at_maximum")
+    names = (*arrays, "first_invalid")
+    grids = {name: getattr(flat, name).reshape(pattern_shape) for name in names}
+    return Survey(
+        n_positions=flat.n_positions,
+        whole=flat.whole,
+        frames=_frames(flat.frames.ordered(matrix.positions), matrix.positions),
+        blocks=Blocks.of(flat.blocks, layout),
+        **grids,
+    )
 
 
-def _survey_rows(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
-    return fold(_survey_piece(*piece) for piece in split_rows(rows, positions))
+def _frame_weights(pattern_shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Weights of the sums that are taken of each pattern, ``(n_pixels, 5)``."""
+    y, x = np.indices(pattern_shape).reshape(2, -1)
+    random = np.random.default_rng(0).uniform(0.5, 1.5, size=(x.size, 2))
+    return np.column_stack([np.ones(x.size), x, y, random])
 
 
-def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
+def _frames(numbers: NDArray[np.float64], positions: NDArray[np.int64]) -> Frames:
+    totals = numbers[:, 0]
+    lit = np.where(totals > 0, totals, np.nan)[:, None]
+    return Frames(positions, totals, numbers[:, 1:3] / lit, numbers[:, 3:])
+
+
+def _survey_rows(
+    rows: NDArray,
+    positions: NDArray[np.int64],
+    layout: BlockLayout,
+    weights: NDArray[np.float64],
+) -> _Sums:
+    return fold(
+        _survey_piece(part, where, layout, weights) for part, where in split_rows(rows, positions)
+    )
+
+
+def _survey_piece(
+    rows: NDArray,
+    positions: NDArray[np.int64],
+    layout: BlockLayout,
+    weights: NDArray[np.float64],
+) -> _Sums:
     n_pixels = rows.shape[1]
     minimum, maximum = rows.min(axis=0), rows.max(axis=0)
     invalid = np.zeros(n_pixels, np.int64)
@@ -126,15 +233,21 @@ def _survey_piece(rows: NDArray, positions: NDArray[np.int64]) -> Survey:
         minimum, maximum = rows.min(axis=0), rows.max(axis=0)
     none_negative = (minimum >= 0).all()
     whole = rows.dtype.kind in "iu" or bool((rows == np.rint(rows)).all())
-    return Survey(
+    wide = rows.astype(np.float64)
+    blocks, total = sum_blocks(wide, positions, layout)
+    return _Sums(
         n_positions=len(rows),
         whole=whole,
-        total=rows.sum(axis=0, dtype=np.float64),
+        total=total,
+        square=np.einsum("ij,ij->j", wide, wide),
         invalid=invalid,
         negative=np.zeros(n_pixels, np.int64) if none_negative else (rows < 0).sum(axis=0),
         minimum=minimum.astype(np.float64),
         maximum=maximum.astype(np.float64),
+        at_maximum=(rows == maximum).sum(axis=0),
         first_invalid=first,
+        frames=Gathered([(positions, wide @ weights)]),
+        blocks=blocks,
     )
 
 

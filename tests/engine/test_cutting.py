@@ -24,8 +24,11 @@ def placement(response=None):
 
 def rows_of(matrix):
     """Every row of a matrix, by position."""
-    found = Job().collect(matrix, lambda rows, positions: np.asarray(rows[:]))
-    return found
+    return Job().collect(matrix, _whole)
+
+
+def _whole(rows, _):
+    return np.asarray(rows[:])
 
 
 class TestCut:
@@ -86,17 +89,20 @@ class TestCut:
         lazy = ScanMatrix.from_array(da.from_array(DATA, chunks=(1, 3, -1, -1)), placement=where)
         groups = [[np.array([0, 1, 5]), np.array([1, 6, 14])]]
         with dask.config.set(scheduler="processes"):
-            windows = Job().visit(lazy.regrouped(groups), _as_list)
+            windows = Job().visit(lazy.regrouped(groups), _as_list).rows
         np.testing.assert_array_equal(windows[0], every[[0, 1, 5]])
         np.testing.assert_array_equal(windows[1], every[[1, 6, 14]])
 
 
-def _as_list(rows, positions):
-    return Rows((np.asarray(rows[:]),))
+def _as_list(rows, _):
+    return Windows([np.asarray(rows[:])])
 
 
-class Rows(tuple):
-    """Rows of blocks, in their order."""
+class Windows:
+    """Rows of windows, in their order."""
+
+    def __init__(self, rows):
+        self.rows = rows
 
     def __add__(self, other):
-        return Rows((*self, *other))
+        return Windows(self.rows + other.rows)

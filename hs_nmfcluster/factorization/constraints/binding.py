@@ -16,7 +16,8 @@ from hs_nmfcluster.factorization.constraints.choices import (
 )
 from hs_nmfcluster.factorization.constraints.holes import HoleFilling, halo_level
 from hs_nmfcluster.scan.axes import ScanAxes
-from hs_nmfcluster.scan.detector import Detector, estimate_disk_radius
+from hs_nmfcluster.scan.beam import estimate_disk_radius
+from hs_nmfcluster.scan.detector import Detector
 
 
 @dataclass(frozen=True)
