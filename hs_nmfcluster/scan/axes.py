@@ -92,7 +92,10 @@ class DetectorAxes:
         return x, y
 
     def find_center(
-        self, center: Sequence[float] | None, mean_pattern: NDArray
+        self,
+        center: Sequence[float] | None,
+        mean_pattern: NDArray,
+        beam: tuple[float, float] | None = None,
     ) -> tuple[tuple[float, float], str]:
         """Beam centre in pixels and how it was found.
 
@@ -102,6 +105,8 @@ class DetectorAxes:
             ``(x, y)`` given by the user, which overrides everything.
         mean_pattern
             ``(n_v, n_u)``, from which the centre is estimated where the axes do not tell.
+        beam
+            Where it shows the beam, if that is known already.
 
         Raises
         ------
@@ -112,7 +117,8 @@ class DetectorAxes:
             return self.check_center(center), "given"
         if self.zero is not None:
             return self.zero, "zero of the calibrated axes"
-        return estimate_beam_center(mean_pattern), "estimated from the mean pattern"
+        found = estimate_beam_center(mean_pattern) if beam is None else beam
+        return found, "estimated from the mean pattern"
 
     def around(self, center: tuple[float, float]) -> Detector:
         """Geometry around a centre in pixels.

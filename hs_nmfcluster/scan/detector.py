@@ -70,6 +70,10 @@ class Detector:
         x, y
             Columns and rows in pixels, of shapes that go together.
 
+        Returns
+        -------
+        tuple of numpy.ndarray
+
         Examples
         --------
         >>> [float(offset) for offset in detector.offsets(np.array(4.0), np.array(1.0))]
@@ -87,6 +91,16 @@ class Detector:
         ----------
         x, y
             Undistorted offsets in `units`.
+
+        Returns
+        -------
+        tuple of numpy.ndarray
+
+        Examples
+        --------
+        >>> x, y = detector.pixels_at(np.array(0.2), np.array(-0.1))
+        >>> round(float(x), 9), round(float(y), 9)
+        (4.0, 1.0)
         """
         along = (x, y)
         if self.distortion is not None:
