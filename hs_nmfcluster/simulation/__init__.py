@@ -2,6 +2,7 @@
 
 from hs_nmfcluster.simulation.crystal import ZRCU_B19, UnitCell
 from hs_nmfcluster.simulation.glass import Glass
+from hs_nmfcluster.simulation.instrument import Instrument
 from hs_nmfcluster.simulation.linear import DEFAULT_FAMILIES, linear_mixture
 from hs_nmfcluster.simulation.particles import Particle
 from hs_nmfcluster.simulation.patterns import Halo, SpotFamily
@@ -13,6 +14,7 @@ __all__ = [
     "ZRCU_B19",
     "Glass",
     "Halo",
+    "Instrument",
     "Particle",
     "SpotFamily",
     "Truth",

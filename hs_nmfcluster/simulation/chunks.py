@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: One independent random stream per purpose, so that adding draws to one leaves the others alone.
-STREAMS = {"specimen": 0, "noise": 1, "structure": 2}
+STREAMS = {"specimen": 0, "noise": 1, "structure": 2, "instrument": 3}
 
 
 def position_generator(seed: int, position: int, stream: str = "noise") -> np.random.Generator:
@@ -24,7 +24,7 @@ def position_generator(seed: int, position: int, stream: str = "noise") -> np.ra
     position
         Flat (C order) index of the probe position.
     stream
-        Purpose of the numbers: ``"specimen"``, ``"noise"`` or ``"structure"``.
+        Purpose of the numbers: ``"specimen"``, ``"noise"``, ``"structure"`` or ``"instrument"``.
 
     Returns
     -------

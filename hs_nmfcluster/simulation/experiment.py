@@ -1,6 +1,6 @@
 """How a specimen is scanned and its patterns recorded: what both simulations are told alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.signals import LazyNMFDiffraction2D, NMFDiffraction2D
+from hs_nmfcluster.simulation import flaws
 from hs_nmfcluster.simulation.chunks import count_dtype, data_by_position, poisson_counts
+from hs_nmfcluster.simulation.exposure import Expected, Exposure
+from hs_nmfcluster.simulation.instrument import Instrument
 from hs_nmfcluster.simulation.optics import Microscope
 from hs_nmfcluster.simulation.truth import Truth
-
-#: Gives the expected electrons ``(n, n_v, n_u)`` at flat scan indices ``(n,)``.
-Expected = Callable[[NDArray[np.int64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Experiment:
         Whether counts are drawn.
     seed
         Of the specimen and of the noise.
+    instrument
+        What the real microscope and camera do to the patterns; None is a perfect one.
 
     Raises
     ------
@@ -48,6 +50,7 @@ class Experiment:
     dose: float
     noise: bool
     seed: int
+    instrument: Instrument | None = None
 
     def __post_init__(self) -> None:
         scan, detector = self.scan_shape, self.microscope.detector_shape
@@ -85,13 +88,22 @@ class Experiment:
         data
             NumPy or dask array, shape ``(*scan_shape, *detector_shape)``.
         """
-        return data_by_position(
-            partial(_drawn, expected, self.seed) if self.noise else expected,
-            self.scan_shape,
-            self.microscope.detector_shape,
-            count_dtype(highest) if self.noise else np.dtype(np.float32),
-            lazy=lazy,
-            chunks=chunks,
+        make: Any = partial(_drawn, expected, self.seed) if self.noise else expected
+        dtype = count_dtype(highest) if self.noise else np.dtype(np.float32)
+        if self.instrument is not None:
+            make = self._exposure(expected, self.instrument)
+            dtype = count_dtype(make.highest(highest)) if self.noise else dtype
+            dtype = np.dtype(np.int32) if self.instrument.readout_noise else dtype
+        shape = self.microscope.detector_shape
+        return data_by_position(make, self.scan_shape, shape, dtype, lazy=lazy, chunks=chunks)
+
+    def _exposure(self, expected: Expected, instrument: Instrument) -> Exposure:
+        detector = self.microscope.detector
+        level = self.dose / (detector.shape[0] * detector.shape[1])
+        # Too many bad pixels are refused before any long work.
+        flaws.single_pixels(instrument, detector.shape)
+        return Exposure(
+            expected, instrument, detector, self.scan_shape, level, self.noise, self.seed
         )
 
     def signal(self, data: Any, truth: Truth, title: str, *, model: str, **settings: Any) -> Any:

@@ -1,6 +1,7 @@
 """A specimen that is exactly a linear mixture of known patterns."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.simulation.experiment import Experiment, require_positive
+from hs_nmfcluster.simulation.instrument import Instrument
 from hs_nmfcluster.simulation.optics import Microscope
 from hs_nmfcluster.simulation.particles import (
     Particle,
@@ -50,6 +52,7 @@ def linear_mixture(
     point_spread: float = 0.0,
     beam_to_halo: float = 120.0,
     seed: int = 0,
+    instrument: Instrument | None = None,
     lazy: bool = False,
     chunks: Sequence[int] | int | None = None,
 ) -> tuple[Any, Truth]:
@@ -106,6 +109,8 @@ def linear_mixture(
         Height of the direct beam over that of the (first) halo, 100 or more in thin specimens.
     seed
         Same seed, same data, whatever the chunks.
+    instrument
+        What a real microscope and camera do to the patterns; by default a perfect one.
     lazy
         Return a lazy signal whose chunks are made when they are needed.
     chunks
@@ -138,7 +143,7 @@ def linear_mixture(
     microscope = Microscope(
         detector_shape, center, pixel_size, beam_energy, convergence_angle, point_spread
     )
-    experiment = Experiment(microscope, scan_shape, scan_step, dose, noise, seed)
+    experiment = Experiment(microscope, scan_shape, scan_step, dose, noise, seed, instrument)
     require_positive(diameter=diameter, beam_to_halo=beam_to_halo)
     if not halos:
         raise ValueError("halos must hold at least one Halo, the matrix")
@@ -170,6 +175,7 @@ def linear_mixture(
     truth = known_specimen(
         patterns, maps, particles, families, detector, painter.spot_radius + blur
     )
+    truth = replace(truth, instrument=instrument)
     expected = partial(_mixed, maps.reshape(len(maps), -1), patterns)
     data = experiment.record(expected, dose * float(patterns.max()), lazy=lazy, chunks=chunks)
     signal = experiment.signal(data, truth, "Simulated linear mixture", model="linear_mixture")

@@ -1,7 +1,7 @@
 """A specimen simulated from its atoms."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ from hs_nmfcluster.simulation.crystal import ZRCU_B19, UnitCell
 from hs_nmfcluster.simulation.experiment import Experiment, require_positive
 from hs_nmfcluster.simulation.glass import Glass
 from hs_nmfcluster.simulation.ideal import ideal_components
+from hs_nmfcluster.simulation.instrument import Instrument
 from hs_nmfcluster.simulation.optics import Microscope
 from hs_nmfcluster.simulation.particles import Particle, scatter_particles
 from hs_nmfcluster.simulation.specimen import Crystallite, PhaseGrating, Specimen
@@ -74,6 +75,7 @@ def nanocrystals_in_glass(
     debye_waller: float = 0.005,
     point_spread: float = 0.0,
     seed: int = 0,
+    instrument: Instrument | None = None,
     lazy: bool = False,
     chunks: Sequence[int] | int | None = None,
 ) -> tuple[Any, Truth]:
@@ -111,7 +113,7 @@ def nanocrystals_in_glass(
         Electrons per pattern, those scattered beyond the detector included.
     debye_waller
         Thermal factor B of all atoms in nm^2.
-    lazy, chunks
+    instrument, lazy, chunks
         As for `linear_mixture`.
 
     Returns
@@ -153,7 +155,7 @@ def nanocrystals_in_glass(
     microscope = Microscope(
         detector_shape, center, pixel_size, beam_energy, convergence_angle, point_spread
     )
-    experiment = Experiment(microscope, scan_shape, scan_step, dose, noise, seed)
+    experiment = Experiment(microscope, scan_shape, scan_step, dose, noise, seed, instrument)
     require_positive(diameter=diameter, thickness=thickness, convergence_angle=convergence_angle)
     if not zone_axes or not all(any(axis) for axis in zone_axes):
         raise ValueError(f"zone_axes must be one or more axes other than [000], got {zone_axes}")
@@ -174,6 +176,7 @@ def nanocrystals_in_glass(
     )
     camera = Camera(specimen, experiment)
     truth = ideal_components(camera, particles, zones)
+    truth = replace(truth, instrument=instrument)
     empty = microscope.pattern(np.ones((microscope.window,) * 2))
     highest = 1.5 * dose * float(empty.max())
     data = experiment.record(camera.expected, highest, lazy=lazy, chunks=chunks)

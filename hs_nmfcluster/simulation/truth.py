@@ -1,5 +1,6 @@
 """What a simulated specimen is made of."""
 
+import json
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.simulation.instrument import Instrument
 from hs_nmfcluster.words import times
 
 #: Family name of the components that are no crystals.
@@ -54,6 +56,8 @@ class Truth:
     particle_fractions
         Share of the scattered electrons that each particle takes at its middle, shape
         ``(p,)``.
+    instrument
+        What spoiled the scan, of which all else is without; None where nothing did.
 
     Examples
     --------
@@ -78,6 +82,7 @@ class Truth:
     particle_positions: NDArray[np.floating] = field(default_factory=lambda: np.empty((0, 2)))
     particle_diameters: NDArray[np.floating] = field(default_factory=lambda: np.empty(0))
     particle_fractions: NDArray[np.floating] = field(default_factory=lambda: np.empty(0))
+    instrument: Instrument | None = None
 
     def __repr__(self) -> str:
         families = ", ".join(
@@ -142,6 +147,7 @@ class Truth:
             name: np.asarray(values, dtype=float) for name, values in self.spacings.items()
         }
         state["symmetry"] = dict(self.symmetry)
+        state["instrument"] = {} if self.instrument is None else self.instrument.as_dict()
         return state
 
     @classmethod
@@ -162,7 +168,10 @@ class Truth:
         >>> Truth.from_dict(truth.as_dict()).families == truth.families
         True
         """
-        known = {entry.name: state[entry.name] for entry in fields(cls)}
+        names = [entry.name for entry in fields(cls) if entry.name != "instrument"]
+        known = {name: state[name] for name in names}
+        given = state.get("instrument")
+        known["instrument"] = Instrument(**given) if given else None
         known["families"] = tuple(str(family) for family in state["families"])
         x, y = state["center"]
         known["center"] = (float(x), float(y))
@@ -250,6 +259,7 @@ class Truth:
         state["spacing_counts"] = [len(self.spacings[name]) for name in names]
         state["symmetry"] = [self.symmetry[name] for name in names]
         state["families"] = np.array(self.families, dtype=str)
+        state["instrument"] = json.dumps(state["instrument"])
         np.savez_compressed(path, names=np.array(names, dtype=str), **state)
 
     @classmethod
@@ -276,6 +286,7 @@ class Truth:
         with np.load(path, allow_pickle=False) as archive:
             state: dict[str, Any] = dict(archive)
         names = [str(name) for name in state.pop("names")]
+        state["instrument"] = json.loads(str(state.get("instrument", "{}")))
         ends = np.cumsum(state.pop("spacing_counts"), dtype=int)
         parts = np.split(state["spacings"], ends)[: len(names)]
         state["spacings"] = dict(zip(names, parts, strict=True))

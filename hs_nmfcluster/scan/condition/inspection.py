@@ -31,7 +31,7 @@ def inspect(look: Survey, scale: tuple[float, float] = (1.0, 1.0)) -> Condition:
     return Condition(
         n_positions=look.n_positions,
         dose=float(look.mean[~pixels.bad].mean()) if not pixels.bad.all() else np.nan,
-        center=estimate_beam_center(look.mean),
+        center=estimate_beam_center(look.mean, pixels.hidden),
         mean_pattern=look.mean,
         pixels=pixels,
         frames=frames,
