@@ -680,6 +680,9 @@ class NMFDiffraction2D(Signal2D):
         outer: float | None = None,
         center: Sequence[float] | None = None,
         *,
+        navigation_mask: Mask | None = None,
+        signal_mask: SignalMask = None,
+        corrections: Asked = None,
         show_progressbar: bool | None = None,
     ) -> Any:
         """Draw a virtual image and the mean pattern, with the ring used (Fig. 3a, b).
@@ -691,6 +694,9 @@ class NMFDiffraction2D(Signal2D):
             beam, that is a bright field.
         center
             As in :meth:`get_detector_mask`.
+        navigation_mask, signal_mask, corrections
+            As in :meth:`decompose_als_nmf`: what they leave out is shaded, and what is corrected is
+            drawn so.
         show_progressbar
             Of lazy data; None takes HyperSpy's preference.
 
@@ -705,19 +711,38 @@ class NMFDiffraction2D(Signal2D):
         >>> figure = s.plot_scan(inner=3.5, outer=4.8)
         """
         check_scan(self)
-        mean = self.get_mean_pattern(show_progressbar=show_progressbar)
-        position, _ = axes.find_center(self, center, mean.data)
-        if outer is None:
-            outer = masks.bright_field_radius(mean.data, axes.detector_of(self, position))
-        image = self.get_virtual_image(inner, outer, position, show_progressbar=show_progressbar)
+        selection = select(
+            self,
+            1,
+            asked_by="n_components",
+            navigation_mask=navigation_mask,
+            signal_mask=signal_mask,
+            center=center,
+            corrections=corrections,
+        )
+        with self._job("Mean pattern", show_progressbar) as job:
+            right = corrected(self, corrections, center, job)
+        outer = outer or masks.bright_field_radius(right.mean, right.detector)
+        image = self.get_virtual_image(
+            inner,
+            outer,
+            right.detector.center,
+            corrections=right.corrections or None,
+            show_progressbar=show_progressbar,
+        )
+        left_out = right.mending.left_out
+        if selection.left_out is not None:
+            left_out = selection.left_out | (False if left_out is None else left_out)
         return plotting.plot_scan(
             image.data,
-            mean.data,
+            right.mean,
             map_pixel=axes.pixel_size(image.axes_manager.signal_axes),
             pattern_pixel=axes.pixel_size(self.axes_manager.signal_axes),
-            center=position,
+            center=right.detector.center,
             inner=inner or None,
             outer=outer,
+            positions_left_out=left_out,
+            pixels_left_out=selection.mask(right).array,
         )
 
     def _mean_pattern(

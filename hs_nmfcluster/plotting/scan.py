@@ -26,6 +26,8 @@ from hs_nmfcluster.plotting.style import (
 from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize, format_units
 
 _SCAN_CMAP = "gray"
+# Red, green, blue and opacity: a blue that neither image has.
+_VEIL = (0.35, 0.6, 0.9, 0.6)
 
 
 def plot_scan(
@@ -37,6 +39,8 @@ def plot_scan(
     center: tuple[float, float] | None = None,
     inner: float | None = None,
     outer: float | None = None,
+    positions_left_out: NDArray[np.bool_] | None = None,
+    pixels_left_out: NDArray[np.bool_] | None = None,
     intensity_units: str = "counts",
 ) -> Figure:
     """Draw a virtual image beside the mean pattern on a log scale, with the rings of the mask.
@@ -55,6 +59,8 @@ def plot_scan(
     inner, outer
         Radii of the mask in the units of `pattern_pixel`: pixels with ``inner <= r <= outer`` are
         used. None draws no ring.
+    positions_left_out, pixels_left_out
+        What masks leave out, ``scan_shape`` and ``(n_v, n_u)``: shaded.
     intensity_units
         Unit of the intensity, for the colour bars.
 
@@ -98,7 +104,19 @@ def plot_scan(
     add_color_bar(axes[3], norm, PATTERN_CMAP, label, relative=False)
     if center is not None:
         _draw_rings(axes[2], center, (inner, outer), pattern_pixel)
+    if positions_left_out is not None and positions_left_out.ndim == 2:
+        _shade(axes[0], positions_left_out)
+    if pixels_left_out is not None:
+        _shade(axes[2], pixels_left_out)
     return figure
+
+
+def _shade(ax: Axes, left_out: NDArray[np.bool_]) -> None:
+    """Lay a veil over what is left out, through which it can still be seen."""
+    veil = np.zeros((*left_out.shape, 4))
+    veil[left_out] = _VEIL
+    shown = ax.images[0]
+    ax.imshow(veil, extent=shown.get_extent(), aspect=ax.get_aspect(), interpolation="nearest")
 
 
 def _draw_virtual_image(ax: Axes, bar: Axes, image: DrawableMaps, units: str) -> None:

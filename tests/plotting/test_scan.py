@@ -24,6 +24,21 @@ class TestPlotScan:
         assert pattern_bar.get_yscale() == "log"
         render(figure)
 
+    def test_what_is_left_out_is_shaded(self, mean: np.ndarray, render) -> None:
+        pixels, positions = np.zeros((20, 24), bool), np.zeros((6, 8), bool)
+        pixels[3, 5:9] = positions[2, 2] = True
+        figure = plot_scan(
+            np.random.default_rng(0).random((6, 8)),
+            mean,
+            positions_left_out=positions,
+            pixels_left_out=pixels,
+        )
+        for ax, mask in ((figure.axes[0], positions), (figure.axes[2], pixels)):
+            shown, veil = ax.images
+            np.testing.assert_array_equal(veil.get_array()[..., 3] > 0, mask)
+            assert veil.get_extent() == shown.get_extent()
+        render(figure)
+
     def test_rings_are_the_radii(self, mean: np.ndarray, render) -> None:
         figure = plot_scan(
             np.ones((6, 8)),
