@@ -752,7 +752,7 @@ class NMFDiffraction2D(Signal2D):
         with self._job("Mean pattern", show_progressbar) as job:
             if corrections is not None:
                 right = corrected(self, corrections, None, job)
-                return np.where(right.mending.missing, np.nan, right.look.mean)
+                return right.mean
             return survey_matrix(ScanMatrix.from_array(self.data), self.data.shape[-2:], job).mean
 
     @contextmanager

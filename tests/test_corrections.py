@@ -8,7 +8,7 @@ import pytest
 import hs_nmfcluster
 from hs_nmfcluster import LazyNMFDiffraction2D, NMFDiffraction2D
 from hs_nmfcluster.scan.corrections import Corrections
-from hs_nmfcluster.scan.mending import fill_missing, mend
+from hs_nmfcluster.scan.mending import mend
 from hs_nmfcluster.simulation import linear_mixture
 
 SCAN, DETECTOR = (14, 18), (48, 50)
@@ -155,7 +155,7 @@ class TestShifts:
         y, x = np.unravel_index(targets, DETECTOR)
         inside = (y + dy >= 10) & (y + dy < 13) & (np.abs(x - 24.5) < 15)
         assert inside.any()
-        ys, xs = np.unravel_index(sources[0, inside], DETECTOR)
+        ys, xs = np.unravel_index(sources[0, 0, inside], DETECTOR)
         np.testing.assert_array_equal(ys - dy, 47 - y[inside])
         np.testing.assert_array_equal(xs - dx, 49 - x[inside])
 
@@ -272,13 +272,3 @@ class TestBadArguments:
     def test_are_refused(self, specimen, given, error, said):
         with pytest.raises(error, match=said):
             specimen[0].decompose_als_nmf(3, corrections=given, **RUN)
-
-
-class TestFillMissing:
-    def test_beam_behind_a_gap(self):
-        y, x = np.indices(DETECTOR)
-        beam = 1000 * np.exp(-((x - 20) ** 2 + (y - 24) ** 2) / 18)
-        missing = np.zeros(DETECTOR, bool)
-        missing[23:25] = True
-        filled = fill_missing(np.where(missing, 9e9, beam), missing)
-        np.testing.assert_allclose(filled, beam, atol=60)

@@ -3,11 +3,14 @@
 A chunk is read as whole patterns; what a factorization sees of it are rows of the kept pixels.
 Where the patterns lie elsewhere on the detector from position to position, and where single pixels
 are of no use, each value of a row is taken from another pixel than its own. Values are taken, never
-interpolated: counts remain counts, with the noise of counts, in their own dtype.
+interpolated: counts remain counts, with the noise of counts, in their own dtype. Of a pattern that
+lies off by a fraction of a pixel, each value is taken from one of the four pixels around its place,
+the nearer the likelier: on average over positions that is bilinear interpolation, and the noise of
+neighbours remains independent, as all that is said of noise takes it to be.
 """
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +19,11 @@ from hs_nmfcluster.engine.random_numbers import whole_numbers
 
 #: Pixels among which the value of one that is of no use is taken, now from one, now from another.
 CHOICES = 4
+#: The pixels around a place, as steps (x, y) from the one before it.
+CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
+# The pixels of each position get a run of the same random bytes, from one of so many places on: to
+# draw them anew would take longer than all else.
+_DIFFERENT = 2**17
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +40,12 @@ class Placement:
         Of each kind, flat indices of the pixels whose values are taken from yet other ones,
         ``(m,)`` ascending.
     sources
-        And from which of them, flat indices, ``(CHOICES, m)``.
+        And from which of them, flat indices, ``(n_corners, CHOICES, m)``.
+    fractions
+        Chances in 256 that a value is taken from the next column, and from the next row,
+        ``(n_scan, 2)``; None: never, and there is one corner only.
+    row
+        Pixels in a row of the detector.
     response
         Of each pixel of the detector, by which its values are divided, ``(n_v * n_u,)`` float32;
         None divides by nothing, and values keep their dtype.
@@ -41,7 +54,9 @@ class Placement:
     kinds: NDArray[np.integer]
     displacements: NDArray[np.int64]
     replaced: tuple[NDArray[np.int64], ...]
-    sources: tuple[NDArray[np.int64], ...]
+    sources: tuple[NDArray[np.integer], ...]
+    fractions: NDArray[np.uint8] | None = None
+    row: int = 0
     response: NDArray[np.float32] | None = None
 
 
@@ -102,38 +117,31 @@ class Cut:
     def _placed(
         self, patterns: NDArray, positions: NDArray[np.int64], placement: Placement
     ) -> NDArray:
-        every = patterns.shape[1]
+        every, response = patterns.shape[1], placement.response
         patterns = patterns.astype(patterns.dtype.newbyteorder("="), copy=False)
-        rows = np.empty((len(patterns), self.n_pixels(every)), patterns.dtype)
-        found = np.empty(rows.shape, self.dtype(patterns.dtype)) if self._divides else rows
+        found = np.empty((len(patterns), self.n_pixels(every)), self.dtype(patterns.dtype))
+        pixels = np.arange(every) if self.pixels is None else self.pixels
         kinds = placement.kinds[positions]
+        steps = _Steps(placement, positions, len(pixels))
         for kind in np.unique(kinds):
-            own = np.flatnonzero(kinds == kind)
-            pixels = np.arange(every) if self.pixels is None else self.pixels
-            places = np.clip(pixels + placement.displacements[kind], 0, every - 1)
-            # One by one: a row lies in the cache, and none is copied to be taken from.
-            for i in own:
-                np.take(patterns[i], places, out=rows[i], mode="clip")
+            places = pixels + placement.displacements[kind]
             columns, sources = self._replaced[kind]
-            if len(columns):
-                chosen = whole_numbers(positions[own], len(columns), CHOICES)
-                taken = sources[chosen, np.arange(len(columns))]
-                rows[own[:, None], columns] = patterns[own[:, None], taken]
-            if placement.response is not None:
-                response = placement.response[places]
-                for i in own:
-                    np.divide(rows[i], response, out=found[i])
+            own = np.flatnonzero(kinds == kind)
+            choices = whole_numbers(positions[own], len(columns), CHOICES)
+            # One by one: a row lies in the cache, and none is copied to be taken from.
+            for i, chosen in zip(own.tolist(), choices, strict=True):
+                where, corners = steps.taken(places, i)
                 if len(columns):
-                    values = rows[own[:, None], columns] / placement.response[taken]
-                    found[own[:, None], columns] = values
+                    where[columns] = sources[corners[columns], chosen, np.arange(len(columns))]
+                if response is None:
+                    np.take(patterns[i], where, out=found[i], mode="clip")
+                else:
+                    taken = np.take(patterns[i], where, mode="clip")
+                    np.divide(taken, np.take(response, where, mode="clip"), out=found[i])
         return found
 
-    @property
-    def _divides(self) -> bool:
-        return self.placement is not None and self.placement.response is not None
-
     @cached_property
-    def _replaced(self) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    def _replaced(self) -> list[tuple[NDArray[np.int64], NDArray[np.integer]]]:
         """Of each kind, the columns of rows that are replaced, and where they are taken from."""
         assert self.placement is not None
         pairs = zip(self.placement.replaced, self.placement.sources, strict=True)
@@ -142,8 +150,56 @@ class Cut:
         found = []
         for pixels, sources in pairs:
             kept = np.isin(pixels, self.pixels, assume_unique=True)
-            found.append((np.searchsorted(self.pixels, pixels[kept]), sources[:, kept]))
+            found.append((np.searchsorted(self.pixels, pixels[kept]), sources[..., kept]))
         return found
+
+
+class _Steps:
+    """Which of the pixels around its place each value of some rows is taken from.
+
+    Parameters
+    ----------
+    placement
+        With the chances of each.
+    positions
+        Of the rows.
+    n
+        Values of a row.
+    """
+
+    def __init__(self, placement: Placement, positions: NDArray[np.int64], n: int) -> None:
+        self._none = np.zeros(n, np.uint8)
+        self._row, self._chances = placement.row, None
+        if placement.fractions is not None:
+            self._chances = placement.fractions[positions]
+            self._bytes = _random_bytes(n)
+            self._begins = whole_numbers(positions, 2, _DIFFERENT)
+
+    def taken(
+        self, places: NDArray[np.int64], i: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+        """Pixels that values are taken from instead of those at places, and which corner these are.
+
+        Parameters
+        ----------
+        places
+            Of the first corner, ``(n,)``.
+        i
+            Number of the row.
+        """
+        if self._chances is None:
+            return places.copy(), self._none
+        n = len(places)
+        right, down = (
+            (self._bytes[begin : begin + n] < chance).view(np.uint8)
+            for begin, chance in zip(self._begins[i], self._chances[i], strict=True)
+        )
+        return places + right + np.multiply(down, self._row, dtype=np.int64), right + 2 * down
+
+
+@cache
+def _random_bytes(n: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(0).integers(0, 256, _DIFFERENT + n, dtype=np.uint8)
 
 
 #: All pixels as they are.

@@ -12,7 +12,7 @@ from hs_nmfcluster.scan.beam import estimate_beam_center
 from hs_nmfcluster.scan.condition.inspection import inspect
 from hs_nmfcluster.scan.corrections import NOTHING, Corrections
 from hs_nmfcluster.scan.detector import Detector, as_distortion
-from hs_nmfcluster.scan.mending import Mending, fill_missing, mend, unusable_pixels
+from hs_nmfcluster.scan.mending import Mending, mend, unusable_pixels
 from hs_nmfcluster.scan.survey import Survey
 
 #: What is to be corrected: what is found in the scan, what is given, or nothing.
@@ -32,7 +32,7 @@ class Corrected:
     look
         Look at the corrected patterns.
     mean
-        Their mean; missing pixels continue their surroundings.
+        Their mean, NaN where pixels are missing.
     detector
         Geometry around the beam.
     center_from
@@ -84,14 +84,14 @@ def correct(
             # It was measured beforehand, on what was chosen for it.
             corrections = replace(corrections, distortion=None)
     unusable = unusable_pixels(corrections, shape)
-    mean = fill_missing(_divided(look.mean, corrections.gain, unusable), unusable)
-    beam = estimate_beam_center(mean) if beam is None or not unusable.any() else beam
-    middle, center_from = axes.find_center(center, mean, beam)
+    if beam is None or corrections.gain is not None:
+        beam = estimate_beam_center(_divided(look.mean, corrections.gain, unusable), unusable)
+    middle, center_from = axes.find_center(center, look.mean, beam)
     mending = mend(corrections, left_out, look.scan_shape, shape, middle)
     if mending.placement is not None or corrections.left_out is not None:
         # What was counted stays so when it is divided.
         look = replace(look_again(mending), whole=look.whole)
-        mean = fill_missing(look.mean, mending.missing)
+    mean = np.where(mending.missing, np.nan, look.mean)
     distortion = mending.distortion or axes.distortion
     detector = replace(axes.around(middle), distortion=as_distortion(distortion))
     nowhere = ((shape[1] - 1) / 2, (shape[0] - 1) / 2)

@@ -1,24 +1,27 @@
 """How the patterns of one scan are put right: what of them is left out, and what comes from where.
 
-Patterns are moved back by whole pixels, so that counts remain counts. Which pixels a bad one falls
-on then differs from position to position: a pixel that is missing at most positions is left out,
-another is filled where it is missing. A single bad pixel takes the value of one of its neighbours,
+Patterns are moved back by taking each value from where it lies, so that counts remain counts (see
+:mod:`~hs_nmfcluster.engine.cutting`). Which pixels a bad one falls on then differs from position to
+position: a pixel that is missing at most positions is left out, another is filled where it is
+missing. A single bad pixel takes the value of one of its neighbours,
 now of one, now of another, which has their mean and the noise of counts. Of a gap, a beam stop
 or what lies beyond the detector's edge, the pixel opposite the beam is taken, which by Friedel's
 law shows the same, or the nearest one where that is missing too.
 """
 
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.restoration import inpaint_biharmonic
 
-from hs_nmfcluster.engine.cutting import CHOICES, Placement
+from hs_nmfcluster.engine.cutting import CHOICES, CORNERS, Placement
 from hs_nmfcluster.scan.corrections import Corrections
 from hs_nmfcluster.scan.detector import Distortion, as_distortion
 
+# Steps that a pixel is divided into.
+_LEVELS = 256
 # Pixels that are missing at more than this share of the positions are left out.
 _MOSTLY = 0.5
 # Bad pixels side by side that neighbours can stand for.
@@ -77,33 +80,93 @@ def mend(
     if corrections.left_out is not None:
         left_out = corrections.left_out if left_out is None else left_out | corrections.left_out
     distortion = as_distortion(corrections.distortion)
-    kinds, moves = _moves(corrections.shifts, scan_shape)
-    if not moves.any() and corrections.gain is None:
+    moves = _Moves.of(corrections.shifts, scan_shape)
+    if moves.nowhere and corrections.gain is None:
         return Mending(None, bad, left_out, distortion, None)
-    used = kinds if left_out is None else kinds[~left_out.ravel()]
-    shares = np.bincount(used, minlength=len(moves)) / max(len(used), 1)
-    seen = [_Seen(bad, move) for move in moves]
-    absent = sum(share * one.missing for share, one in zip(shares, seen, strict=True))
-    missing = np.asarray(absent) > _MOSTLY
+    used = np.ones(len(moves.kinds), bool) if left_out is None else ~left_out.ravel()
+    shares = moves.shares(used)
+    seen = [[_Seen(bad, move + corner) for corner in moves.corners] for move in moves.whole]
+    pairs = list(zip(shares.ravel(), chain.from_iterable(seen), strict=True))
+    missing = np.asarray(sum(share * one.missing for share, one in pairs)) > _MOSTLY
     filling = _Filling(bad, center)
-    targets = [np.flatnonzero(one.missing & ~missing) for one in seen]
+    targets = [
+        np.flatnonzero(np.any([one.missing for one in of_kind], axis=0) & ~missing)
+        for of_kind in seen
+    ]
     response = noise = None
     if corrections.gain is not None:
-        response = np.where(bad, 1.0, corrections.gain).astype(np.float32)
-        inverse = 1 / response.ravel().astype(np.float64)
-        noise = np.zeros(pattern_shape)
-        for share, one in zip(shares, seen, strict=True):
-            noise += share * inverse[one.places]
+        response = np.where(bad, 1.0, corrections.gain).astype(np.float32).ravel()
+        inverse = 1 / response.astype(np.float64)
+        noise = np.asarray(sum(share * inverse[one.places] for share, one in pairs))
     placement = Placement(
-        kinds=kinds,
-        displacements=moves[:, 1] * pattern_shape[1] + moves[:, 0],
+        kinds=moves.kinds,
+        displacements=moves.whole[:, 1] * pattern_shape[1] + moves.whole[:, 0],
         replaced=tuple(targets),
         sources=tuple(
-            filling.sources(one, where) for one, where in zip(seen, targets, strict=True)
+            np.stack([filling.sources(one, where) for one in of_kind]).astype(np.int32)
+            for of_kind, where in zip(seen, targets, strict=True)
         ),
-        response=None if response is None else response.ravel(),
+        fractions=moves.fractions,
+        row=pattern_shape[1],
+        response=response,
     )
     return Mending(placement, missing, left_out, distortion, noise)
+
+
+@dataclass(frozen=True, eq=False)
+class _Moves:
+    """By how much patterns are moved back.
+
+    Parameters
+    ----------
+    kinds
+        Which of the moves each position has, ``(n_scan,)``.
+    whole
+        The moves ``(x, y)`` in whole pixels, ``(n_kinds, 2)``.
+    fractions
+        What is left to be moved of each position in 256ths of a pixel, ``(n_scan, 2)``; None where
+        nothing is.
+    """
+
+    kinds: NDArray[np.int32]
+    whole: NDArray[np.int64]
+    fractions: NDArray[np.uint8] | None
+
+    @classmethod
+    def of(cls, shifts: NDArray[np.floating] | None, scan_shape: tuple[int, ...]) -> "_Moves":
+        """Part shifts ``(*scan_shape, 2)`` into whole pixels and fractions."""
+        if shifts is None:
+            nowhere = np.zeros(int(np.prod(scan_shape)), np.int32)
+            return cls(nowhere, np.zeros((1, 2), np.int64), None)
+        steps = np.rint(_LEVELS * shifts.reshape(-1, 2)).astype(np.int64)
+        whole, kinds = np.unique(steps // _LEVELS, axis=0, return_inverse=True)
+        left = (steps % _LEVELS).astype(np.uint8)
+        return cls(kinds.ravel().astype(np.int32), whole, left if left.any() else None)
+
+    @property
+    def nowhere(self) -> bool:
+        """Whether nothing is moved."""
+        return self.fractions is None and not self.whole.any()
+
+    @property
+    def corners(self) -> NDArray[np.int64]:
+        """Pixels around a place that values are taken from."""
+        return np.array(CORNERS if self.fractions is not None else CORNERS[:1])
+
+    def shares(self, used: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Share of the values of the used positions, of each kind from each corner."""
+        right, down = (
+            np.zeros((2, len(self.kinds))) if self.fractions is None else self.fractions.T / _LEVELS
+        )
+        shares = [
+            np.bincount(
+                self.kinds[used],
+                (np.abs(1 - x - right) * np.abs(1 - y - down))[used],
+                len(self.whole),
+            )
+            for x, y in self.corners
+        ]
+        return np.stack(shares, axis=1) / max(used.sum(), 1)
 
 
 def unusable_pixels(corrections: Corrections, pattern_shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -112,17 +175,6 @@ def unusable_pixels(corrections: Corrections, pattern_shape: tuple[int, int]) ->
     if corrections.bad_pixels is not None:
         bad = bad | corrections.bad_pixels
     return bad if corrections.gain is None else bad | ~(corrections.gain > 0)
-
-
-def _moves(
-    shifts: NDArray[np.floating] | None, scan_shape: tuple[int, ...]
-) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-    """Which displacement each position has, and the displacements ``(x, y)`` in whole pixels."""
-    if shifts is None:
-        return np.zeros(int(np.prod(scan_shape)), np.int32), np.zeros((1, 2), np.int64)
-    whole = np.rint(shifts).astype(np.int64).reshape(-1, 2)
-    moves, kinds = np.unique(whole, axis=0, return_inverse=True)
-    return kinds.ravel().astype(np.int32), moves
 
 
 class _Seen:
@@ -201,26 +253,3 @@ class _Filling:
         which = order[np.arange(CHOICES)[:, None] % np.maximum(number, 1), np.arange(len(places))]
         chosen = np.take_along_axis(rows * self._shape[1] + columns, which, axis=0)
         return np.where(number > 0, chosen, otherwise)
-
-
-def fill_missing(image: NDArray[np.floating], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Image in which missing pixels continue their surroundings smoothly.
-
-    Parameters
-    ----------
-    image, missing
-        ``(n_v, n_u)``; missing pixels may hold anything.
-
-    Examples
-    --------
-    >>> ramp = np.add.outer(np.arange(5.0), np.arange(5.0))
-    >>> float(fill_missing(ramp, ramp == 4)[2, 2].round(6))
-    4.0
-    """
-    values = np.array(image, dtype=np.float64)
-    if not missing.any() or missing.all():
-        return values
-    known = values[~missing]
-    filled = inpaint_biharmonic(np.where(missing, 0.0, values), missing)
-    values[missing] = np.clip(filled[missing], known.min(), known.max())
-    return values

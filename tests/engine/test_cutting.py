@@ -18,8 +18,8 @@ REPLACED = (np.array([3]), np.array([5, 33, 41]), np.array([0]))
 
 def placement(response=None):
     rng = np.random.default_rng(2)
-    sources = tuple(rng.integers(0, 42, (CHOICES, len(one))) for one in REPLACED)
-    return Placement(KINDS, DISPLACEMENTS, REPLACED, sources, response)
+    sources = tuple(rng.integers(0, 42, (1, CHOICES, len(one))) for one in REPLACED)
+    return Placement(KINDS, DISPLACEMENTS, REPLACED, sources, response=response)
 
 
 def rows_of(matrix):
@@ -41,19 +41,46 @@ class TestCut:
             for pixel, value in enumerate(row):
                 if pixel in REPLACED[kind]:
                     column = list(REPLACED[kind]).index(pixel)
-                    assert value in pattern[where.sources[kind][:, column]]
+                    assert value in pattern[where.sources[kind][0, :, column]]
                 else:
                     assert value == pattern[np.clip(pixel + DISPLACEMENTS[kind], 0, 41)]
 
     def test_all_of_the_choices_are_taken(self):
         patterns = np.tile(np.arange(9), (200, 1))
-        sources = np.array([[1], [3], [5], [7]])
+        sources = np.array([[[1], [3], [5], [7]]])
         where = Placement(np.zeros(200, int), np.array([0]), (np.array([4]),), (sources,))
         taken, counts = np.unique(
             Cut(None, where)(patterns, np.arange(200))[:, 4], return_counts=True
         )
         assert taken.tolist() == [1, 3, 5, 7]
         assert counts.min() > 30
+
+    def test_fractions_interpolate_on_average(self):
+        """And each value is one of those around its place."""
+        pattern = np.random.default_rng(4).integers(0, 1000, 20 * 30)
+        n, chances = 4000, np.array([64, 192], np.uint8)
+        where = Placement(
+            kinds=np.zeros(n, int),
+            displacements=np.array([0]),
+            replaced=(np.array([], int),),
+            sources=(np.zeros((4, CHOICES, 0), int),),
+            fractions=np.tile(chances, (n, 1)),
+            row=30,
+        )
+        rows = Cut(None, where)(np.tile(pattern, (n, 1)), np.arange(n)).reshape(n, 20, 30)
+        image = pattern.reshape(20, 30)
+        around = [image[:-1, :-1], image[:-1, 1:], image[1:, :-1], image[1:, 1:]]
+        weights = [0.75 * 0.25, 0.25 * 0.25, 0.75 * 0.75, 0.25 * 0.75]
+        inside = rows[:, :-1, :-1]
+        assert np.logical_or.reduce([inside == one for one in around]).all()
+        expected = sum(w * one for w, one in zip(weights, around, strict=True))
+        spread = sum(w * one**2 for w, one in zip(weights, around, strict=True)) - expected**2
+        sigma = np.maximum(np.sqrt(spread / n), 1e-9)
+        assert (np.abs(inside.mean(axis=0) - expected) < 6 * sigma).all()
+        # Neighbours choose each for themselves.
+        left = inside - expected
+        together = np.mean(left[:, :, 1:] * left[:, :, :-1], axis=0)
+        assert np.abs(together / (sigma[:, 1:] * sigma[:, :-1] * n)).max() < 6 / np.sqrt(n)
 
     def test_response_is_that_of_the_pixel_it_comes_from(self):
         response = np.linspace(0.5, 1.5, 42, dtype=np.float32)
