@@ -29,6 +29,8 @@ from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import decomposition
 from hs_nmfcluster.factorization.arguments import check_arguments, check_study_arguments
 from hs_nmfcluster.factorization.constraints import Constraint
+from hs_nmfcluster.materials.calibration import Known, known_spacings
+from hs_nmfcluster.results.calibration import Calibration, calibrated
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.results.tree import ClusterTree
@@ -119,6 +121,64 @@ class NMFDiffraction2D(Signal2D):
         [14.2, 17.6]
         """
         return estimate_beam_center(self._mean_pattern(show_progressbar))
+
+    def calibrate(
+        self,
+        ring: Known,
+        *,
+        center: Sequence[float] | None = None,
+        corrections: Asked = "auto",
+        show_progressbar: bool | None = None,
+    ) -> Calibration:
+        """Calibrate the detector by rings of known spacing in the mean pattern.
+
+        The signal axes get their scale in 1/nm and their zero at the beam, and the elliptical
+        distortion is noted in the metadata, from where all that follows takes it.
+
+        Parameters
+        ----------
+        ring
+            Spacing in nm of a ring or of the halo, several of them, or a phase: a
+            :class:`~hs_nmfcluster.materials.Cell`, a CIF file, or ``{name: one of these}``. Of
+            several rings the one is taken for a single spacing that lies nearest to where
+            calibrated axes put it, within 30 %, or that stands out most.
+        center
+            As in :meth:`get_detector_mask`.
+        corrections
+            As in :meth:`decompose_als_nmf`. A distortion that they give is taken instead of that
+            of the rings.
+        show_progressbar
+            Of lazy data; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Calibration
+            With the uncertainties.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `ring` is nothing that rings are known of; if no ring is found that fits.
+
+        Examples
+        --------
+        >>> from hs_nmfcluster.simulation import linear_mixture
+        >>> s, truth = linear_mixture((8, 8), (96, 96), n_particles=0, pixel_size=0.2)
+        >>> calibration = s.calibrate(ring=0.24, show_progressbar=False)
+        >>> s.axes_manager.signal_axes[0].units
+        '1/nm'
+        """
+        check_scan(self)
+        d = known_spacings(ring)
+        with self._job("Mean pattern", show_progressbar) as job:
+            right = corrected(self, corrections, center, job)
+        found = calibrated(right, d)
+        for axis, scale, middle in zip(
+            self.axes_manager.signal_axes, found.scale, found.center, strict=True
+        ):
+            axis.scale, axis.units, axis.offset = scale, "1/nm", -middle * scale
+        axes.set_distortion(self, found.distortion)
+        return found
 
     def get_detector_mask(
         self, inner: float, outer: float, center: Sequence[float] | None = None

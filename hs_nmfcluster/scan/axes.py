@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.scan.beam import estimate_beam_center
 from hs_nmfcluster.scan.detector import Detector, Distortion
+from hs_nmfcluster.scan.units import inverse_nm_per
 
 
 @dataclass(frozen=True)
@@ -123,15 +124,31 @@ class DetectorAxes:
     def around(self, center: tuple[float, float]) -> Detector:
         """Geometry around a centre in pixels.
 
-        Where the two axes are in different units, or their scale is not usable, radii are in
-        pixels.
+        Where their scale is not usable, radii are in pixels; axes in different units are converted
+        to 1/nm.
+
+        Raises
+        ------
+        ValueError
+            If the axes are in different units, and one of them is not understood as a reciprocal
+            length.
         """
         shape = (self.y.size, self.x.size)
         usable = all(np.isfinite(axis.scale) and axis.scale != 0 for axis in (self.x, self.y))
-        if not usable or self.x.units != self.y.units:
+        if not usable:
             return Detector(shape, center, distortion=self.distortion)
         scale = abs(self.x.scale), abs(self.y.scale)
-        return Detector(shape, center, scale, self.x.units, self.distortion)
+        if self.x.units == self.y.units:
+            return Detector(shape, center, scale, self.x.units, self.distortion)
+        factors = [inverse_nm_per(axis.units) for axis in (self.x, self.y)]
+        if factors[0] is None or factors[1] is None:
+            raise ValueError(
+                f"The detector's axes are in different units, x in {self.x.units!r} and y in "
+                f"{self.y.units!r}, which cannot be converted into each other. Set `scale` and "
+                "`units` of `s.axes_manager.signal_axes`."
+            )
+        scale = scale[0] * factors[0], scale[1] * factors[1]
+        return Detector(shape, center, scale, "1/nm", self.distortion)
 
 
 @dataclass(frozen=True)
