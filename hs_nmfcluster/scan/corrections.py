@@ -30,6 +30,13 @@ class Corrections:
         undistorted ones.
     gain
         Relative response of each pixel, ``(n_v, n_u)`` with mean 1; patterns are divided by it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from hs_nmfcluster.scan.corrections import Corrections
+    >>> bool(Corrections()), bool(Corrections(distortion=np.eye(2)))
+    (False, True)
     """
 
     bad_pixels: NDArray[np.bool_] | None = None
@@ -43,7 +50,14 @@ class Corrections:
         return any(getattr(self, one.name) is not None for one in fields(self))
 
     def described(self) -> dict[str, Any] | None:
-        """Give what is corrected in numbers; None where nothing is.
+        """Give what is corrected in numbers.
+
+        Returns
+        -------
+        dict or None
+            Numbers of bad pixels and of positions left out, the largest offset of the beam in
+            pixels, the ellipse and its axis in degrees, the standard deviation of the response;
+            None where nothing is corrected.
 
         Examples
         --------
@@ -65,7 +79,17 @@ class Corrections:
         return found or None
 
     def in_words(self) -> str:
-        """Say what is corrected."""
+        """Say what is corrected.
+
+        Returns
+        -------
+        str
+
+        Examples
+        --------
+        >>> Corrections(bad_pixels=np.eye(2, dtype=bool)).in_words()
+        '2 bad pixels'
+        """
         numbers = self.described() or {}
         parts = []
         if "bad_pixels" in numbers:
@@ -82,7 +106,18 @@ class Corrections:
         return ", ".join(parts) or "none"
 
     def digest(self) -> str:
-        """Tell these corrections from others."""
+        """Tell these corrections from others.
+
+        Returns
+        -------
+        str
+            The same for the same arrays only.
+
+        Examples
+        --------
+        >>> Corrections().digest() == Corrections(gain=np.ones((2, 2))).digest()
+        False
+        """
         digest = hashlib.sha256()
         for one in fields(self):
             value = getattr(self, one.name)
