@@ -11,10 +11,11 @@ from hs_nmfcluster.scan.beam import (
 )
 from hs_nmfcluster.scan.condition.condition import Condition
 from hs_nmfcluster.scan.condition.course import find_course
-from hs_nmfcluster.scan.condition.ellipse import fit_ellipse
+from hs_nmfcluster.scan.condition.ellipse import Ellipse, fit_ellipse
 from hs_nmfcluster.scan.condition.frames import find_frames
+from hs_nmfcluster.scan.condition.gain import find_gain
 from hs_nmfcluster.scan.condition.pixels import find_pixels
-from hs_nmfcluster.scan.condition.registered import registered_mean
+from hs_nmfcluster.scan.condition.registered import registered_mean, typical_mean
 from hs_nmfcluster.scan.condition.sightings import binned_mask, see_beam
 from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.scan.filling import filled
@@ -38,7 +39,9 @@ def inspect(look: Survey, scale: tuple[float, float] = (1.0, 1.0)) -> Condition:
         Only what stands above the noise of the data themselves counts as found.
     """
     pixels = find_pixels(look)
-    frames = find_frames(look.frames, look.scan_shape)
+    dark = look.mean[pixels.bad].sum()
+    dark_noise = float(np.sqrt(look.variance[pixels.bad].sum()))
+    frames = find_frames(look.frames, look.scan_shape, float(dark), dark_noise)
     blocks, hidden = look.blocks, pixels.hidden
     layout = blocks.layout
     center = estimate_beam_center(look.mean, hidden)
@@ -48,12 +51,14 @@ def inspect(look: Survey, scale: tuple[float, float] = (1.0, 1.0)) -> Condition:
     )
     course = find_course(sightings.centers, sightings.places, sightings.weights, layout)
 
-    binning = layout.binning
-    mean, unknown = registered_mean(sightings, binned_mask(hidden, blocks), course, binning)
+    binning, coarse = layout.binning, binned_mask(hidden, blocks)
+    mean, unknown = registered_mean(sightings, coarse, course, binning)
     # In pixels of the sums, which are those of the detector unless it is large.
     middle = estimate_beam_center(mean, unknown)
     beam = estimate_beam_radius(mean, Detector(layout.binned_shape, middle), unknown)
-    ellipse = fit_ellipse(mean, unknown, middle, scale, beam)
+    error = np.sqrt(look.variance / max(look.n_positions, 1))
+    typical, untold = typical_mean(sightings, coarse, course, binning, _unit(look, hidden))
+    ellipse = fit_ellipse(typical, untold, middle, scale, beam)
     return Condition(
         n_positions=look.n_positions,
         dose=float(look.mean[~pixels.bad].mean()) if not pixels.bad.all() else np.nan,
@@ -67,8 +72,19 @@ def inspect(look: Survey, scale: tuple[float, float] = (1.0, 1.0)) -> Condition:
         scale=scale,
         course=course,
         ellipse=ellipse,
-        gain=None,
+        gain=find_gain(look.mean, error, pixels.bad, blocks, _radius(look, middle, ellipse)),
     )
+
+
+def _radius(
+    look: Survey, center: tuple[float, float], ellipse: Ellipse | None
+) -> NDArray[np.float64]:
+    """Distance of each pixel from the beam in pixels, without the distortion if there is one."""
+    y, x = np.indices(look.mean.shape)
+    offsets = np.stack([x - center[0], y - center[1]]).reshape(2, -1)
+    if ellipse is not None and ellipse.certain:
+        offsets = ellipse.matrix @ offsets
+    return np.asarray(np.hypot(*offsets).reshape(look.mean.shape))
 
 
 def _width(look: Survey, bad: NDArray[np.bool_]) -> float:
