@@ -1,6 +1,7 @@
 """What is known to be wrong with a scan, and how its patterns are put right."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -90,20 +91,7 @@ class Corrections:
         >>> Corrections(bad_pixels=np.eye(2, dtype=bool)).in_words()
         '2 bad pixels'
         """
-        numbers = self.described() or {}
-        parts = []
-        if "bad_pixels" in numbers:
-            parts.append(counted(numbers["bad_pixels"], "bad pixel"))
-        if "left_out" in numbers:
-            parts.append(f"{counted(numbers['left_out'], 'position')} left out")
-        if "drift" in numbers:
-            parts.append(f"beam moving by up to {numbers['drift']:.2g} px")
-        if "ellipse" in numbers:
-            strength, axis = numbers["ellipse"], numbers["ellipse_axis"]
-            parts.append(f"elliptical distortion of {100 * strength:.2g} % at {axis:.0f}°")
-        if "gain" in numbers:
-            parts.append(f"response of pixels, which differs by {100 * numbers['gain']:.2g} %")
-        return ", ".join(parts) or "none"
+        return in_words(self.described() or {})
 
     def digest(self) -> str:
         """Tell these corrections from others.
@@ -129,6 +117,29 @@ class Corrections:
 
 #: Patterns are taken as they are.
 NOTHING = Corrections()
+
+
+def in_words(numbers: Mapping[str, Any]) -> str:
+    """Say what is corrected, given in numbers.
+
+    Examples
+    --------
+    >>> in_words({"bad_pixels": 1, "drift": 1.23})
+    '1 bad pixel, a beam that moves by up to 1.2 px'
+    """
+    parts = []
+    if "bad_pixels" in numbers:
+        parts.append(counted(int(numbers["bad_pixels"]), "bad pixel"))
+    if "left_out" in numbers:
+        parts.append(f"{counted(int(numbers['left_out']), 'position')} of no use")
+    if "drift" in numbers:
+        parts.append(f"a beam that moves by up to {numbers['drift']:.2g} px")
+    if "ellipse" in numbers:
+        strength, axis = numbers["ellipse"], numbers["ellipse_axis"]
+        parts.append(f"an elliptical distortion of {100 * strength:.2g} % at {axis:.0f}°")
+    if "gain" in numbers:
+        parts.append(f"pixels whose response differs by {100 * numbers['gain']:.2g} %")
+    return ", ".join(parts) or "nothing"
 
 
 def ellipticity(distortion: NDArray[np.floating]) -> tuple[float, float]:
