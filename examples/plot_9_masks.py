@@ -3,7 +3,7 @@ Bad pixels, holes and other things to leave out
 ===============================================
 
 A hot pixel, a beam stop, a corner of the scan without specimen: what is masked
-takes no part. Masks are HyperSpy's, *True = left out*.
+takes no part. *True* is left out, as in HyperSpy.
 """
 
 import numpy as np
@@ -18,14 +18,13 @@ s.data[:8, :16] = 0  # no specimen here
 
 # %%
 # The default leaves out the direct beam and the corners beyond the inscribed
-# circle. To add pixels, start from a ring and mark them.
-signal_mask = s.get_detector_mask(inner=1.2, outer=9.8)
-signal_mask.data[20, 45] = True
+# circle. A list adds pixels to that: an array is in the order of ``s.data``.
+hot = np.zeros((64, 64), dtype=bool)
+hot[20, 45] = True
+signal_mask = ["auto", hot]
 
 # %%
-# Positions likewise: here those that scatter next to nothing into the ring.
-# Masks are best made as signals: a NumPy array is taken in HyperSpy's order
-# (x, y), which is not that of ``data``.
+# Positions likewise: here those that scatter next to nothing into a ring.
 dark_field = s.get_virtual_image(inner=1.2, outer=9.8)
 navigation_mask = dark_field < 0.2 * np.median(dark_field.data)
 left_out = navigation_mask.data

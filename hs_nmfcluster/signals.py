@@ -18,16 +18,19 @@ from hyperspy.signals import LazySignal2D, Signal2D
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes, learning_results
 from hs_nmfcluster.bridge.checks import check_patterns, check_scan
-from hs_nmfcluster.bridge.masks import Mask, select
+from hs_nmfcluster.bridge.corrections import Asked, corrected
+from hs_nmfcluster.bridge.masks import Mask, SignalMask, select
 from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.bridge.running import Conduct, running
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.engine.job import Job
-from hs_nmfcluster.engine.mapping import map_patterns
+from hs_nmfcluster.engine.mapping import map_patterns, placed
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization import decomposition
 from hs_nmfcluster.factorization.arguments import check_arguments, check_study_arguments
 from hs_nmfcluster.factorization.constraints import Constraint
+from hs_nmfcluster.materials.calibration import Known, known_spacings
+from hs_nmfcluster.results.calibration import Calibration, calibrated
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.results.tree import ClusterTree
@@ -57,11 +60,16 @@ class NMFDiffraction2D(Signal2D):
     _signal_type = "nmf_diffraction"
     _factorization: Factorization | None = None
 
-    def get_mean_pattern(self, *, show_progressbar: bool | None = None) -> "NMFDiffraction2D":
+    def get_mean_pattern(
+        self, *, corrections: Asked = None, show_progressbar: bool | None = None
+    ) -> "NMFDiffraction2D":
         """Mean over all positions (the paper's Fig. 3b), in one pass over the data.
 
         Parameters
         ----------
+        corrections
+            As in :meth:`decompose_als_nmf`, but None by default: a mean is looked at to see what
+            the data are. Then missing pixels are NaN, and it takes a second pass.
         show_progressbar
             Of lazy data; None takes HyperSpy's preference.
 
@@ -85,7 +93,7 @@ class NMFDiffraction2D(Signal2D):
         check_scan(self)
         title = f"Mean pattern of {self.metadata.General.title}"
         return NMFDiffraction2D(
-            self._mean_pattern(show_progressbar),
+            self._mean_pattern(show_progressbar, corrections),
             axes=axes.signal_axes(self),
             metadata={"General": {"title": title}},
         )
@@ -113,6 +121,64 @@ class NMFDiffraction2D(Signal2D):
         [14.2, 17.6]
         """
         return estimate_beam_center(self._mean_pattern(show_progressbar))
+
+    def calibrate(
+        self,
+        ring: Known,
+        *,
+        center: Sequence[float] | None = None,
+        corrections: Asked = "auto",
+        show_progressbar: bool | None = None,
+    ) -> Calibration:
+        """Calibrate the detector by rings of known spacing in the mean pattern.
+
+        The signal axes get their scale in 1/nm and their zero at the beam, and the elliptical
+        distortion is noted in the metadata, from where all that follows takes it.
+
+        Parameters
+        ----------
+        ring
+            Spacing in nm of a ring or of the halo, several of them, or a phase: a
+            :class:`~hs_nmfcluster.materials.Cell`, a CIF file, or ``{name: one of these}``. Of
+            several rings the one is taken for a single spacing that lies nearest to where
+            calibrated axes put it, within 30 %, or that stands out most.
+        center
+            As in :meth:`get_detector_mask`.
+        corrections
+            As in :meth:`decompose_als_nmf`. A distortion that they give is taken instead of that
+            of the rings.
+        show_progressbar
+            Of lazy data; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Calibration
+            With the uncertainties.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `ring` is nothing that rings are known of; if no ring is found that fits.
+
+        Examples
+        --------
+        >>> from hs_nmfcluster.simulation import linear_mixture
+        >>> s, truth = linear_mixture((8, 8), (96, 96), n_particles=0, pixel_size=0.2)
+        >>> calibration = s.calibrate(ring=0.24, show_progressbar=False)
+        >>> s.axes_manager.signal_axes[0].units
+        '1/nm'
+        """
+        check_scan(self)
+        d = known_spacings(ring)
+        with self._job("Mean pattern", show_progressbar) as job:
+            right = corrected(self, corrections, center, job)
+        found = calibrated(right, d)
+        for axis, scale, middle in zip(
+            self.axes_manager.signal_axes, found.scale, found.center, strict=True
+        ):
+            axis.scale, axis.units, axis.offset = scale, "1/nm", -middle * scale
+        axes.set_distortion(self, found.distortion)
+        return found
 
     def get_detector_mask(
         self, inner: float, outer: float, center: Sequence[float] | None = None
@@ -158,6 +224,7 @@ class NMFDiffraction2D(Signal2D):
         outer: float,
         center: Sequence[float] | None = None,
         *,
+        corrections: Asked = None,
         show_progressbar: bool | None = None,
     ) -> BaseSignal:
         """Intensity in a ring at every position: a virtual bright or dark field (Fig. 3a).
@@ -166,6 +233,9 @@ class NMFDiffraction2D(Signal2D):
         ----------
         inner, outer, center
             As in :meth:`get_detector_mask`.
+        corrections
+            As in :meth:`decompose_als_nmf`, but None by default. The ring then moves with the beam,
+            and missing pixels count nothing.
         show_progressbar
             Of lazy data; None takes HyperSpy's preference.
 
@@ -188,10 +258,19 @@ class NMFDiffraction2D(Signal2D):
                [5., 5., 5.]])
         """
         check_scan(self)
-        ring = self._ring(inner, outer, center)
-        matrix = ScanMatrix.from_array(self.data, None, ~ring)
+        checks.check_ring(inner, outer)
+        image = np.full(axes.scan_shape(self), np.nan)
         with self._job("Virtual image", show_progressbar) as job:
-            image = sum_rows(matrix, job).reshape(axes.scan_shape(self))
+            if corrections is None:
+                matrix = ScanMatrix.from_array(self.data, None, ~self._ring(inner, outer, center))
+            else:
+                right = corrected(self, corrections, center, job)
+                outside = ~right.detector.ring(inner, outer) | right.mending.missing
+                how = right.mending
+                matrix = ScanMatrix.from_array(
+                    self.data, how.left_out, outside, placement=how.placement
+                )
+            image.ravel()[matrix.positions] = sum_rows(matrix, job)
         title = f"Virtual image {inner:g} to {outer:g} of {self.metadata.General.title}"
         return axes.scan_image(self, image, title)
 
@@ -202,6 +281,7 @@ class NMFDiffraction2D(Signal2D):
         n_azimuthal: int = 360,
         radial_range: tuple[float, float] | None = None,
         center: Sequence[float] | None = None,
+        corrections: Asked = None,
         lazy_output: bool | None = None,
         show_progressbar: bool | None = None,
     ) -> BaseSignal:
@@ -218,6 +298,9 @@ class NMFDiffraction2D(Signal2D):
             inscribed in the detector.
         center
             As in :meth:`get_detector_mask`.
+        corrections
+            As in :meth:`decompose_als_nmf`, but None by default. Then each pattern is taken around
+            its own beam, without distortion; it takes a look at the scan first.
         lazy_output
             Whether the result is lazy; None: if this signal is.
         show_progressbar
@@ -243,15 +326,22 @@ class NMFDiffraction2D(Signal2D):
         <Signal2D, title: , dimensions: (3|90, 4)>
         """
         check_patterns(self)
-        position, _ = axes.find_center(self, center)
+        lazy = self._lazy if lazy_output is None else bool(lazy_output)
+        source = self.data if self._lazy or not lazy else self.as_lazy().data
+        if corrections is None:
+            detector = axes.detector_of(self, axes.find_center(self, center)[0])
+        else:
+            check_scan(self)
+            with self._job("Corrections", show_progressbar) as job:
+                right = corrected(self, corrections, center, job)
+            detector, how = right.detector, right.mending
+            source = placed(source, how.placement, how.missing)
         grid = PolarGrid.covering(
-            axes.detector_of(self, position),
+            detector,
             n_radial=n_radial,
             n_azimuthal=n_azimuthal,
             radial_range=radial_range,
         )
-        lazy = self._lazy if lazy_output is None else bool(lazy_output)
-        source = self.data if self._lazy or not lazy else self.as_lazy().data
         data = map_patterns(grid.transform, source, shape=(len(grid.radii), len(grid.angles)))
         polar = axes.polar_stack(self, data, grid)
         if self._lazy and not lazy:
@@ -282,7 +372,8 @@ class NMFDiffraction2D(Signal2D):
         compression: Literal["auto"] | None = "auto",
         ridge: float = 0.0,
         navigation_mask: Mask | None = None,
-        signal_mask: Mask | Literal["auto"] | None = "auto",
+        signal_mask: SignalMask = "auto",
+        corrections: Asked = "auto",
         center: Sequence[float] | None = None,
         constraints: Constraint | Sequence[Constraint] | None = None,
         random_state: int | np.random.Generator | None = None,
@@ -336,11 +427,22 @@ class NMFDiffraction2D(Signal2D):
             Regularisation of the least-squares problems in units of their mean diagonal; the
             paper found that it does not help.
         navigation_mask
-            Positions to leave out: a signal or NumPy array of bool with the scan's
-            ``navigation_shape``, **True = left out**.
+            Positions to leave out, **True = left out**: a signal of bool with the scan's axes, or
+            a NumPy array in the order of ``s.data`` (rows, columns).
         signal_mask
-            Pixels to leave out, likewise with ``signal_shape``. ``"auto"`` leaves out the
-            direct beam and the corners beyond the inscribed circle; None keeps all pixels.
+            Pixels to leave out, likewise. ``"auto"`` leaves out the direct beam, ``"beam"``, and
+            what lies beyond the inscribed circle, ``"corners"``; None keeps all pixels. Radii
+            ``(inner, outer)``, in the unit of the axes, keep a ring; where one is None, beam or
+            corners are left out. A list leaves out what any of its members does:
+            ``["auto", mask]``. Where the beam moved, the mask moves with it.
+        corrections
+            What is put right about the patterns while they are read; the data themselves are never
+            changed. ``"auto"``: what is found beyond doubt in the first look at the scan, as
+            `inspect_scan` tells; None: nothing; else what `inspect_scan` returned, or a dictionary
+            of some of ``bad_pixels`` and ``gain`` (of the detector, in the order of ``s.data``),
+            ``left_out`` (positions), ``shifts`` (of the beam, (x, y) in pixels, one a position)
+            and ``distortion`` (2 × 2, see `Corrections`). ``settings["corrections"]`` of the
+            result says what was done.
         center
             Beam centre ``(x, y)`` in pixels. By default where both axes are zero, if that lies
             inside the detector, else estimated.
@@ -422,6 +524,7 @@ class NMFDiffraction2D(Signal2D):
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
             center=center,
+            corrections=corrections,
         )
         identity = (arguments.described(), selection.identity())
         with running(self, "ALS-NMF", *identity, conduct) as job:
@@ -462,7 +565,8 @@ class NMFDiffraction2D(Signal2D):
         weighting: Literal["auto", "poisson"] | None = "auto",
         tolerance: float = 1e-4,
         navigation_mask: Mask | None = None,
-        signal_mask: Mask | Literal["auto"] | None = "auto",
+        signal_mask: SignalMask = "auto",
+        corrections: Asked = "auto",
         center: Sequence[float] | None = None,
         constraints: Constraint | Sequence[Constraint] | None = None,
         random_state: int | np.random.Generator | None = None,
@@ -485,7 +589,7 @@ class NMFDiffraction2D(Signal2D):
             Starts of each: one from the singular vectors of the data, the others random.
         weighting
             As in :meth:`decompose_als_nmf`. Errors of weighted data are in units of their noise.
-        tolerance, navigation_mask, signal_mask, center, constraints, random_state
+        tolerance, navigation_mask, signal_mask, corrections, center, constraints, random_state
             As in :meth:`decompose_als_nmf`.
         max_memory, checkpoint, on_interrupt, print_info
             As in :meth:`decompose_als_nmf`.
@@ -535,6 +639,7 @@ class NMFDiffraction2D(Signal2D):
             navigation_mask=navigation_mask,
             signal_mask=signal_mask,
             center=center,
+            corrections=corrections,
         )
         identity = (arguments.described(), selection.identity())
         with running(self, "Rank study", *identity, conduct) as job:
@@ -636,7 +741,9 @@ class NMFDiffraction2D(Signal2D):
         outer: float | None = None,
         center: Sequence[float] | None = None,
         *,
-        detector_mask: np.ndarray | None = None,
+        navigation_mask: Mask | None = None,
+        signal_mask: SignalMask = None,
+        corrections: Asked = None,
         show_progressbar: bool | None = None,
     ) -> Any:
         """Draw a virtual image and the mean pattern, with what is analysed of it (Fig. 3a, b).
@@ -648,8 +755,9 @@ class NMFDiffraction2D(Signal2D):
             beam, that is a bright field.
         center
             As in :meth:`get_detector_mask`.
-        detector_mask
-            Pixels that are left out, as `Factorization.detector_mask`; its outline is drawn.
+        navigation_mask, signal_mask, corrections
+            As in :meth:`decompose_als_nmf`: what they leave out is shaded, and what is corrected is
+            drawn so.
         show_progressbar
             Of lazy data; None takes HyperSpy's preference.
 
@@ -664,25 +772,48 @@ class NMFDiffraction2D(Signal2D):
         >>> figure = s.plot_scan(inner=3.5, outer=4.8)
         """
         check_scan(self)
-        mean = self.get_mean_pattern(show_progressbar=show_progressbar)
-        position, _ = axes.find_center(self, center, mean.data)
-        if outer is None:
-            outer = masks.bright_field_radius(mean.data, axes.detector_of(self, position))
-        image = self.get_virtual_image(inner, outer, position, show_progressbar=show_progressbar)
+        selection = select(
+            self,
+            1,
+            asked_by="n_components",
+            navigation_mask=navigation_mask,
+            signal_mask=signal_mask,
+            center=center,
+            corrections=corrections,
+        )
+        with self._job("Mean pattern", show_progressbar) as job:
+            right = corrected(self, corrections, center, job)
+        outer = outer or masks.bright_field_radius(right.mean, right.detector)
+        image = self.get_virtual_image(
+            inner,
+            outer,
+            right.detector.center,
+            corrections=right.corrections or None,
+            show_progressbar=show_progressbar,
+        )
+        left_out = right.mending.left_out
+        if selection.left_out is not None:
+            left_out = selection.left_out | (False if left_out is None else left_out)
         return plotting.plot_scan(
             image.data,
-            mean.data,
+            right.mean,
             map_pixel=axes.pixel_size(image.axes_manager.signal_axes),
             pattern_pixel=axes.pixel_size(self.axes_manager.signal_axes),
-            center=position,
+            center=right.detector.center,
             inner=inner or None,
             outer=outer,
-            mask=detector_mask,
+            positions_left_out=left_out,
+            pixels_left_out=selection.mask(right).array,
         )
 
-    def _mean_pattern(self, show_progressbar: bool | None = None) -> np.ndarray:
+    def _mean_pattern(
+        self, show_progressbar: bool | None = None, corrections: Asked = None
+    ) -> np.ndarray:
         check_patterns(self)
         with self._job("Mean pattern", show_progressbar) as job:
+            if corrections is not None:
+                right = corrected(self, corrections, None, job)
+                return right.mean
             return survey_matrix(ScanMatrix.from_array(self.data), self.data.shape[-2:], job).mean
 
     @contextmanager

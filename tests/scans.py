@@ -50,6 +50,7 @@ def decompose(s: NMFDiffraction2D, n_components: int = 3, **kwargs: object) -> F
         "tolerance": 1e-12,
         "compression": None,
         "signal_mask": None,
+        "corrections": None,
         "random_state": 7,
         "print_info": False,
         "show_progressbar": False,

@@ -110,7 +110,7 @@ class TestValues:
         left_out[0, 0] = True
         data[0, 2, 0, 0] = data[4, 1, 6, 8] = np.nan
         with pytest.raises(ValueError, match="hold 1 NaN") as error:
-            decompose(signal(data), signal_mask=left_out.T)
+            decompose(signal(data), signal_mask=left_out)
         assert "(1, 4)" in str(error.value)
         assert "(8, 6)" in str(error.value)
 
@@ -119,9 +119,9 @@ class TestValues:
         data[3, 1, 2, 5] = np.nan
         s = signal(data)
         bad = np.isnan(data).any(axis=(0, 1))
-        assert np.isfinite(decompose(s, signal_mask=bad.T).mse)
+        assert np.isfinite(decompose(s, signal_mask=bad).mse)
         bad = np.isnan(data).any(axis=(2, 3))
-        assert np.isfinite(decompose(s, navigation_mask=bad.T).mse)
+        assert np.isfinite(decompose(s, navigation_mask=bad).mse)
         s.map(np.nan_to_num, show_progressbar=False)
         assert np.isfinite(decompose(s).mse)
 
@@ -148,13 +148,13 @@ class TestValues:
         data, left_out = np.zeros((5, 6, 7, 9), dtype="u2"), np.zeros((7, 9), dtype=bool)
         data[..., 2, 3], left_out[2, 3] = 7, True
         with pytest.raises(ValueError, match=r"No signal is left after masking.*signal_mask"):
-            decompose(signal(data), signal_mask=left_out.T)
+            decompose(signal(data), signal_mask=left_out)
 
     def test_signal_in_masked_positions_only(self):
         data, left_out = np.zeros((5, 6, 7, 9), dtype="u2"), np.zeros((5, 6), dtype=bool)
         data[1, 2], left_out[1, 2] = 7, True
         with pytest.raises(ValueError, match="navigation_mask"):
-            decompose(signal(data), navigation_mask=left_out.T)
+            decompose(signal(data), navigation_mask=left_out)
 
     def test_empty_scan(self):
         with pytest.raises(ValueError, match="empty"):
@@ -197,17 +197,17 @@ class TestArguments:
             ("signal_mask", "automatic", ValueError),
             ("signal_mask", True, TypeError),
             ("signal_mask", [[True]], TypeError),
-            ("signal_mask", np.zeros((7, 9), dtype=bool), ValueError),
-            ("signal_mask", np.zeros((9, 7, 1), dtype=bool), ValueError),
-            ("signal_mask", np.zeros((9, 7), dtype="u1"), TypeError),
-            ("signal_mask", np.ones((9, 7), dtype=bool), ValueError),
+            ("signal_mask", np.zeros((9, 7), dtype=bool), ValueError),
+            ("signal_mask", np.zeros((7, 9, 1), dtype=bool), ValueError),
+            ("signal_mask", np.zeros((7, 9), dtype="u1"), TypeError),
+            ("signal_mask", np.ones((7, 9), dtype=bool), ValueError),
             ("signal_mask", hs.signals.Signal2D(np.zeros((9, 7), dtype=bool)), ValueError),
             ("signal_mask", hs.signals.Signal2D(np.zeros((7, 9))), TypeError),
             ("navigation_mask", "auto", TypeError),
-            ("navigation_mask", np.zeros((5, 6), dtype=bool), ValueError),
+            ("navigation_mask", np.zeros((6, 5), dtype=bool), ValueError),
             ("navigation_mask", np.zeros(30, dtype=bool), ValueError),
-            ("navigation_mask", np.zeros((6, 5)), TypeError),
-            ("navigation_mask", np.ones((6, 5), dtype=bool), ValueError),
+            ("navigation_mask", np.zeros((5, 6)), TypeError),
+            ("navigation_mask", np.ones((5, 6), dtype=bool), ValueError),
             ("navigation_mask", hs.signals.Signal2D(np.zeros((6, 5), dtype=bool)), ValueError),
             ("center", (9, 3), ValueError),
             ("center", (-1, 3), ValueError),
@@ -248,7 +248,7 @@ class TestArguments:
         left_out = np.ones((5, 6), dtype=bool)
         left_out[0, :2] = False
         with pytest.raises(ValueError, match=r"`n_components` = 3 .*at most 2 .*2 positions"):
-            decompose(signal(counts()), navigation_mask=left_out.T)
+            decompose(signal(counts()), navigation_mask=left_out)
 
     def test_more_components_than_pixels(self):
         with pytest.raises(ValueError, match=r"`n_components` = 5 .*at most 4"):
@@ -276,7 +276,7 @@ class TestArguments:
 
     def test_hint_at_the_order_of_axes(self):
         with pytest.raises(ValueError, match=r"mask\.T"):
-            decompose(signal(counts()), navigation_mask=np.zeros((5, 6), dtype=bool))
+            decompose(signal(counts()), navigation_mask=np.zeros((6, 5), dtype=bool))
 
     @pytest.mark.parametrize(
         ("inner", "outer", "error", "match"),

@@ -246,11 +246,20 @@ class TestOptions:
         ("option", "kept"), [(("--inner", "1.5"), (1.5, 99)), (("--outer", "3.5"), (0, 3.5))]
     )
     def test_one_radius(self, file, option, kept):
+        """What the other radius would leave out is left out all the same."""
         outcome, _ = analysed(file, "-k", "2", "--center", "11", "9", *option)
+        plain, _ = analysed(file, "-k", "2", "--center", "11", "9")
         y, x = np.indices((20, 22))
         r = 0.5 * np.hypot(x - 11, y - 9)
-        expected = (r >= kept[0]) & (r <= kept[1])
+        automatic = ~plain.factorization.detector_mask
+        inner, outer = r[automatic].min(), r[automatic].max()
+        expected = (r >= (kept[0] or inner)) & (r <= min(kept[1], outer))
         np.testing.assert_array_equal(~outcome.factorization.detector_mask, expected)
+
+    def test_corrections(self):
+        for given, chosen in ((), "auto"), (("--corrections", "none"), None):
+            options = make_parser().parse_args(["run", "x.hspy", *given])
+            assert _chosen(options).corrections == chosen
 
     def test_constraints(self):
         arguments = ["run", "x.hspy", "--map-resolution", "2.5", "--smooth-patterns"]

@@ -29,7 +29,7 @@ class TestChunks:
     @pytest.mark.parametrize("chunks", [(2, 4, 7, 9), (3, 2, 4, 5)])
     def test_with_default_mask_and_masked_positions(self, chunks, block_numbers):
         left_out = np.random.default_rng(0).random((5, 6)) < 0.3
-        arguments = {"signal_mask": "auto", "navigation_mask": left_out.T}
+        arguments = {"signal_mask": "auto", "navigation_mask": left_out}
         eager = decompose(signal(counts()), **arguments)
         assert_same(decompose(signal(counts(), chunks), **arguments), eager)
         assert max(block_numbers) == n_blocks(chunks) == 6

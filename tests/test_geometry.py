@@ -1,13 +1,18 @@
 """Beam centre, rings, virtual images and polar patterns against truth and plain sums."""
 
+from dataclasses import replace
+
 import dask.array as da
 import hyperspy.api as hs
 import numpy as np
 import pytest
 from scans import CHUNKS, counts, signal
 
+from hs_nmfcluster.clustering.averages import rotated_average
+from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.materials.spots import find_spots
 from hs_nmfcluster.scan.beam import estimate_beam_center
-from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.scan.detector import Detector, as_distortion
 
 SIZE = (96, 128)
 
@@ -359,3 +364,71 @@ class TestDetector:
         assert Detector((11, 21), (10, 5)).inscribed_radius == 5
         assert Detector((11, 21), (10, 4)).inscribed_radius == 4
         assert Detector((11, 21), (10, 5), scale=(0.1, 1.0)).inscribed_radius == pytest.approx(1)
+
+
+#: An ellipse of 4 %, its long axis at 30°.
+AXIS = np.deg2rad(30.0)
+TURN = np.array([[np.cos(AXIS), -np.sin(AXIS)], [np.sin(AXIS), np.cos(AXIS)]])
+STRAIGHTEN = TURN @ np.diag([0.98, 1 / 0.98]) @ TURN.T
+
+
+class TestDistortion:
+    def distorted(self, scale=(0.1, 0.1)):
+        return Detector((81, 101), (48.3, 41.2), scale, "1/nm", as_distortion(STRAIGHTEN))
+
+    def test_offsets_are_the_matrix_times_pixels(self):
+        detector = self.distorted((0.1, 0.2))
+        x, y = np.array([3.0, 60.0]), np.array([70.0, 5.0])
+        plain = detector.matrix @ np.stack([x - 48.3, y - 41.2])
+        np.testing.assert_allclose(detector.offsets(x, y), plain)
+        np.testing.assert_allclose(detector.matrix, STRAIGHTEN @ np.diag([0.1, 0.2]))
+        np.testing.assert_allclose(detector.pixels_at(*detector.offsets(x, y)), (x, y))
+
+    def test_inscribed_circle_touches_the_edge(self):
+        detector = self.distorted()
+        n_v, n_u = detector.shape
+        t = np.linspace(0, 1, 2001)
+        x = np.concatenate([t * (n_u - 1), t * (n_u - 1), 0 * t, 0 * t + n_u - 1])
+        y = np.concatenate([0 * t, 0 * t + n_v - 1, t * (n_v - 1), t * (n_v - 1)])
+        nearest = np.hypot(*detector.offsets(x, y)).min()
+        assert detector.inscribed_radius == pytest.approx(nearest, rel=1e-5)
+
+    def test_without_distortion_all_is_as_before(self):
+        plain = Detector((5, 7), (2.5, 1.5), (0.1, 0.2))
+        same = replace(plain, distortion=((1.0, 0.0), (0.0, 1.0)))
+        for name in ("inscribed_radius", "pixel", "finest"):
+            assert getattr(plain, name) == pytest.approx(getattr(same, name), rel=1e-14)
+        np.testing.assert_allclose(plain.radius(), same.radius(), rtol=1e-14)
+
+    def test_ellipse_is_a_circle_in_polar_bins(self):
+        detector = self.distorted()
+        ring = np.exp(-((detector.radius() / 0.1 - 25) ** 2) / 8)
+        grid = PolarGrid.covering(detector, n_radial=38, radial_range=(0, 3.8))
+        polar = grid.transform(ring)
+        brightest = (polar * grid.radii[:, None]).sum(axis=0) / polar.sum(axis=0)
+        assert np.ptp(brightest) < 0.005
+        undistorted = PolarGrid.covering(detector.undistorted, n_radial=38, radial_range=(0, 3.8))
+        polar = undistorted.transform(ring)
+        assert np.ptp((polar * grid.radii[:, None]).sum(axis=0) / polar.sum(axis=0)) > 0.05
+
+    def test_spots_are_found_where_they_would_be_without(self):
+        detector = self.distorted()
+        angles = np.deg2rad([10, 70, 130, 190, 250, 310])
+        x, y = detector.pixels_at(2.5 * np.cos(angles), 2.5 * np.sin(angles))
+        pattern = sum(gaussian(spot, detector.shape, 1.5) for spot in zip(x, y, strict=True))
+        pattern += 0.001 * np.random.default_rng(0).normal(size=pattern.shape)
+        spots = find_spots(pattern, detector)
+        np.testing.assert_allclose(spots.radius, 2.5, rtol=1e-3)
+
+    def test_average_of_turned_patterns(self):
+        """Crystals in two orientations lie on each other once both are straight."""
+        detector = self.distorted()
+
+        def crystal(turn):
+            angles = np.deg2rad(turn + np.arange(0, 360, 60))
+            places = detector.pixels_at(2.5 * np.cos(angles), 2.5 * np.sin(angles))
+            return sum(gaussian(p, detector.shape, 2.0) for p in zip(*places, strict=True))
+
+        turned = rotated_average(crystal(0)[None], np.array([25.0]), detector)
+        seen = np.isfinite(turned)
+        assert np.corrcoef(turned[seen], crystal(25)[seen])[0, 1] > 0.99

@@ -37,7 +37,7 @@ class TestMirror:
     def test_masked_entries_are_nan(self, s):
         positions, pixels = np.zeros((5, 6), dtype=bool), np.zeros((7, 9), dtype=bool)
         positions[1, 2] = pixels[0, 3] = True
-        nmf = decompose(s, navigation_mask=positions.T, signal_mask=pixels.T)
+        nmf = decompose(s, navigation_mask=positions, signal_mask=pixels)
         results = s.learning_results
         for array, mask in ((results.factors, pixels), (results.loadings, positions)):
             np.testing.assert_array_equal(np.isnan(array).all(axis=1), mask.ravel())
@@ -99,8 +99,8 @@ class TestHyperSpyMethods:
     @pytest.mark.parametrize("masked", [False, True])
     @pytest.mark.parametrize("suffix", [".hspy", ".zspy"])
     def test_save_and_load(self, s, suffix, masked, tmp_path):
-        mask = np.zeros((6, 5), dtype=bool)
-        mask[2, 1] = masked
+        mask = np.zeros((5, 6), dtype=bool)
+        mask[1, 2] = masked
         decompose(s, navigation_mask=mask, center=(3.5, 2.0))
         s.save(tmp_path / f"scan{suffix}")
         loaded = hs.load(tmp_path / f"scan{suffix}")

@@ -1,4 +1,4 @@
-"""Masks in HyperSpy's convention: True = left out, NumPy masks in the order (x, y)."""
+"""Masks: True = left out; signals have their axes, arrays are in the order of the data."""
 
 import hyperspy.api as hs
 import numpy as np
@@ -15,8 +15,8 @@ def as_signal(array):
     return hs.signals.Signal2D(array)
 
 
-def as_hyperspy_array(array):
-    return array.T
+def as_array(array):
+    return array
 
 
 def as_lazy_signal(array):
@@ -27,7 +27,7 @@ def as_navigation_signal(array):
     return hs.signals.BaseSignal(array).transpose(navigation_axes=array.ndim)
 
 
-FORMS = [as_signal, as_hyperspy_array, as_lazy_signal, as_navigation_signal]
+FORMS = [as_signal, as_array, as_lazy_signal, as_navigation_signal]
 
 
 class TestNavigationMask:
@@ -51,7 +51,7 @@ class TestNavigationMask:
     def test_scattered_positions_have_no_influence(self, form, chunks):
         left_out = np.random.default_rng(1).random((5, 6)) < 0.3
         spoilt = counts().astype("f4")
-        expected = decompose(signal(spoilt), navigation_mask=left_out.T)
+        expected = decompose(signal(spoilt), navigation_mask=left_out)
         spoilt[left_out] = np.nan
         found = decompose(signal(spoilt, chunks), navigation_mask=form(left_out))
         np.testing.assert_array_equal(np.isnan(found.maps.data), np.stack([left_out] * 3))
@@ -68,7 +68,7 @@ class TestNavigationMask:
         left_out = np.zeros((2, 3, 5), dtype=bool)
         left_out[1, 2, 3:] = True
         s = signal(counts().reshape(2, 3, 5, 7, 9), chunks)
-        for mask in (left_out.T, hs.signals.BaseSignal(left_out)):
+        for mask in (left_out, hs.signals.BaseSignal(left_out)):
             found = decompose(s, navigation_mask=mask)
             np.testing.assert_array_equal(np.isnan(found.maps.data[0]), left_out)
 
@@ -99,9 +99,9 @@ class TestSignalMask:
     def test_bad_pixels_have_no_influence(self, chunks):
         left_out = np.random.default_rng(2).random((7, 9)) < 0.3
         spoilt = counts().astype("f4")
-        expected = decompose(signal(spoilt), signal_mask=left_out.T)
+        expected = decompose(signal(spoilt), signal_mask=left_out)
         spoilt[..., left_out] = np.inf
-        found = decompose(signal(spoilt, chunks), signal_mask=left_out.T)
+        found = decompose(signal(spoilt, chunks), signal_mask=left_out)
         np.testing.assert_allclose(found.patterns.data, expected.patterns.data, rtol=1e-9)
 
     def test_ring(self):
@@ -109,6 +109,38 @@ class TestSignalMask:
         ring = s.get_detector_mask(1, 3, center=(4, 3))
         found = decompose(s, signal_mask=ring)
         np.testing.assert_array_equal(found.detector_mask, ring.data)
+
+    def test_several_together(self):
+        s, y, x = signal(counts()), *np.indices((7, 9))
+        mask = np.zeros((7, 9), dtype=bool)
+        mask[3, 6] = mask[0] = True
+        radius = np.hypot(x - 4, y - 3)
+        for wanted, expected in (
+            ((1.5, 2.5), (radius < 1.5) | (radius > 2.5)),
+            ([(1.5, 9.0), mask], (radius < 1.5) | mask),
+            ([mask, mask.T.T], mask),
+            ([mask, None], mask),
+        ):
+            found = decompose(s, signal_mask=wanted, center=(4, 3))
+            np.testing.assert_array_equal(found.detector_mask, expected)
+
+    def test_with_what_is_found(self):
+        """Whoever adds a mask, or names one radius, does not let the beam in."""
+        y, x = np.indices((21, 23))
+        radius = np.hypot(x - 11, y - 10)
+        pattern = 10 + 5000 * np.exp(-(radius**2) / 2)
+        s = signal(np.random.default_rng(0).poisson(pattern, (6, 5, 21, 23)))
+        auto = decompose(s, signal_mask="auto").detector_mask
+        mask = np.zeros((21, 23), dtype=bool)
+        mask[4, 15] = True
+        added = decompose(s, signal_mask=["auto", mask])
+        np.testing.assert_array_equal(added.detector_mask, auto | mask)
+        assert "given" in added.settings["signal_mask"]
+        assert "direct beam" in added.settings["signal_mask"]
+        outer = decompose(s, signal_mask=(None, 8.3)).detector_mask
+        np.testing.assert_array_equal(outer, (auto & (radius < 9)) | (radius > 8.3))
+        only_beam = decompose(s, signal_mask="beam").detector_mask
+        np.testing.assert_array_equal(only_beam, auto & (radius < 9))
 
     def test_none_keeps_everything(self):
         assert not decompose(signal(counts()), signal_mask=None).detector_mask.any()
@@ -119,9 +151,7 @@ class TestBothMasks:
     def test_equals_cropped_data(self, chunks):
         no_rows, no_columns = np.zeros((5, 6), dtype=bool), np.zeros((7, 9), dtype=bool)
         no_rows[2:] = no_columns[:, :4] = True
-        found = decompose(
-            signal(counts(), chunks), navigation_mask=no_rows.T, signal_mask=no_columns.T
-        )
+        found = decompose(signal(counts(), chunks), navigation_mask=no_rows, signal_mask=no_columns)
         cropped = decompose(signal(counts()[:2, :, :, 4:]))
         np.testing.assert_allclose(found.patterns.data[..., 4:], cropped.patterns.data, rtol=1e-9)
         model = found.model().data.compute()

@@ -40,7 +40,7 @@ class TestRoundTrip:
             {"restarts": 1},
             {"restarts": 12, "tolerance": 1e-2, "max_iterations": 50},
             {"signal_mask": "auto", "center": (4.25, 3.5)},
-            {"navigation_mask": np.eye(6, 5, dtype=bool)},
+            {"navigation_mask": np.eye(5, 6, dtype=bool)},
             {"random_state": 2**63 - 1},
         ],
     )

@@ -167,7 +167,7 @@ class TestWhateverTheDataLookLike:
             (1, 400), (40, 44), pixel_size=0.5, n_particles=6, signal_fraction=0.3, dose=2e4, seed=1
         )
         line = NMFDiffraction2D(signal.data[0])
-        found = line.decompose_als_nmf(signal_mask=truth.detector_mask.T, **QUIET)
+        found = line.decompose_als_nmf(signal_mask=truth.detector_mask, **QUIET)
         assert found.maps.data.shape[1:] == (400,)
         assert found.settings["tiles"] == [min(found.settings["tiles"][0], 400)]
         assert found.n_components >= 3
@@ -185,7 +185,7 @@ class TestWhateverTheDataLookLike:
         mask = np.zeros(SCAN, bool)
         mask[:20, :20] = True
         mask[30:, 40:] = True
-        found = signal.decompose_als_nmf(tiles=(12, 12), navigation_mask=mask.T, **QUIET)
+        found = signal.decompose_als_nmf(tiles=(12, 12), navigation_mask=mask, **QUIET)
         assert np.isnan(found.maps.data[:, mask]).all()
         assert np.isfinite(found.maps.data[:, ~mask]).all()
         np.testing.assert_array_equal(np.isnan(found.position_mse), mask)

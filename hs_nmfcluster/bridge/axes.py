@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.scan.axes import Axis, DetectorAxes, Scan, ScanAxes
-from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.scan.detector import Detector, Distortion, as_distortion
 from hs_nmfcluster.scan.units import PixelSize, canonical
 
 AxisDict = dict[str, Any]
 
+# Where in the metadata the elliptical distortion of patterns is noted.
+_DISTORTION = "Acquisition_instrument.TEM.Detector.distortion"
 # Sides of a pixel that are drawn as they are.
 _LONGEST_PIXEL = 50.0
 
@@ -32,7 +34,17 @@ def _axis(axis: Any) -> Axis:
 def detector_axes(signal: BaseSignal) -> DetectorAxes:
     """Calibration of a signal's two signal axes."""
     x, y = signal.axes_manager.signal_axes[:2]
-    return DetectorAxes(_axis(x), _axis(y))
+    return DetectorAxes(
+        _axis(x), _axis(y), as_distortion(signal.metadata.get_item(_DISTORTION, None))
+    )
+
+
+def set_distortion(signal: BaseSignal, distortion: Distortion | None) -> None:
+    """Note in a signal's metadata how its patterns are distorted."""
+    if distortion is not None:
+        signal.metadata.set_item(_DISTORTION, np.array(distortion))
+    elif signal.metadata.has_item(_DISTORTION):
+        del signal.metadata.Acquisition_instrument.TEM.Detector.distortion
 
 
 def scan_of(signal: BaseSignal) -> Scan:
@@ -145,11 +157,17 @@ def diffraction_signal(
 
 
 def pattern_stack(
-    source: BaseSignal, patterns: NDArray, center: tuple[float, float], title: str
+    source: BaseSignal,
+    patterns: NDArray,
+    center: tuple[float, float],
+    title: str,
+    distortion: Distortion | None = None,
 ) -> BaseSignal:
     """Signal of the patterns ``(k, n_v, n_u)`` of components, centred on the beam."""
     axes = [_component_axis(len(patterns)), *signal_axes(source, center)]
-    return diffraction_signal(patterns, axes, title)
+    stack = diffraction_signal(patterns, axes, title)
+    set_distortion(stack, distortion)
+    return stack
 
 
 def frame_stack(patterns: NDArray, detector: Detector, title: str) -> BaseSignal:

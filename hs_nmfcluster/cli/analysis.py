@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import numpy as np
-
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.cli.steps import Steps
 from hs_nmfcluster.factorization.constraints import Constraint
@@ -45,6 +43,7 @@ class Options:
     center: tuple[float, float] | None = None
     inner: float | None = None
     outer: float | None = None
+    corrections: Literal["auto"] | None = "auto"
     distance: float | None = None
     n_groups: int | None = None
     constraints: tuple[Constraint, ...] = ()
@@ -273,14 +272,6 @@ def check_phases(units: str, options: Options) -> None:
         )
 
 
-def _ring_mask(signal: NMFDiffraction2D, options: Options) -> Any:
-    if options.inner is None and options.outer is None:
-        return "auto"
-    inner = 0.0 if options.inner is None else options.inner
-    outer = np.inf if options.outer is None else options.outer
-    return signal.get_detector_mask(inner, outer, options.center)
-
-
 def _decompose(
     signal: NMFDiffraction2D, options: Options, say: Callable[[str], None]
 ) -> Factorization:
@@ -291,7 +282,10 @@ def _decompose(
             weighting=options.weighting,
             restarts=options.restarts,
             center=options.center,
-            signal_mask=_ring_mask(signal, options),
+            signal_mask=(
+                "auto" if options.inner is options.outer is None else (options.inner, options.outer)
+            ),
+            corrections=options.corrections,
             constraints=options.constraints or None,
             random_state=options.random_state,
             max_memory=options.max_memory,

@@ -277,6 +277,7 @@ def _chosen(options: argparse.Namespace) -> Options:
         center=tuple(options.center) if options.center else None,
         inner=options.inner,
         outer=options.outer,
+        corrections=None if options.corrections == "none" else options.corrections,
         distance=options.distance,
         n_groups=options.groups,
         constraints=_constraints(options),

@@ -193,8 +193,14 @@ def _add_options(command: argparse.ArgumentParser) -> None:
     add("--restarts", type=int, metavar="N", help="random starts (default: 10; neighbourhoods: 3)")
     add("--center", type=float, nargs=2, metavar=("X", "Y"), help="beam centre in pixels")
     unit = "of the ring of pixels to use, in the signal's unit"
-    add("--inner", type=float, metavar="R", help=f"inner radius {unit}")
-    add("--outer", type=float, metavar="R", help=f"outer radius {unit}")
+    add("--inner", type=float, metavar="R", help=f"inner radius {unit} (default: beyond the beam)")
+    add("--outer", type=float, metavar="R", help=f"outer radius {unit} (default: inscribed circle)")
+    add(
+        "--corrections",
+        choices=("auto", "none"),
+        default="auto",
+        help="put bad pixels, a beam that moves, an ellipse and the like right (default: auto)",
+    )
     add(
         "--map-resolution",
         type=float,

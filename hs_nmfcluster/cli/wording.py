@@ -19,7 +19,7 @@ _OPTIONS = {
     "smooth_patterns": "--smooth-patterns",
 }
 _SAME = ("center", "checkpoint", "dataset", "distance", "flyback", "inner", "outer", "phases")
-_SAME_TOO = ("reader", "restarts", "tiles", "transpose", "weighting")
+_SAME_TOO = ("corrections", "reader", "restarts", "tiles", "transpose", "weighting")
 _OPTIONS |= {name: f"--{name}" for name in (*_SAME, *_SAME_TOO)}
 _QUOTED = re.compile(r"`(\w+)(?:=[^`]*)?`")
 # These are words of no language, with or without quotes, unless they are part of a file's name.

@@ -119,8 +119,9 @@ def _rotated(
         return values, measured.astype(np.float64)
     cosine, sine = np.cos(np.deg2rad(angle)), np.sin(np.deg2rad(angle))
     # In units of length the inverse rotation (y first) leads from where a value goes to where it
-    # comes from; the scales convert from pixels and back.
-    to_pixels, to_lengths = np.diag(1 / np.array(detector.scale[::-1])), np.diag(target.scale[::-1])
+    # comes from; the geometry converts from pixels and back.
+    to_pixels = np.linalg.inv(detector.matrix[::-1, ::-1])
+    to_lengths = target.matrix[::-1, ::-1]
     matrix = to_pixels @ np.array([[cosine, -sine], [sine, cosine]]) @ to_lengths
     offset = np.array(detector.center[::-1]) - matrix @ np.array(target.center[::-1])
     seen = {"output_shape": target.shape, "order": 1, "mode": "grid-constant"}

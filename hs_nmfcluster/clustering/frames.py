@@ -102,7 +102,7 @@ def common_grids(
                 f"The scans are measured at radii of {given} {units}, which have none in common."
             )
     if n_radial is None:
-        coarsest = max(min(detector.scale) for detector in detectors)
+        coarsest = max(detector.finest for detector in detectors)
         n_radial = max(1, round((radial_range[1] - radial_range[0]) / coarsest))
     bins: dict[str, Any] = {
         "n_radial": n_radial,
@@ -117,8 +117,8 @@ def _common_detector(detectors: Sequence[Detector], outer: float) -> Detector:
     """Take the detector of all, or else one of the finest pixels around its middle."""
     first = detectors[0]
     if all(_alike(first, other) for other in detectors[1:]):
-        return first
-    finest = min(min(detector.scale) for detector in detectors)
+        return first.undistorted
+    finest = min(detector.finest for detector in detectors)
     reach = int(np.ceil(outer / finest))
     size = 2 * reach + 1
     return Detector((size, size), (float(reach),) * 2, (finest,) * 2, first.units)
@@ -127,6 +127,6 @@ def _common_detector(detectors: Sequence[Detector], outer: float) -> Detector:
 def _alike(one: Detector, other: Detector) -> bool:
     return (
         one.shape == other.shape
-        and bool(np.allclose(one.scale, other.scale, rtol=_SAME, atol=0))
+        and bool(np.allclose(one.matrix, other.matrix, rtol=_SAME, atol=_SAME * one.pixel))
         and bool(np.allclose(one.center, other.center, rtol=0, atol=_SAME))
     )

@@ -96,7 +96,7 @@ class PolarGrid:
         """
         inner, outer = _checked_range(detector, radial_range)
         if n_radial is None:
-            n_radial = max(1, round((outer - inner) / min(detector.scale)))
+            n_radial = max(1, round((outer - inner) / detector.finest))
         n_radial = check_whole_number("n_radial", n_radial)
         n_azimuthal = check_whole_number("n_azimuthal", n_azimuthal, minimum=2)
         step = (outer - inner) / n_radial
@@ -199,13 +199,12 @@ class PolarGrid:
 
     def _samples(self, radius: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Pixel coordinates x and y of the samples in each bin, ``(n_azimuthal, n_samples)``."""
-        pixel = min(self.detector.scale)
+        pixel = self.detector.finest
         arc = radius * 2 * np.pi / self.angles.size
         r = radius + self.radial_step * _spread(self.radial_step / pixel)
         phi = self.angles[:, None] + 360.0 / self.angles.size * _spread(arc / pixel)
         turned = np.deg2rad(phi)[:, :, None]
-        x = self.detector.center[0] + r * np.cos(turned) / self.detector.scale[0]
-        y = self.detector.center[1] + r * np.sin(turned) / self.detector.scale[1]
+        x, y = self.detector.pixels_at(r * np.cos(turned), r * np.sin(turned))
         return x.reshape(self.angles.size, -1), y.reshape(self.angles.size, -1)
 
 

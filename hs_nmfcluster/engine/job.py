@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.engine import scheduling
 from hs_nmfcluster.engine.checkpoint import Checkpoint
+from hs_nmfcluster.engine.cutting import Cut
 from hs_nmfcluster.engine.matrix import Block, ScanMatrix, map_rows, select
 from hs_nmfcluster.engine.merging import Gathered, merge
 
@@ -349,16 +350,17 @@ class _WithGaps:
     def __call__(
         self,
         patterns: NDArray,
-        keep: NDArray[np.bool_],
-        pixels: NDArray[np.int64] | None,
+        positions: NDArray[np.int64],
+        cut: Cut,
         columns: int,
         *shared: Any,
     ) -> NDArray[np.float64]:
-        result = np.full((keep.size, columns), np.nan)
-        kept = keep.ravel()
+        result = np.full((positions.size, columns), np.nan)
+        kept = positions.ravel() >= 0
         if kept.any():
-            result[kept] = self.task(select(patterns, kept, pixels), np.flatnonzero(kept), *shared)
-        return result.reshape(*keep.shape, columns)
+            here = positions.ravel()[kept]
+            result[kept] = self.task(select(patterns, kept, here, cut), here, *shared)
+        return result.reshape(*positions.shape, columns)
 
 
 @dataclass(frozen=True)

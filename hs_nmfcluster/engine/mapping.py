@@ -8,6 +8,7 @@ from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.chunks import whole_patterns
+from hs_nmfcluster.engine.cutting import Cut, Placement
 from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.engine.sources import dense
 
@@ -51,6 +52,38 @@ def map_patterns(
         drop_axis=dropped,
         meta=meta,
     )
+
+
+def placed(
+    data: NDArray | da.Array, placement: Placement | None, missing: NDArray[np.bool_]
+) -> NDArray[np.floating] | da.Array:
+    """Patterns whose values come from where a placement says; NaN where they are missing.
+
+    Parameters
+    ----------
+    data
+        ``(…, n_v, n_u)``.
+    placement
+        None leaves the values where they are.
+    missing
+        ``(n_v, n_u)``.
+    """
+    cut, pattern_shape = Cut(placement=placement), data.shape[-2:]
+    dtype = np.result_type(cut.dtype(data.dtype), np.float32)
+
+    def place(patterns: NDArray, positions: NDArray[np.int64]) -> NDArray[np.floating]:
+        rows = dense(patterns).reshape(-1, missing.size)
+        found = cut(rows, positions.ravel()).astype(dtype)
+        found[:, missing.ravel()] = np.nan
+        return found.reshape(*positions.shape[: patterns.ndim - 2], *pattern_shape)
+
+    positions = np.arange(int(np.prod(data.shape[:-2]))).reshape(*data.shape[:-2], 1, 1)
+    if not isinstance(data, da.Array):
+        return place(data, positions)
+    data = whole_patterns(data)
+    where = da.from_array(positions, chunks=(*data.chunks[:-2], (1,), (1,)))
+    meta = np.empty((0,) * data.ndim, dtype)
+    return da.map_blocks(place, data, where, chunks=data.chunks, dtype=dtype, meta=meta)
 
 
 def _map_array(

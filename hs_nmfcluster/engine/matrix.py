@@ -16,6 +16,7 @@ from dask.system import CPU_COUNT
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.chunks import CHUNK_BYTES, whole_patterns
+from hs_nmfcluster.engine.cutting import WHOLE, Cut, Placement
 from hs_nmfcluster.engine.sources import dense
 
 # Rows are handled in float64 in pieces of this size, which lie in the processor's cache, but of
@@ -33,36 +34,38 @@ class SelectedRows:
     Parameters
     ----------
     patterns
-        ``(*scan, n_v, n_u)``, laid out in memory however it may be.
+        ``(…, n_v, n_u)``, laid out in memory however it may be.
+    places
+        Which of the patterns are taken, flat indices.
     positions
-        Flat indices into the scan of the kept ones.
-    pixels
-        As in :func:`select`.
+        Flat indices into the scan of these.
+    cut
+        How rows are cut out of them.
     """
 
     patterns: NDArray
+    places: NDArray[np.int64]
     positions: NDArray[np.int64]
-    pixels: NDArray[np.int64] | None
+    cut: Cut
 
     @property
     def shape(self) -> tuple[int, int]:
         """Shape of the rows."""
-        every = int(np.prod(self.patterns.shape[-2:]))
-        return len(self.positions), every if self.pixels is None else len(self.pixels)
+        return len(self.places), self.cut.n_pixels(int(np.prod(self.patterns.shape[-2:])))
 
     def __getitem__(self, part: slice) -> NDArray:
-        return _native(_take_pixels(self._patterns_at(self.positions[part]), self.pixels))
+        return self.cut(self._patterns_at(self.places[part]), self.positions[part])
 
-    def _patterns_at(self, positions: NDArray[np.int64]) -> NDArray:
+    def _patterns_at(self, places: NDArray[np.int64]) -> NDArray:
         *scan, n_v, n_u = self.patterns.shape
         if not self.patterns.flags.c_contiguous:
             # To make rows of all of them would copy the scan.
-            at = np.unravel_index(positions, scan) if scan else ()
-            return self.patterns[at].reshape(len(positions), n_v * n_u)
+            at = np.unravel_index(places, scan) if scan else ()
+            return self.patterns[at].reshape(len(places), n_v * n_u)
         rows = self.patterns.reshape(-1, n_v * n_u)
-        first, last = (positions[0], positions[-1]) if len(positions) else (0, -1)
-        without_gaps = last - first + 1 == len(positions)
-        return rows[first : last + 1] if without_gaps else rows[positions]
+        first, last = (places[0], places[-1]) if len(places) else (0, -1)
+        without_gaps = last - first + 1 == len(places)
+        return rows[first : last + 1] if without_gaps else rows[places]
 
 
 @dataclass(frozen=True)
@@ -162,8 +165,8 @@ class ScanMatrix:
         Of the rows.
     source
         The dask array that it was taken from, in chunks of whole patterns; None of a NumPy array.
-    pixels
-        Flat indices of the kept pixels; None keeps all.
+    cut
+        How the rows are cut out of its patterns.
 
     Notes
     -----
@@ -177,7 +180,7 @@ class ScanMatrix:
     scan_shape: tuple[int, ...]
     dtype: np.dtype
     source: da.Array | None = None
-    pixels: NDArray[np.int64] | None = None
+    cut: Cut = WHOLE
 
     @classmethod
     def from_array(
@@ -186,6 +189,7 @@ class ScanMatrix:
         navigation_mask: NDArray[np.bool_] | None = None,
         signal_mask: NDArray[np.bool_] | None = None,
         chunk_bytes: int = CHUNK_BYTES,
+        placement: Placement | None = None,
     ) -> "ScanMatrix":
         """Take ``(…, n_v, n_u)`` data apart, without computing anything of a dask array.
 
@@ -197,22 +201,24 @@ class ScanMatrix:
             True = left out, in array order; None keeps everything.
         chunk_bytes
             Size of the chunks to read a dask array in, as far as its own chunks allow.
+        placement
+            Where the values of the pixels come from; None: from these pixels themselves.
         """
         scan_shape = data.shape[:-2]
         n_positions = int(np.prod(scan_shape, dtype=np.int64))
         keep = np.ones(n_positions, bool) if navigation_mask is None else ~navigation_mask.ravel()
-        pixels = None if signal_mask is None else np.flatnonzero(~signal_mask.ravel())
-        n_pixels = int(np.prod(data.shape[-2:])) if pixels is None else len(pixels)
+        cut = Cut(placement=placement)
+        cut = cut if signal_mask is None else cut.without(signal_mask)
         source = None
         if isinstance(data, da.Array):
             source = whole_patterns(data, chunk_bytes)
-            found = _split_dask(source, data.chunks[:1], keep, pixels)
+            found = _split_dask(source, data.chunks[:1], keep, cut)
         else:
-            found = _split_numpy(data, keep, pixels)
+            found = _split_numpy(data, keep, cut)
         blocks = tuple(block for block in found if len(block.positions))
-        dtype = data.dtype.newbyteorder("=")
+        n_pixels = cut.n_pixels(int(np.prod(data.shape[-2:])))
         positions = np.flatnonzero(keep)
-        return cls(blocks, positions, n_pixels, scan_shape, dtype, source, pixels)
+        return cls(blocks, positions, n_pixels, scan_shape, cut.dtype(data.dtype), source, cut)
 
     @property
     def n_positions(self) -> int:
@@ -240,18 +246,31 @@ class ScanMatrix:
         blocks = tuple(replace(block, rows=own, ends_chunk=True) for block, own in held)
         return replace(self, blocks=blocks)
 
-    def without_pixels(self, mask: NDArray[np.bool_]) -> "ScanMatrix":
-        """Return the matrix without some of its pixels; of rows that are in memory.
+    def cut_out(self, keep: NDArray[np.bool_], cut: Cut) -> "ScanMatrix":
+        """Return the rows of some positions, cut out of whole patterns that are in memory.
 
         Parameters
         ----------
-        mask
-            True = left out, of as many elements as there are pixels.
+        keep
+            True = kept, one a position of the scan.
+        cut
+            What becomes of the patterns, which are as the source gave them.
         """
-        pixels = np.flatnonzero(~mask.ravel())
-        held: list[Any] = [block.rows for block in self.blocks]
-        rows = [SelectedRows(own[:, None], np.arange(len(own)), pixels) for own in held]
-        return replace(self.with_rows(rows), n_pixels=len(pixels), pixels=pixels)
+        blocks = []
+        for block in self.blocks:
+            held: Any = block.rows
+            places = np.flatnonzero(keep[block.positions])
+            positions = block.positions[places]
+            rows = SelectedRows(held[:, None], places, positions, cut)
+            blocks.append(replace(block, rows=rows, positions=positions, ends_chunk=True))
+        return replace(
+            self,
+            blocks=tuple(block for block in blocks if len(block.positions)),
+            positions=self.positions[keep[self.positions]],
+            n_pixels=cut.n_pixels(self.n_pixels),
+            dtype=cut.dtype(self.dtype),
+            cut=cut,
+        )
 
     def changed(self, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> "ScanMatrix":
         """Return the matrix with something done to its rows whenever they are read."""
@@ -402,42 +421,36 @@ def _spans(rows: NDArray | SelectedRows, larger: int) -> Iterator[slice]:
         yield slice(start, min(start + step, number))
 
 
-def select(data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None) -> NDArray:
-    """Take rows of the kept positions and pixels out of patterns ``(…, n_v, n_u)``."""
+def select(
+    data: NDArray, keep: NDArray[np.bool_], positions: NDArray[np.int64], cut: Cut
+) -> NDArray:
+    """Cut rows of the kept positions out of patterns ``(…, n_v, n_u)``."""
     rows = dense(data).reshape(-1, data.shape[-2] * data.shape[-1])
-    return _native(_take_pixels(rows if keep.all() else rows[keep], pixels))
+    return cut(rows if keep.all() else rows[keep], positions)
 
 
-def _take_pixels(rows: NDArray, pixels: NDArray[np.int64] | None) -> NDArray:
-    return rows if pixels is None else np.take(rows, pixels, axis=1)
-
-
-def _native(rows: NDArray) -> NDArray:
-    return rows.astype(rows.dtype.newbyteorder("="), copy=False)
-
-
-def _split_numpy(
-    data: NDArray, keep: NDArray[np.bool_], pixels: NDArray[np.int64] | None
-) -> Iterator[Block]:
+def _split_numpy(data: NDArray, keep: NDArray[np.bool_], cut: Cut) -> Iterator[Block]:
     n_pixels = data.shape[-2] * data.shape[-1]
     step = max(-(-keep.size // _BLOCKS), rows_a_piece(n_pixels))
     for start in range(0, keep.size, step):
         kept = keep[start : start + step]
         positions = start + np.flatnonzero(kept)
         n_bytes = len(kept) * n_pixels * data.dtype.itemsize
-        yield Block(SelectedRows(data, positions, pixels), positions, n_bytes)
+        yield Block(SelectedRows(data, positions, positions, cut), positions, n_bytes)
 
 
 def _split_dask(
     data: da.Array,
     read_in: Sequence[Sequence[int]],
     keep: NDArray[np.bool_],
-    pixels: NDArray[np.int64] | None,
+    cut: Cut,
 ) -> Iterator[Block]:
     source_edges = set(np.cumsum(read_in[0])) if data.ndim > 2 else set()
     flat = np.arange(keep.size).reshape(data.shape[:-2])
     edges = [np.concatenate([[0], np.cumsum(sizes)]) for sizes in data.chunks[:-2]]
     select_lazily = dask.delayed(select, pure=False)
+    # Once for all blocks: where the patterns move it is large.
+    how = dask.delayed(cut, pure=False, traverse=False)
     chunks = data.to_delayed().reshape(data.numblocks[:-2])
     n_bytes = data.dtype.itemsize * int(np.prod(data.shape[-2:]))
     last_of_row = data.numblocks[1:-2]
@@ -447,7 +460,7 @@ def _split_dask(
         kept = keep[positions]
         ends_row = all(i == n - 1 for i, n in zip(index[1:], last_of_row, strict=True))
         ends_chunk = not index or (ends_row and edges[0][index[0] + 1] in source_edges)
-        rows = select_lazily(chunks[index], kept, pixels)
+        rows = select_lazily(chunks[index], kept, positions[kept], how)
         yield Block(rows, positions[kept], len(positions) * n_bytes, bool(ends_chunk))
 
 
@@ -463,7 +476,8 @@ def map_rows(
     Parameters
     ----------
     function
-        ``function(patterns, keep, pixels, columns, *shared)`` to ``(*chunk's scan, columns)``.
+        ``function(patterns, positions, cut, columns, *shared)`` to ``(*chunk's scan, columns)``,
+        with positions −1 where they are not kept.
     matrix
         Taken from a dask array.
     keep
@@ -477,16 +491,16 @@ def map_rows(
     if source is None:
         raise TypeError("The matrix was not taken from a dask array.")
     scan = source.chunks[:-2]
-    mask = da.from_array(keep.reshape(matrix.scan_shape), chunks=scan)
+    positions = np.where(keep, np.arange(keep.size), -1).reshape(matrix.scan_shape)
     scan_axes = tuple(range(len(scan)))
-    promises = [dask.delayed(item, traverse=False) for item in (matrix.pixels, columns, *shared)]
+    promises = [dask.delayed(item, traverse=False) for item in (matrix.cut, columns, *shared)]
     arguments = [part for promise in promises for part in (promise, None)]
     result: da.Array = da.blockwise(
         function,
         (*scan_axes, -1),
         source,
         (*scan_axes, -2, -3),
-        mask,
+        da.from_array(positions, chunks=scan),
         scan_axes,
         *arguments,
         new_axes={-1: columns},

@@ -39,6 +39,21 @@ def uniform(seed: int, stream: int, rows: NDArray[np.int64], columns: int) -> ND
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
+def whole_numbers(rows: NDArray[np.int64], columns: int, below: int) -> NDArray[np.intp]:
+    """Whole numbers from 0, a pure function of row and column, ``(n, columns)``.
+
+    Examples
+    --------
+    >>> int(whole_numbers(np.arange(100), 50, 4).max())
+    3
+    """
+    of_rows, of_columns = (
+        _mix(np.asarray(n, dtype=np.uint64)) for n in (rows, np.arange(columns, dtype=np.uint64))
+    )
+    bits: NDArray[np.uint64] = (of_rows[:, None] ^ of_columns) >> np.uint64(32)
+    return (bits % np.uint64(below)).astype(np.intp)
+
+
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     with np.errstate(over="ignore"):
         z = values + np.uint64(0x9E3779B97F4A7C15)

@@ -87,7 +87,13 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
         )
     constraints, resolved = _bind(scan, arguments.constraints, prepared)
     kept = ~prepared.mask.array
-    weighting = choose_weighting(arguments.weighting, prepared.look, kept, in_tiles=False)
+    weighting = choose_weighting(
+        arguments.weighting,
+        prepared.look,
+        kept,
+        in_tiles=False,
+        noise=prepared.noise,
+    )
     settings = Settings(
         restarts=arguments.restarts,
         tolerance=arguments.tolerance,
@@ -138,7 +144,13 @@ def decompose_in_tiles(
         size = check_size(arguments.tiles, scan.axes.shape)
     prepared = prepare(scan, selection, DemandInTiles(size, arguments.n_components), job)
     matrix, kept = prepared.matrix, ~prepared.mask.array
-    weighting = choose_weighting(arguments.weighting, prepared.look, kept, in_tiles=True)
+    weighting = choose_weighting(
+        arguments.weighting,
+        prepared.look,
+        kept,
+        in_tiles=True,
+        noise=prepared.noise,
+    )
     tiling, seen = choose_tiling(matrix, size, weighting.pixels, job)
     settings = Settings(
         restarts=arguments.restarts,
@@ -148,7 +160,7 @@ def decompose_in_tiles(
     )
     plan = Plan(arguments.n_components, most_components(tiling), settings)
     job.tell(_tiling_in_words(tiling, seen, plan))
-    mosaic = factorize_in_tiles(matrix, tiling, plan, prepared.look.mean[kept], job)
+    mosaic = factorize_in_tiles(matrix, tiling, plan, prepared.mean[kept], job)
     found = mosaic.windows.found
     chosen = {
         "solver": "hals",
@@ -160,9 +172,7 @@ def decompose_in_tiles(
         "mean_square": mosaic.mean_square,
         "components_per_tile": [len(pieces.patterns) for pieces in found],
         "above_noise_per_tile": [pieces.above_noise for pieces in found],
-        "spot_radius": estimate_disk_radius(
-            prepared.look.mean, scan.detector.around(prepared.center)
-        ),
+        "spot_radius": estimate_disk_radius(prepared.mean, prepared.detector),
     }
     provenance = _provenance(scan, prepared, mosaic.passes)
     described = arguments.described() | weighting.described
@@ -218,7 +228,13 @@ def study_ranks(scan: Scan, arguments: StudyArguments, selection: Selection, job
     prepared = prepare(scan, selection, demand, job)
     constraints, resolved = _bind(scan, arguments.constraints, prepared)
     kept = ~prepared.mask.array
-    weighting = choose_weighting(arguments.weighting, prepared.look, kept, in_tiles=False)
+    weighting = choose_weighting(
+        arguments.weighting,
+        prepared.look,
+        kept,
+        in_tiles=False,
+        noise=prepared.noise,
+    )
     resolved |= weighting.described
     settings = Settings(
         restarts=arguments.restarts,
@@ -231,10 +247,11 @@ def study_ranks(scan: Scan, arguments: StudyArguments, selection: Selection, job
     curves = rank_curves(prepared.matrix, ranks, settings, job)
     counted = prepared.look.whole and not prepared.look.negative[kept].any()
     # Weighted data are in units of their noise.
-    level = 1.0 if weighting.pixels is not None else float(prepared.look.mean[kept].mean())
+    expected = prepared.mean if prepared.noise is None else prepared.mean * prepared.noise
+    level = 1.0 if weighting.pixels is not None else float(expected[kept].mean())
     noise_mse = level if counted else np.nan
     best = curves.nmf_mse.min(axis=1)
-    detector = scan.detector.around(prepared.center)
+    detector = prepared.detector
     stacks, rotated = [], []
     for patterns, others in zip(curves.patterns, curves.others, strict=True):
         stack = _on_detector(patterns, kept)
@@ -267,16 +284,16 @@ def _bind(
     scan: Scan, chosen: Sequence[Constraint], prepared: Prepared
 ) -> tuple[Constraints, dict[str, Any]]:
     """Bind constraints to a scan, with what is to be remembered of them."""
-    detector = scan.detector.around(prepared.center)
+    detector = prepared.detector
     constraints, described = bind(
         chosen,
         scan.axes,
         prepared.matrix.positions,
-        prepared.look.mean,
+        prepared.mean,
         prepared.mask.array,
         detector,
     )
-    spot_radius = estimate_disk_radius(prepared.look.mean, detector)
+    spot_radius = estimate_disk_radius(prepared.mean, detector)
     return constraints, {"constraints": described, "spot_radius": spot_radius}
 
 
@@ -296,7 +313,8 @@ def report_convergence(found: Decomposition, *, stopped: bool) -> None:
 def _provenance(scan: Scan, prepared: Prepared, passes: int) -> dict[str, Any]:
     return {
         "signal_mask": prepared.mask.description,
-        "center_from": prepared.center_from,
+        "corrections": prepared.corrected.corrections.described(),
+        "center_from": prepared.corrected.center_from,
         "center_off": prepared.center_off,
         "positions_kept": prepared.matrix.n_positions,
         "pixels_kept": prepared.matrix.n_pixels,

@@ -13,15 +13,20 @@ from dask.utils import format_bytes
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine import memory, scheduling
+from hs_nmfcluster.engine.cutting import Cut
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.factorization.corrected import Corrected, Wanted, correct
 from hs_nmfcluster.factorization.needs import Needs, factorization_needs, neighbourhood_needs
 from hs_nmfcluster.factorization.neighbourhoods.first_look import kept_positions, looked_at
 from hs_nmfcluster.scan.arguments import TooManyComponentsError, check_rank
 from hs_nmfcluster.scan.axes import Scan
-from hs_nmfcluster.scan.beam import estimate_beam_center
-from hs_nmfcluster.scan.masks import DetectorMask, default_detector_mask
+from hs_nmfcluster.scan.corrections import Corrections
+from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.scan.masks import DetectorMask, default_detector_mask, ring_mask
+from hs_nmfcluster.scan.mending import Mending
 from hs_nmfcluster.scan.survey import Survey, check_values, survey_matrix
+from hs_nmfcluster.words import counted
 
 _logger = logging.getLogger(__name__)
 
@@ -40,22 +45,50 @@ class Selection:
     left_out
         Positions to leave out, in array order, or None.
     given
-        The detector mask, or None where it is to be found.
+        A detector mask, or None.
     center
         Beam centre as given.
+    automatic
+        What is left out beside: ``"beam"``, ``"corners"``.
+    ring
+        Radii between which pixels are kept, in the unit of the detector's axes; None keeps all.
+    corrections
+        What is put right about the patterns.
     """
 
     left_out: NDArray[np.bool_] | None
     given: DetectorMask | None
     center: tuple[float, float] | None
+    automatic: frozenset[str] = frozenset()
+    ring: tuple[float, float] | None = None
+    corrections: Wanted = None
 
     def identity(self) -> dict[str, Any]:
         """Describe it by numbers and text, to tell one job from another."""
         return {
             "navigation_mask": None if self.left_out is None else _digest(self.left_out),
-            "signal_mask": "auto" if self.given is None else _digest(self.given.array),
+            "signal_mask": [
+                *sorted(self.automatic),
+                *([] if self.ring is None else self.ring),
+                *([] if self.given is None else [_digest(self.given.array)]),
+            ],
             "center": None if self.center is None else list(self.center),
+            "corrections": self.corrections.digest()
+            if isinstance(self.corrections, Corrections)
+            else self.corrections,
         }
+
+    def mask(self, corrected: Corrected) -> DetectorMask:
+        """Put together what is left out of the detector, and why."""
+        missing, parts = corrected.mending.missing, self.automatic
+        number = int(missing.sum())
+        why = f"{counted(number, 'bad pixel')} left out" if number else "none"
+        found = DetectorMask(missing, why)
+        if self.ring is not None:
+            found = ring_mask(corrected.detector, *self.ring) | found
+        if parts:
+            found = default_detector_mask(corrected.mean, corrected.detector, parts) | found
+        return found if self.given is None else self.given | found
 
 
 @dataclass(frozen=True)
@@ -66,10 +99,8 @@ class Prepared:
     ----------
     matrix
         The kept positions and pixels.
-    look
-        First look at all pixels.
-    center, center_from
-        Beam centre ``(x, y)`` in pixels, and where it is from.
+    corrected
+        What is put right about the patterns, and their geometry.
     mask
         Detector mask.
     held
@@ -81,9 +112,7 @@ class Prepared:
     """
 
     matrix: ScanMatrix
-    look: Survey
-    center: tuple[float, float]
-    center_from: str
+    corrected: Corrected
     mask: DetectorMask
     held: bool
     reads: int
@@ -93,13 +122,37 @@ class Prepared:
     def center_off(self) -> float:
         """Distance of the centre from where the mean pattern shows the beam, in pixels.
 
-        0 where there is no beam to be seen: the estimate is then the middle of the detector.
+        0 where there is no beam to be seen.
         """
-        x, y = estimate_beam_center(self.look.mean)
-        n_v, n_u = self.look.mean.shape
-        if (x, y) == ((n_u - 1) / 2, (n_v - 1) / 2):
+        if self.corrected.shown is None:
             return 0.0
-        return float(np.hypot(x - self.center[0], y - self.center[1]))
+        (x, y), center = self.corrected.shown, self.center
+        return float(np.hypot(x - center[0], y - center[1]))
+
+    @property
+    def look(self) -> Survey:
+        """Look at all pixels of the patterns."""
+        return self.corrected.look
+
+    @property
+    def noise(self) -> NDArray[np.float64] | None:
+        """Variance of counts over their mean, of each pixel; None where it is 1."""
+        return self.corrected.mending.noise
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Mean pattern, ``(n_v, n_u)``."""
+        return self.corrected.mean
+
+    @property
+    def detector(self) -> Detector:
+        """Geometry around the beam."""
+        return self.corrected.detector
+
+    @property
+    def center(self) -> tuple[float, float]:
+        """Beam centre ``(x, y)`` in pixels."""
+        return self.corrected.detector.center
 
 
 @dataclass(frozen=True)
@@ -212,31 +265,41 @@ def prepare(scan: Scan, selection: Selection, demand: Demand | DemandInTiles, jo
     else:
         blocks_at_a_time, chunk_bytes = 0, memory.cluster_chunk_bytes(client)
 
-    def without(mask: NDArray[np.bool_] | None) -> ScanMatrix:
-        return ScanMatrix.from_array(scan.data, selection.left_out, mask, chunk_bytes)
+    def read(mask: NDArray[np.bool_] | None, mending: Mending) -> ScanMatrix:
+        left_out, placement = mending.left_out, mending.placement
+        if held_whole:
+            cut = Cut(placement=placement)
+            kept = np.ones(prod(scan.axes.shape), bool) if left_out is None else ~left_out.ravel()
+            return whole.cut_out(kept, cut if mask is None else cut.without(mask))
+        return ScanMatrix.from_array(scan.data, left_out, mask, chunk_bytes, placement)
 
-    whole = without(None)
+    whole = ScanMatrix.from_array(scan.data, selection.left_out, None, chunk_bytes)
     needs = demand.needs(whole, blocks_at_a_time)
     _check_memory(needs, job.budget)
     room = max(budget - needs.total, 0) if client is None else memory.cluster_budget(client)
     if lazy and client is None and whole.n_bytes <= room:
         whole = job.hold(whole)
-    look = survey_matrix(demand.looked_at(whole), scan.data.shape[-2:], job)
-
-    center, how = scan.detector.find_center(selection.center, look.mean)
-    mask = selection.given or default_detector_mask(look.mean, scan.detector.around(center))
-    check_values(look, mask.array, scan.axes.shape)
     held_whole = lazy and not whole.is_lazy
-    matrix = whole.without_pixels(mask.array) if held_whole else without(mask.array)
+    pattern_shape = scan.data.shape[-2:]
+
+    def look_again(mending: Mending) -> Survey:
+        again = demand.looked_at(read(None, mending))
+        return survey_matrix(again, pattern_shape, job, "survey of corrected patterns")
+
+    look = survey_matrix(demand.looked_at(whole), pattern_shape, job)
+    corrected = correct(
+        scan, selection.corrections, selection.left_out, selection.center, look, look_again
+    )
+    mask = selection.mask(corrected)
+    check_values(corrected.look, mask.array, scan.axes.shape)
+    matrix = read(mask.array, corrected.mending)
     demand.check(matrix)
     # The data without what the mask leaves out may fit where all of them do not.
     fits = matrix.is_lazy and matrix.n_bytes <= room
     reads = int(lazy) + int(fits)
     if fits:
         matrix = job.hold(matrix)
-    prepared = Prepared(
-        matrix, look, center, how, mask, not lazy or held_whole or fits, reads, needs
-    )
+    prepared = Prepared(matrix, corrected, mask, not lazy or held_whole or fits, reads, needs)
     _report(prepared, job, lazy=lazy)
     return prepared
 
@@ -276,10 +339,15 @@ def _report(prepared: Prepared, job: Job, *, lazy: bool) -> None:
             look.minimum[~left_out].min(),
         )
     x, y = prepared.center
-    job.tell(f"Beam centre: x = {x:.2f}, y = {y:.2f} px ({prepared.center_from})")
+    if prepared.corrected.corrections:
+        job.tell(f"Corrected: {prepared.corrected.corrections.in_words()}")
+    job.tell(f"Beam centre: x = {x:.2f}, y = {y:.2f} px ({prepared.corrected.center_from})")
     _report_disagreement(prepared, job)
     kept = 100 * (1 - left_out.mean())
     job.tell(f"Detector mask: {prepared.mask.description}; {kept:.1f} % of the pixels kept")
+    used, of = prepared.matrix.n_positions, prod(prepared.matrix.scan_shape)
+    if used < of:
+        job.tell(f"Positions: {of - used} of {of} left out")
     if lazy:
         size = format_bytes(prepared.matrix.n_bytes)
         read = "kept in memory" if prepared.held else "read in every pass"
@@ -290,9 +358,9 @@ def _report(prepared: Prepared, job: Job, *, lazy: bool) -> None:
 def _report_disagreement(prepared: Prepared, job: Job) -> None:
     """Say where the mean pattern shows the beam, if that is not where it was taken to be."""
     off = prepared.center_off
-    if off <= _DISAGREEMENT:
+    if off <= _DISAGREEMENT or prepared.corrected.shown is None:
         return
-    x, y = estimate_beam_center(prepared.look.mean)
+    x, y = prepared.corrected.shown
     shown = f"x = {x:.2f}, y = {y:.2f} px; `center=({x:.2f}, {y:.2f})` takes that"
     if off <= _FAR_OFF:
         job.tell(f"  but the mean pattern shows it at {shown}")
@@ -302,7 +370,7 @@ def _report_disagreement(prepared: Prepared, job: Job) -> None:
         "The centre x = %.2f, y = %.2f px (%s) lies %.3g px off the beam, which the mean pattern "
         "shows at %s.%s",
         *prepared.center,
-        prepared.center_from,
+        prepared.corrected.center_from,
         off,
         shown,
         " Are x and y swapped?" if swapped else "",

@@ -40,7 +40,12 @@ class Weighting:
 
 
 def choose_weighting(
-    asked: str | None, look: Survey, kept: NDArray[np.bool_], *, in_tiles: bool
+    asked: str | None,
+    look: Survey,
+    kept: NDArray[np.bool_],
+    *,
+    in_tiles: bool,
+    noise: NDArray[np.float64] | None = None,
 ) -> Weighting:
     """Decide whether to weigh by counting statistics.
 
@@ -54,6 +59,8 @@ def choose_weighting(
         Pixels that are not masked, ``(n_v, n_u)``.
     in_tiles
         Whether neighbourhoods are factorized.
+    noise
+        Variance of counts over their mean, of each pixel, ``(n_v, n_u)``; None where it is 1.
     """
     if asked is None:
         return Weighting(None, "none asked for")
@@ -67,8 +74,11 @@ def choose_weighting(
     if not np.isfinite(least):
         return Weighting(None, "no pixel has a positive mean")
     expected = np.maximum(mean, least)
+    # In units in which counts have the variance of their mean.
+    scale = expected.mean()
+    expected = expected if noise is None else expected * noise[kept]
     reason = "asked for" if asked == "poisson" else "the data are not negative, as counts are"
-    return Weighting(np.sqrt(expected / expected.mean()), reason)
+    return Weighting(np.sqrt(expected / scale), reason)
 
 
 def position_weights(means: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,7 +9,7 @@ bright along many directions at once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -289,8 +289,10 @@ class _Rings:
 
     def __init__(self, usable: NDArray[np.bool_], detector: Detector) -> None:
         rows, columns = np.nonzero(usable)
-        x = (columns - detector.center[0]) * (detector.scale[0] / detector.pixel)
-        y = (rows - detector.center[1]) * (detector.scale[1] / detector.pixel)
+        in_pixels = replace(
+            detector, scale=(detector.scale[0] / detector.pixel, detector.scale[1] / detector.pixel)
+        )
+        x, y = in_pixels.offsets(columns, rows)
         self._usable = usable
         self._radius, self._azimuth = np.hypot(x, y), np.arctan2(y, x)
         bins = np.round(self._radius).astype(np.intp)

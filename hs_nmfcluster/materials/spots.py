@@ -292,8 +292,7 @@ def _as_spots(
     reach = _APERTURE * float(np.sqrt(np.median(area) / np.pi)) + 1.0 if area.size else 0.0
     owner = nearest_spot(x, y, reach, detector.shape)
     spots = Spots(
-        (x - detector.center[0]) * detector.scale[0],
-        (y - detector.center[1]) * detector.scale[1],
+        *detector.offsets(x, y),
         np.hypot(sigma, _BEST_POSITION) * detector.pixel,
         aperture_sums(pattern, owner, x.size, detector),
         np.full(x.size, reach),
@@ -303,8 +302,7 @@ def _as_spots(
 
 def owner_of_pixels(spots: Spots, detector: Detector) -> NDArray[np.intp]:
     """Find the spot whose aperture holds each pixel, -1 where none does, ``(n_v, n_u)``."""
-    x = detector.center[0] + spots.x / detector.scale[0]
-    y = detector.center[1] + spots.y / detector.scale[1]
+    x, y = detector.pixels_at(spots.x, spots.y)
     return nearest_spot(x, y, float(spots.reach.max(initial=0.0)), detector.shape)
 
 

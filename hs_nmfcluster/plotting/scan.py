@@ -30,6 +30,8 @@ from hs_nmfcluster.scan.units import UNCALIBRATED, PixelSize, format_units
 
 _SCAN_CMAP = "gray"
 _TITLE: dict[str, Any] = {"fontsize": FONT_SIZE, "loc": "left"}
+# Red, green, blue and opacity: a blue that neither image has.
+_VEIL = (0.35, 0.6, 0.9, 0.6)
 
 
 def plot_scan(
@@ -41,7 +43,8 @@ def plot_scan(
     center: tuple[float, float] | None = None,
     inner: float | None = None,
     outer: float | None = None,
-    mask: ArrayLike | None = None,
+    positions_left_out: NDArray[np.bool_] | None = None,
+    pixels_left_out: NDArray[np.bool_] | None = None,
     intensity_units: str = "counts",
 ) -> Figure:
     """Draw a virtual image beside the mean pattern on a log scale, with what is analysed of it.
@@ -60,8 +63,8 @@ def plot_scan(
     inner, outer
         Radii of the virtual detector in the units of `pattern_pixel`: pixels with ``inner <= r <=
         outer`` make the virtual image. None draws no ring.
-    mask
-        ``(n_v, n_u)``, True for pixels that an analysis leaves out: its outline is dashed.
+    positions_left_out, pixels_left_out
+        What masks leave out, ``scan_shape`` and ``(n_v, n_u)``: shaded.
     intensity_units
         Unit of the intensity, for the colour bars.
 
@@ -107,21 +110,22 @@ def plot_scan(
         _draw_rings(axes[2], center, (inner, outer), pattern_pixel)
     axes[0].set_title(_virtual(inner, outer, format_units(pattern_pixel.units)), **_TITLE)
     axes[2].set_title("Mean pattern", **_TITLE)
-    if mask is not None:
-        _draw_analysed(axes[2], np.asarray(mask, dtype=bool))
+    if positions_left_out is not None and positions_left_out.ndim == 2:
+        _shade(axes[0], positions_left_out)
+    if pixels_left_out is not None:
+        _shade(axes[2], pixels_left_out)
     return figure
 
 
-def _draw_analysed(ax: Axes, mask: NDArray[np.bool_]) -> None:
-    """Draw the outline of what is not masked."""
-    if mask.any() and not mask.all():
-        # What lies beyond the detector is left out too.
-        framed = np.pad(mask, 1, constant_values=True).astype(float)
-        places = [np.arange(-1, n + 1) for n in mask.shape[::-1]]
-        view = ax.get_xlim(), ax.get_ylim()
-        ax.contour(*places, framed, [0.5], colors="white", linestyles="--", linewidths=1.0)
-        ax.set(xlim=view[0], ylim=view[1])
-    lines = [text for text in (ax.get_xlabel(), "Dashed: the analysed ring") if text]
+def _shade(ax: Axes, left_out: NDArray[np.bool_]) -> None:
+    """Lay a veil over what is left out, through which it can still be seen, and say so."""
+    if not left_out.any():
+        return
+    veil = np.zeros((*left_out.shape, 4))
+    veil[left_out] = _VEIL
+    shown = ax.images[0]
+    ax.imshow(veil, extent=shown.get_extent(), aspect=ax.get_aspect(), interpolation="nearest")
+    lines = [text for text in (ax.get_xlabel(), "Shaded: left out of the analysis") if text]
     ax.set_xlabel("\n".join(lines), fontsize=SMALL_FONT_SIZE)
 
 

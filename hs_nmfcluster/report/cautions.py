@@ -11,6 +11,7 @@ from hs_nmfcluster.report.cards import STABLE
 from hs_nmfcluster.report.caution import Caution
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.subject import Factorization, Groups
+from hs_nmfcluster.scan.corrections import in_words
 from hs_nmfcluster.words import counted, named_components, named_groups
 
 # Positions for each component, fewer of which cannot tell a pattern from noise.
@@ -82,6 +83,13 @@ def of_factorization(nmf: Factorization) -> Iterator[Caution]:
             "Rotations and spacings rest on it: see the mean pattern, and whether x and y were "
             "swapped.",
             serious=True,
+        )
+    put_right = nmf.settings.get("corrections")
+    if put_right:
+        yield Caution(
+            "Scan put right",
+            f"{in_words(put_right).capitalize()}: corrected while the scan was read. Compare with "
+            "`corrections=None` if what was found looks wrong to you.",
         )
     if missed:
         yield _of_residual(by_position, n_positions < _FEW_POSITIONS * nmf.n_components)

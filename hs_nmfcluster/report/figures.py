@@ -175,8 +175,8 @@ def _of_components(findings: Findings) -> Iterator[Illustration]:
             "Scan",
             "Virtual bright field, and mean pattern on a logarithmic scale. Dotted: the virtual "
             "detector around the beam centre that was used; see whether it sits on the beam. "
-            "Dashed: the ring that was analysed.",
-            lambda: signal.plot_scan(center=center, detector_mask=mask, show_progressbar=False),
+            "Shaded: what was left out.",
+            lambda: signal.plot_scan(center=center, signal_mask=mask, show_progressbar=False),
         )
     if groups is not None:
         yield Illustration(

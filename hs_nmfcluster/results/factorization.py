@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -15,6 +15,7 @@ from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.clustering.alignable import Metric
 from hs_nmfcluster.clustering.similarity import By
+from hs_nmfcluster.engine.cutting import Placement
 from hs_nmfcluster.factorization.decomposition import Decomposition, DecompositionInTiles
 from hs_nmfcluster.factorization.fit import Fit
 from hs_nmfcluster.factorization.stability import pattern_stability
@@ -25,12 +26,15 @@ from hs_nmfcluster.results.diagnosis import Diagnosis, diagnose
 from hs_nmfcluster.results.neighbourhoods import components_of
 from hs_nmfcluster.results.residual import Residual, measure_residual
 from hs_nmfcluster.results.tree import ClusterTree
+from hs_nmfcluster.scan.corrections import Corrections
 from hs_nmfcluster.scan.local_maps import LocalMaps, lazy_model
+from hs_nmfcluster.scan.mending import mend
 from hs_nmfcluster.words import counted
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_CORRECTIONS = tuple(one.name for one in fields(Corrections))
 _ARRAYS = ("restart_mse", "stability", "detector_mask", "position_mse")
 _NUMBERS = ("mse", "pca_mse", "best_restart", "passes")
 # Rows of the reconstruction that one chunk of it holds, about 64 MB of float64.
@@ -81,6 +85,8 @@ class Factorization:
         Passes over the data that it took.
     settings
         Every argument, what was derived from it, and versions.
+    corrections
+        What was put right about the scan while it was read; None: nothing.
 
     Examples
     --------
@@ -107,6 +113,7 @@ class Factorization:
     best_restart: int
     passes: int
     settings: dict[str, Any]
+    corrections: Corrections | None = None
 
     @classmethod
     def _of(cls, scan: BaseSignal, found: Decomposition) -> "Factorization":
@@ -122,7 +129,9 @@ class Factorization:
         stack = patterns.reshape(k, *detector_mask.shape)
         others = np.delete(result.restart_patterns, result.best, axis=0)
         return cls(
-            patterns=axes.pattern_stack(scan, stack, center, f"NMF patterns of {title}"),
+            patterns=axes.pattern_stack(
+                scan, stack, center, f"NMF patterns of {title}", prepared.detector.distortion
+            ),
             maps=axes.map_stack(scan, maps, f"NMF maps of {title}"),
             mse=result.mse,
             pca_mse=result.pca_mse,
@@ -135,6 +144,7 @@ class Factorization:
             best_restart=result.best,
             passes=result.passes,
             settings=found.settings,
+            corrections=prepared.corrected.corrections or None,
         )
 
     @classmethod
@@ -142,8 +152,7 @@ class Factorization:
         """Put components together from what the neighbourhoods found."""
         mosaic, prepared = found.mosaic, found.prepared
         detector_mask, center = prepared.mask.array, prepared.center
-        detector = axes.detector_of(scan, center)
-        components, matrix, residual = components_of(mosaic, ~detector_mask, detector)
+        components, matrix, residual = components_of(mosaic, ~detector_mask, prepared.detector)
         k, title = len(components.patterns), scan.metadata.General.title or "scan"
         patterns = np.full((k, *detector_mask.shape), np.nan, np.float32)
         patterns[:, ~detector_mask] = components.patterns
@@ -153,7 +162,9 @@ class Factorization:
         position_mse[components.maps.left_out] = np.nan
         mse = float(np.nanmean(position_mse))
         return cls(
-            patterns=axes.pattern_stack(scan, patterns, center, f"NMF patterns of {title}"),
+            patterns=axes.pattern_stack(
+                scan, patterns, center, f"NMF patterns of {title}", prepared.detector.distortion
+            ),
             maps=axes.map_stack(scan, maps, f"NMF maps of {title}"),
             mse=mse,
             pca_mse=np.nan,
@@ -166,6 +177,7 @@ class Factorization:
             best_restart=0,
             passes=mosaic.passes,
             settings=found.settings | {"matrix_components": np.flatnonzero(matrix).tolist()},
+            corrections=prepared.corrected.corrections or None,
         )
 
     @property
@@ -362,8 +374,17 @@ class Factorization:
             self.position_mse,
             self.detector_mask,
             (self.mse, self.settings.get("mean_square")),
+            self._placement(),
             show_progressbar,
         )
+
+    def _placement(self) -> Placement | None:
+        """Where the values of the corrected patterns come from."""
+        if self.corrections is None:
+            return None
+        shape = self.detector_mask.shape
+        left_out = np.isnan(self.position_mse)
+        return mend(self.corrections, left_out, left_out.shape, shape, self.center).placement
 
     def diagnose(
         self, limit: float | None = None, *, spot_radius: float | None = None
@@ -431,6 +452,9 @@ class Factorization:
         state = {name: getattr(self, name) for name in (*_ARRAYS, *_NUMBERS, "settings")}
         state |= {"maps": self.maps, "center": list(self.center)}
         state["history"] = {f"restart_{i}": mse for i, mse in enumerate(self.history)}
+        if self.corrections is not None:
+            made = ((name, getattr(self.corrections, name)) for name in _CORRECTIONS)
+            state["corrections"] = {name: array for name, array in made if array is not None}
         storage.save(path, self.patterns, "Factorization", state, overwrite)
 
     def save_emd(self, path: str | os.PathLike[str]) -> None:
@@ -458,6 +482,10 @@ class Factorization:
         state["best_restart"], state["passes"] = int(state["best_restart"]), int(state["passes"])
         for name in _ARRAYS:
             state[name] = np.asarray(state[name])
+        if state.get("corrections"):
+            state["corrections"] = Corrections(
+                **{name: np.asarray(array) for name, array in state["corrections"].items()}
+            )
         return cls(patterns=patterns, **state)
 
 

@@ -73,7 +73,7 @@ class RankStudy:
     @classmethod
     def _of(cls, scan: "BaseSignal", found: Study) -> "RankStudy":
         """Give the patterns of a study the axes of its scan."""
-        center = found.prepared.center
+        detector = found.prepared.detector
         return cls(
             ranks=found.curves.ranks,
             nmf_mse=found.curves.nmf_mse,
@@ -82,7 +82,10 @@ class RankStudy:
             stability=found.curves.stability,
             rotated_stability=found.rotated_stability,
             patterns=[
-                axes.pattern_stack(scan, stack, center, "NMF patterns") for stack in found.patterns
+                axes.pattern_stack(
+                    scan, stack, detector.center, "NMF patterns", detector.distortion
+                )
+                for stack in found.patterns
             ],
             suggestion=found.suggestion,
             passes=found.curves.passes,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge import axes
 from hs_nmfcluster.bridge.progress import pass_progress
+from hs_nmfcluster.engine.cutting import Placement
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.residual import (
@@ -113,6 +114,7 @@ def measure_residual(
     position_mse: NDArray[np.float64],
     detector_mask: NDArray[np.bool_],
     expected: tuple[float, float | None],
+    placement: Placement | None = None,
     show_progressbar: bool | None = None,
 ) -> Residual:
     """Compare a scan with the components of its factorization; see `Factorization.residual`."""
@@ -121,7 +123,9 @@ def measure_residual(
     # Where the model has no intensity, as of a blank frame, there is no excess over it to rank by.
     worst = _worst(by_position if np.isfinite(by_position).any() else position_mse)
     kept = ~detector_mask
-    matrix = ScanMatrix.from_array(signal.data, np.isnan(position_mse), detector_mask)
+    matrix = ScanMatrix.from_array(
+        signal.data, np.isnan(position_mse), detector_mask, placement=placement
+    )
     C, means = _maps_by_position(maps)
     S = patterns.data[:, kept]
     with pass_progress(show_progressbar, "Residual") as bar:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from hs_nmfcluster import plotting
-from hs_nmfcluster.bridge.axes import detector_of, pixel_size, polar_stack
+from hs_nmfcluster.bridge.axes import pixel_size, polar_stack
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import Agglomeration
 from hs_nmfcluster.clustering.alignable import Metric
@@ -30,7 +30,7 @@ from hs_nmfcluster.results import tree_files
 from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.scans import TreeScan
 from hs_nmfcluster.results.tree_growth import Grown, grow_plain, grow_rotated, in_bins, planned
-from hs_nmfcluster.results.tree_inputs import center_of, checked_maps, checked_patterns
+from hs_nmfcluster.results.tree_inputs import checked_maps, checked_patterns, straightened
 from hs_nmfcluster.scan.arguments import check_choice, check_positive, check_whole_number
 from hs_nmfcluster.words import counted, distance_label
 
@@ -227,8 +227,9 @@ class ClusterTree:
             maps = checked_maps(maps, len(patterns.data), whole=by == "maps")
         elif by == "maps":
             raise ValueError('`by="maps"` needs maps; these patterns have none.')
+        patterns, detector = straightened(patterns, center)
         grid = PolarGrid.covering(
-            detector_of(patterns, center_of(patterns, center)),
+            detector,
             n_radial=n_radial,
             n_azimuthal=n_azimuthal,
             radial_range=radial_range,

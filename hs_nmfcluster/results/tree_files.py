@@ -14,7 +14,7 @@ from hs_nmfcluster.clustering.tree import Compared, Matrix
 from hs_nmfcluster.materials.significance import SpotEvidence
 from hs_nmfcluster.results.scans import TreeScan
 from hs_nmfcluster.results.tree_growth import Grown
-from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.scan.detector import Detector, as_distortion
 
 # Parts of a sparse array.
 _SPARSE = ("data", "indices", "indptr")
@@ -108,13 +108,19 @@ def stored_frame(grid: PolarGrid, maps: BaseSignal | None) -> dict[str, Any]:
         "scale": list(detector.scale),
         "units": detector.units,
     }
+    if detector.distortion is not None:
+        frame["distortion"] = np.array(detector.distortion)
     return frame if maps is None else frame | {"maps": maps}
 
 
 def restored_grid(patterns: BaseSignal, frame: dict[str, Any], bins: dict[str, Any]) -> PolarGrid:
     """Undo `stored_frame` and `stored_bins`."""
     detector = Detector(
-        patterns.data.shape[-2:], tuple(frame["center"]), tuple(frame["scale"]), frame["units"]
+        patterns.data.shape[-2:],
+        tuple(frame["center"]),
+        tuple(frame["scale"]),
+        frame["units"],
+        as_distortion(frame.get("distortion")),
     )
     return PolarGrid(detector, bins["radii"], bins["angles"], bins["radial_step"])
 

@@ -6,8 +6,10 @@ import numpy as np
 from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
-from hs_nmfcluster.bridge.axes import detector_axes
+from hs_nmfcluster.bridge.axes import detector_axes, detector_of, set_distortion
 from hs_nmfcluster.bridge.checks import check_patterns
+from hs_nmfcluster.clustering.averages import on_detector
+from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.scan.local_maps import LocalMaps
 
 
@@ -73,6 +75,25 @@ def center_of(patterns: BaseSignal, center: Sequence[float] | None) -> tuple[flo
             "give `center=(x, y)` in pixels."
         )
     return detector.zero
+
+
+def straightened(signal: BaseSignal, center: Sequence[float] | None) -> tuple[BaseSignal, Detector]:
+    """Return patterns without the distortion of their detector, and the geometry they are then in.
+
+    Parameters
+    ----------
+    signal
+        What :func:`checked_patterns` returned.
+    center
+        As of :func:`center_of`.
+    """
+    detector = detector_of(signal, center_of(signal, center))
+    if detector.distortion is None:
+        return signal, detector
+    seen = on_detector(signal.data, detector, detector.undistorted)
+    straight = signal._deepcopy_with_new_data(seen)
+    set_distortion(straight, None)
+    return straight, detector.undistorted
 
 
 def _in_memory(signal: BaseSignal) -> BaseSignal:

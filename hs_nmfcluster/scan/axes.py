@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.scan.beam import estimate_beam_center
-from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.scan.detector import Detector, Distortion
+from hs_nmfcluster.scan.units import inverse_nm_per
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,13 @@ class Axis:
 class DetectorAxes:
     """Calibration of a detector's columns, x, and rows, y.
 
+    Parameters
+    ----------
+    x, y
+        Its axes.
+    distortion
+        As of a :class:`~hs_nmfcluster.scan.detector.Detector`.
+
     Examples
     --------
     >>> axes = DetectorAxes(Axis(9, 0.5, -2.0, "1/nm"), Axis(7, 0.5, -1.5, "1/nm"))
@@ -46,6 +54,7 @@ class DetectorAxes:
 
     x: Axis
     y: Axis
+    distortion: Distortion | None = None
 
     @property
     def zero(self) -> tuple[float, float] | None:
@@ -84,7 +93,10 @@ class DetectorAxes:
         return x, y
 
     def find_center(
-        self, center: Sequence[float] | None, mean_pattern: NDArray
+        self,
+        center: Sequence[float] | None,
+        mean_pattern: NDArray,
+        beam: tuple[float, float] | None = None,
     ) -> tuple[tuple[float, float], str]:
         """Beam centre in pixels and how it was found.
 
@@ -94,6 +106,8 @@ class DetectorAxes:
             ``(x, y)`` given by the user, which overrides everything.
         mean_pattern
             ``(n_v, n_u)``, from which the centre is estimated where the axes do not tell.
+        beam
+            Where it shows the beam, if that is known already.
 
         Raises
         ------
@@ -104,19 +118,37 @@ class DetectorAxes:
             return self.check_center(center), "given"
         if self.zero is not None:
             return self.zero, "zero of the calibrated axes"
-        return estimate_beam_center(mean_pattern), "estimated from the mean pattern"
+        found = estimate_beam_center(mean_pattern) if beam is None else beam
+        return found, "estimated from the mean pattern"
 
     def around(self, center: tuple[float, float]) -> Detector:
         """Geometry around a centre in pixels.
 
-        Where the two axes are in different units, or their scale is not usable, radii are in
-        pixels.
+        Where their scale is not usable, radii are in pixels; axes in different units are converted
+        to 1/nm.
+
+        Raises
+        ------
+        ValueError
+            If the axes are in different units, and one of them is not understood as a reciprocal
+            length.
         """
         shape = (self.y.size, self.x.size)
         usable = all(np.isfinite(axis.scale) and axis.scale != 0 for axis in (self.x, self.y))
-        if not usable or self.x.units != self.y.units:
-            return Detector(shape, center)
-        return Detector(shape, center, (abs(self.x.scale), abs(self.y.scale)), self.x.units)
+        if not usable:
+            return Detector(shape, center, distortion=self.distortion)
+        scale = abs(self.x.scale), abs(self.y.scale)
+        if self.x.units == self.y.units:
+            return Detector(shape, center, scale, self.x.units, self.distortion)
+        factors = [inverse_nm_per(axis.units) for axis in (self.x, self.y)]
+        if factors[0] is None or factors[1] is None:
+            raise ValueError(
+                f"The detector's axes are in different units, x in {self.x.units!r} and y in "
+                f"{self.y.units!r}, which cannot be converted into each other. Set `scale` and "
+                "`units` of `s.axes_manager.signal_axes`."
+            )
+        scale = scale[0] * factors[0], scale[1] * factors[1]
+        return Detector(shape, center, scale, "1/nm", self.distortion)
 
 
 @dataclass(frozen=True)

@@ -65,15 +65,33 @@ def estimate_beam_center(
     """
     unknown = _unknown(pattern, bad)
     image = _without_defects(pattern, unknown)
-    core = _beam_core(image)
+    core = _seen_core(image, unknown)
     n_v, n_u = image.shape
-    if core is not None and not _hidden(core, unknown):
+    if core is not None:
         if _touches_edge(core):
             return _circle_through_rim(core)
-        if _is_round(core) or not unknown.any():
-            return _windowed_centroid(image - _background(image)[0], core, unknown)
+        return _windowed_centroid(image - _background(image)[0], core, unknown)
     symmetric = None if bad is None else center_of_symmetry(image, unknown)
     return symmetric or ((n_u - 1) / 2, (n_v - 1) / 2)
+
+
+def beam_is_seen(pattern: NDArray, bad: NDArray[np.bool_] | None = None) -> bool:
+    """Whether a pattern shows the direct beam, not hidden by bad pixels.
+
+    Parameters
+    ----------
+    pattern
+        Mean pattern ``(n_v, n_u)``.
+    bad
+        Pixels to leave out, True = bad.
+
+    Examples
+    --------
+    >>> beam_is_seen(np.ones((40, 60)))
+    False
+    """
+    unknown = _unknown(pattern, bad)
+    return _seen_core(_without_defects(pattern, unknown), unknown) is not None
 
 
 def center_of_symmetry(pattern: NDArray, bad: NDArray[np.bool_]) -> tuple[float, float] | None:
@@ -219,7 +237,8 @@ def estimate_disk_radius(
     level = beyond[0] + _DISK_END * (profile[0] - beyond[0])
     outer = max(_first_below(profile, level), 1)
     inner = outer - 1
-    share = (profile[inner] - level) / (profile[inner] - profile[outer])
+    drop = profile[inner] - profile[outer]
+    share = (profile[inner] - level) / drop if drop > 0 else 0.0
     return float(radii[inner] + share * (radii[outer] - radii[inner]))
 
 
@@ -298,6 +317,16 @@ def _beam_core(image: NDArray[np.float64]) -> NDArray[np.bool_] | None:
     return None
 
 
+def _seen_core(image: NDArray[np.float64], unknown: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
+    """Find the beam's pixels; None where it is hidden, or what is brightest is no beam."""
+    core = _beam_core(image)
+    if core is None or unknown[core].mean() > 1 - _SEEN:
+        return None
+    # Around a hidden beam an arc of the halo may be what is brightest.
+    fitting = _touches_edge(core) or _is_round(core) or not unknown.any()
+    return core if fitting else None
+
+
 def _is_line(core: NDArray[np.bool_]) -> bool:
     """Whether it goes from edge to edge in a few pixels' width, as no beam does."""
     rows, columns = np.asarray(core.any(axis=1)), np.asarray(core.any(axis=0))
@@ -313,10 +342,6 @@ def _is_round(core: NDArray[np.bool_]) -> bool:
     y, x = np.nonzero(core)
     reach = np.hypot(y - y.mean(), x - x.mean()).max() + 0.5
     return bool(core.sum() > _ROUND * np.pi * reach**2)
-
-
-def _hidden(core: NDArray[np.bool_], unknown: NDArray[np.bool_]) -> bool:
-    return bool(unknown[core].mean() > 1 - _SEEN)
 
 
 def _touches_edge(core: NDArray[np.bool_]) -> bool:

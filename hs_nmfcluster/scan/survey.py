@@ -163,7 +163,9 @@ def survey(data: NDArray | da.Array, navigation_mask: NDArray[np.bool_] | None =
     return survey_matrix(matrix, data.shape[-2:], Job())
 
 
-def survey_matrix(matrix: ScanMatrix, pattern_shape: tuple[int, ...], job: Job) -> Survey:
+def survey_matrix(
+    matrix: ScanMatrix, pattern_shape: tuple[int, ...], job: Job, name: str = "survey"
+) -> Survey:
     """Do the same for a scan as a matrix of whole patterns.
 
     Parameters
@@ -174,10 +176,12 @@ def survey_matrix(matrix: ScanMatrix, pattern_shape: tuple[int, ...], job: Job) 
         ``(n_v, n_u)``.
     job
         Makes the pass.
+    name
+        Under which a job keeps it.
     """
     layout = BlockLayout(matrix.scan_shape, (int(pattern_shape[0]), int(pattern_shape[1])))
     weights = _frame_weights(layout.pattern_shape)
-    flat = job.once("survey", lambda: job.visit(matrix, _survey_rows, layout, weights))
+    flat = job.once(name, lambda: job.visit(matrix, _survey_rows, layout, weights))
     arrays = ("total", "square", "invalid", "negative", "minimum", "maximum", "at_maximum")
     names = (*arrays, "first_invalid")
     grids = {name: getattr(flat, name).reshape(pattern_shape) for name in names}

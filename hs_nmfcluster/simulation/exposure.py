@@ -122,14 +122,19 @@ class Exposure:
     def _displaced(
         self, pattern: NDArray[np.float64], shift: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Move and distort an expected pattern; what lies beyond its edge is like the edge."""
+        """Move and distort an expected pattern; what lies beyond its edge is like the edge.
+
+        By a cubic B-spline that smooths, by 0.6 pixels whatever the shift: one that interpolates
+        would ring around the direct beam.
+        """
         if not (self.instrument.ellipse or shift.any()):
             return pattern
         inverse = np.linalg.inv(flaws.distortion(self.instrument))[::-1, ::-1]
         center = np.array(self.detector.center[::-1])
         offset = center - inverse @ (center + shift[::-1])
-        moved = affine_transform(pattern, inverse, offset, order=3, mode="nearest")
-        return np.maximum(moved, 0.0)
+        return np.asarray(
+            affine_transform(pattern, inverse, offset, order=3, mode="nearest", prefilter=False)
+        )
 
     def _read_out(
         self, counts: NDArray[np.float64], rng: np.random.Generator

@@ -32,7 +32,8 @@ class Instrument:
         Radius in pixels of a disk that hides the direct beam; an arm half as wide holds it from
         the lower edge of the detector. 0 is none.
     drift
-        Largest offset of the beam along x and y in pixels.
+        Largest offset of the beam along x and y in pixels. Patterns that are moved or distorted
+        are blurred by a point spread of 0.6 pixels.
     course
         How it moves: ``"linear"`` with the position of the probe, as by a bad descan,
         ``"parabola"``, or by ``"jumps"`` from one line to the next.

@@ -241,10 +241,10 @@ class TestFactorization:
         assert found.diagnose(LIMIT).unresolved.max() < 1e-4
 
     def test_masked_positions(self, noisy):
-        mask = np.zeros((30, 26), bool)
-        mask[:4], mask[10:12, 5:9] = True, True
+        mask = np.zeros((26, 30), bool)
+        mask[:, :4], mask[5:9, 10:12] = True, True
         found = decompose(noisy[0], CASES["both"], navigation_mask=mask)
-        assert np.array_equal(np.isnan(found.maps.data[0]), mask.T)
+        assert np.array_equal(np.isnan(found.maps.data[0]), mask)
         assert found.diagnose(LIMIT).unresolved.max() < 1e-3
 
     def test_a_line(self):

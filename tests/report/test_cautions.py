@@ -97,6 +97,16 @@ class TestFactorization:
         found = titles(of_factorization(replace(good, settings=settings)))
         assert ("Centre off the beam" in found) == said
 
+    def test_scan_put_right(self, good):
+        assert "Scan put right" not in titles(of_factorization(good))
+        settings = good.settings | {"corrections": {"bad_pixels": 3, "drift": 1.2}}
+        (found,) = (
+            caution
+            for caution in of_factorization(replace(good, settings=settings))
+            if caution.title == "Scan put right"
+        )
+        assert found.text.startswith("3 bad pixels, a beam that moves by up to 1.2 px: corrected")
+
     def test_estimated_center(self, good):
         assert "given" in good.settings["center_from"]
         settings = good.settings | {"center_from": "estimated from the mean pattern"}

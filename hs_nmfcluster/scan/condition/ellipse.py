@@ -4,9 +4,20 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
-# A distortion is one if it is so many times its standard uncertainty.
-_CERTAIN = 6.0
+from hs_nmfcluster.scan.noise import MAD_TO_SIGMA
+
+# A distortion is one if it is so many times its standard uncertainty, and so large at least.
+_CERTAIN, _MATTERS = 4.5, 0.0015
+# Sectors of half a turn that are left out one after the other to learn how sure a fit is.
+_SECTORS = 18
+# Rounds of the fit, and when it has converged.
+_ROUNDS, _CONVERGED = 12, 1e-5
+# Pixels that are so many standard deviations of their ring off are spots.
+_SPOT = 3.0
+# Pixels that are needed.
+_LEAST = 200
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,7 @@ class Ellipse:
     @property
     def certain(self) -> bool:
         """Whether it is there beyond doubt."""
-        return self.significance > _CERTAIN
+        return self.significance > _CERTAIN and self.strength > _MATTERS
 
     @property
     def matrix(self) -> NDArray[np.float64]:
@@ -47,6 +58,156 @@ class Ellipse:
         [[0.909, 0.0], [0.0, 1.1]]
         """
         return stretch(1 / (1 + self.strength), self.axis)
+
+
+def fit_ellipse(
+    image: NDArray[np.float64],
+    bad: NDArray[np.bool_],
+    center: tuple[float, float],
+    scale: tuple[float, float],
+    inner: float,
+) -> Ellipse | None:
+    """Find the ellipse that the rings and the halo of a pattern are.
+
+    On a distorted detector a profile P(r) shows as P + s/2 r P' cos 2(φ - φ₀), to first order in
+    the strength s, where P' is its slope. That is fitted to all pixels at once, beside a wrong
+    centre (P' cos φ) and an intensity that is not the same all around (P cos 2φ), in rounds in
+    which what was found is put right. Spots do not count. The uncertainty is that of a jackknife
+    over sectors, so that what single spots or the texture of a few crystals say is not believed.
+
+    Parameters
+    ----------
+    image
+        Mean pattern, ``(n_v, n_u)``.
+    bad
+        Pixels to leave out.
+    center
+        Of the beam ``(x, y)`` in pixels.
+    scale
+        Unit per pixel along x and y.
+    inner
+        Radius in pixels of what is hidden, or is beam.
+
+    Returns
+    -------
+    Ellipse
+        None where there are too few pixels, or no slope among them.
+    """
+    unit = np.array(scale) / np.sqrt(scale[0] * scale[1])
+    y, x = np.indices(image.shape)
+    offsets = np.stack([(x - center[0]) * unit[0], (y - center[1]) * unit[1]])
+    outer = _inscribed(image.shape, center, unit)
+    near = (np.hypot(*offsets) > inner + 1) & (np.hypot(*offsets) < outer) & ~bad
+    if near.sum() < _LEAST or outer < inner + 6:
+        return None
+    offsets, values = offsets[:, near], image[near]
+    undo, shift = np.eye(2), np.zeros(2)
+    for _ in range(_ROUNDS):
+        fit = _Fit.of(undo @ (offsets - shift[:, None]), values)
+        if fit is None:
+            return None
+        across, along, *_, dx, dy = fit.coefficients
+        undo = stretch(1 / (1 + 2 * np.hypot(across, along)), _axis(across, along)) @ undo
+        shift = shift + np.linalg.inv(undo) @ np.array([dx, dy])
+        error, left = fit.error(), float(2 * np.hypot(across, along))
+        if left < _CONVERGED:
+            break
+    if left > error:
+        return None
+    # The rounds may have added a turn, which no ring shows: what is left is symmetric.
+    _, stretches, directions = np.linalg.svd(undo)
+    axis = np.rad2deg(np.arctan2(directions[1, 1], directions[1, 0])) % 180
+    strength = float(stretches[0] / stretches[1] - 1)
+    of_axis = np.rad2deg(error / strength) / 2 if strength > 0 else np.inf
+    return Ellipse(strength, float(axis), error, float(min(of_axis, 90.0)))
+
+
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """Least squares on what is not round.
+
+    Parameters
+    ----------
+    terms, values
+        Regressors and deviations, both over their noise, ``(n, 6)`` and ``(n,)``.
+    sectors
+        Of each pixel.
+    coefficients
+        Half the strength times cos 2φ₀ and sin 2φ₀, two of the intensity, and the centre.
+    """
+
+    terms: NDArray[np.float64]
+    values: NDArray[np.float64]
+    sectors: NDArray[np.int64]
+    coefficients: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, offsets: NDArray[np.float64], values: NDArray[np.float64]) -> "_Fit | None":
+        """Fit offsets ``(2, n)`` from the centre."""
+        radius = np.hypot(*offsets)
+        angle = np.arctan2(offsets[1], offsets[0])
+        level, slope, noise = _profile(radius, values)
+        used = np.abs(values - level) < _SPOT * noise
+        if used.sum() < _LEAST or not np.abs(slope[used] / noise[used]).max() > 0:
+            return None
+        double = np.stack([np.cos(2 * angle), np.sin(2 * angle)])
+        single = np.stack([np.cos(angle), np.sin(angle)])
+        terms = np.concatenate([-radius * slope * double, level * double, -slope * single])
+        terms, left = (terms / noise)[:, used].T, ((values - level) / noise)[used]
+        sectors = (np.floor(angle / np.pi * _SECTORS).astype(np.int64) % _SECTORS)[used]
+        coefficients = np.array(np.linalg.lstsq(terms, left, rcond=None)[0], dtype=np.float64)
+        return cls(terms, left, sectors, coefficients)
+
+    def error(self) -> float:
+        """Give the standard uncertainty of the strength, by leaving out sectors."""
+        gram, target = self.terms.T @ self.terms, self.terms.T @ self.values
+        found = []
+        for sector in np.unique(self.sectors):
+            own = self.sectors == sector
+            terms, values = self.terms[own], self.values[own]
+            less = gram - terms.T @ terms
+            found.append(np.linalg.lstsq(less, target - terms.T @ values, rcond=None)[0][:2])
+        n = len(found)
+        spread = np.array(found) - np.mean(found, axis=0)
+        return float(2 * np.sqrt((n - 1) / n * (spread**2).sum() / 2))
+
+
+def _profile(
+    radius: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Level, slope and noise at each pixel, from medians in rings of a pixel's width."""
+    ring = np.round(radius).astype(np.int64)
+    order = np.argsort(ring, kind="stable")
+    rings, starts = np.unique(ring[order], return_index=True)
+    parts = np.split(order, starts[1:])
+    radii = np.array([radius[part].mean() for part in parts])
+    middle = np.array([np.median(values[part]) for part in parts])
+    smooth = ndimage.gaussian_filter1d(middle, 1.0, mode="nearest")
+    slopes = np.gradient(smooth, radii) if len(radii) > 1 else np.zeros(1)
+    # Within a ring the level changes with the radius.
+    level = np.interp(radius, radii, middle)
+    off = np.abs(values - level)
+    noise = np.array([MAD_TO_SIGMA * np.median(off[part]) for part in parts])
+    noise = np.maximum(noise, 1e-3 * np.abs(middle).max() + 1e-300)
+    which = np.searchsorted(rings, ring)
+    return level, np.interp(radius, radii, slopes), noise[which]
+
+
+def _axis(across: float, along: float) -> float:
+    """Direction in degrees of what is longest where the strength times (cos 2φ, sin 2φ) is this."""
+    return float(np.rad2deg(np.arctan2(along, across)) / 2)
+
+
+def _inscribed(
+    shape: tuple[int, ...], center: tuple[float, float], unit: NDArray[np.float64]
+) -> float:
+    n_v, n_u = shape
+    return float(
+        min(
+            min(center[0], n_u - 1 - center[0]) * unit[0],
+            min(center[1], n_v - 1 - center[1]) * unit[1],
+        )
+    )
 
 
 def stretch(ratio: float, axis: float) -> NDArray[np.float64]:

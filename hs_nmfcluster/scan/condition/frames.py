@@ -10,6 +10,8 @@ from hs_nmfcluster.scan.survey import Frames
 
 # Probability of chance below which a finding among all frames is one.
 _CHANCE = 1e-6
+# Share of the typical total that a blank pattern has at most.
+_DIM = 0.01
 # Rounding of sums of one and the same pattern, which depends on its neighbours in a chunk.
 _SAME = 1e-11
 # Where more than this share of the patterns are copies, they are no accident: data without noise.
@@ -43,7 +45,9 @@ class FrameDefects:
         return self.blank | self.repeated | self.flyback
 
 
-def find_frames(frames: Frames, scan_shape: tuple[int, ...]) -> FrameDefects:
+def find_frames(
+    frames: Frames, scan_shape: tuple[int, ...], dark: float = 0.0, dark_noise: float = 0.0
+) -> FrameDefects:
     """Find the patterns that belong to no position.
 
     Parameters
@@ -52,8 +56,10 @@ def find_frames(frames: Frames, scan_shape: tuple[int, ...]) -> FrameDefects:
         A few numbers of each pattern.
     scan_shape
         In array order. Positions that were not looked at are not found.
+    dark, dark_noise
+        What the bad pixels count in each pattern, on average, and its standard deviation.
     """
-    blank = _blank(frames.totals)
+    blank = _blank(frames.totals - dark, dark_noise)
     repeated = _repeated(frames, blank)
     flyback = _flyback(frames, blank | repeated, scan_shape)
     return FrameDefects(
@@ -61,23 +67,21 @@ def find_frames(frames: Frames, scan_shape: tuple[int, ...]) -> FrameDefects:
     )
 
 
-def _blank(totals: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _blank(totals: NDArray[np.float64], noise: float) -> NDArray[np.bool_]:
     """Patterns without electrons where chance would hardly leave one so.
 
-    Of Poisson counts of mean m one in exp(m) is empty by chance; of no interest is what unit the
-    values have, as nothing but exact zeros, or a clear gap below all others, is taken.
+    Of Poisson counts of mean m one in exp(m) is empty by chance. A shutter that was half-way
+    leaves a hundredth.
     """
     typical = float(np.median(totals))
-    if typical <= 0:
-        return np.zeros(len(totals), bool)
-    expected_by_chance = len(totals) * np.exp(-min(typical, 700.0))
-    nothing = totals <= 0
-    if expected_by_chance > _CHANCE:
-        return np.zeros(len(totals), bool)
-    # A shutter that was half-way: a hundredth of the typical, far below the spread of the rest.
+    nothing = np.zeros(len(totals), bool)
+    if typical <= 0 or len(totals) * np.exp(-min(typical, 700.0)) > _CHANCE:
+        return nothing
     spread = robust_sigma(totals, typical)
-    dim = (totals < 0.01 * typical) & (totals < typical - 10 * max(spread, np.sqrt(typical)))
-    return np.asarray(nothing | dim)
+    # Totals below zero tell how far the read-out takes those that are zero.
+    read_out = 2 * max(0.0, -float(totals.min()))
+    limit = max(_DIM * typical, _STANDS_OUT * noise, min(read_out, 0.5 * typical))
+    return np.asarray((totals <= limit) & (typical - limit > _STANDS_OUT * max(spread, noise)))
 
 
 def _repeated(frames: Frames, blank: NDArray[np.bool_]) -> NDArray[np.bool_]:

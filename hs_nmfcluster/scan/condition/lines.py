@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hs_nmfcluster.scan.filling import filled
 from hs_nmfcluster.scan.noise import MAD_TO_SIGMA
 
 # A line is bad if so large a share of its pixels are.
@@ -14,6 +15,10 @@ _DEAD, _WIDE = (0.8, 0.6, 0.6), (6, 2, 2)
 # A line is unlike its neighbours if its ratio to them is so many standard deviations from 1, and
 # so many times farther from it than that of other lines.
 _CERTAIN, _UNLIKE = 8.0, 6.0
+# Blur in pixels that gives the level of the image.
+_LEVEL = 4.0
+# Level over the noise of a pixel at which columns at the border are compared.
+_LIT = 5.0
 # Lines at the border of which it is known on one side only what should be there, by which factor
 # they must be off, and over how many lines a median is taken to say so.
 _BORDER, _FACTOR, _SPAN = 8, 1.5, 33
@@ -74,7 +79,7 @@ def _along(
     mean: NDArray[np.float64], error: NDArray[np.float64], constant: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Find columns."""
-    found = _at_border(mean, constant)
+    found = _at_border(mean, error, constant)
     for rows in _halves(len(mean)):
         for _ in range(3):
             unlike = _unlike_neighbours(mean[rows], error[rows], constant[rows] | found[rows])
@@ -94,6 +99,8 @@ def _unlike_neighbours(
     if len(usable) < 8:
         return unlike
     values = np.where(bad, np.nan, mean)[:, usable]
+    # Where the level is told by more than the pixels compared, these are not chosen by their noise.
+    level = ndimage.gaussian_filter(filled(mean, bad), _LEVEL, mode="nearest")[:, usable]
     ratio, spread = np.full(len(usable), np.nan), np.full(len(usable), np.nan)
     for i in range(len(usable)):
         beside = [j for j in (i - 2, i - 1, i + 1, i + 2) if 0 <= j < len(usable)]
@@ -101,10 +108,10 @@ def _unlike_neighbours(
             continue
         expected = np.median(values[:, beside], axis=1)
         # Only where there is something to compare.
-        seen = expected > 3 * error[:, usable[i]]
+        seen = level[:, i] > error[:, usable[i]]
         if seen.sum() < max(0.3 * n_v, 8):
             continue
-        quotients = values[seen, i] / expected[seen]
+        quotients = 1 + (values[seen, i] - expected[seen]) / level[seen, i]
         quotients = quotients[np.isfinite(quotients)]
         if len(quotients) < 8:
             continue
@@ -124,7 +131,9 @@ def _unlike_neighbours(
     return unlike
 
 
-def _at_border(mean: NDArray[np.float64], found: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _at_border(
+    mean: NDArray[np.float64], error: NDArray[np.float64], found: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
     """Columns at the border, on one side of which there is nothing to compare with."""
     flags = np.zeros(mean.shape, bool)
     n_u = mean.shape[1]
@@ -137,7 +146,8 @@ def _at_border(mean: NDArray[np.float64], found: NDArray[np.bool_]) -> NDArray[n
         seen = np.isfinite(farther_in).any(axis=1)
         inner = np.zeros(len(strip))
         inner[seen] = np.nanmedian(farther_in[seen], axis=1)
-        lit = inner > 0
+        # Of noise there is no logarithm.
+        lit = inner > _LIT * np.median(error[:, side], axis=1)
         if lit.sum() < 8:
             continue
         with np.errstate(invalid="ignore", divide="ignore"):

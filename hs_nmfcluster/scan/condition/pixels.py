@@ -19,6 +19,8 @@ from hs_nmfcluster.scan.survey import Survey
 _FALSE = 1e-3
 # Share of the height of a natural peak, however sharp, that is on the safe side of its neighbours'.
 _SAFE = 0.7
+# The same for the pixels at the edge of a large disk.
+_EDGE = 0.2
 # A dead pixel counts less than this share of what all but one of its neighbours do.
 _DEAD = 0.5
 # A noisy pixel varies so many times more than it should, and that so many standard deviations.
@@ -181,12 +183,20 @@ def _unlike_neighbours(
     elevation = beside - background
     uncertain = np.sqrt(noise * (1 / np.maximum(number, 1) + 1.5 / 16))
     with np.errstate(invalid="ignore"):
-        sharper = elevation + 2.5 * uncertain < _SAFE * spread * height
-        hot = tested & (score > certain) & sharper
+        sharper = elevation + 2.5 * uncertain < min(_SAFE * spread, _EDGE) * height
+        # On a slope only what stands above its upper end is told from it.
+        peak = mean > _second_highest(ordered) + 3 * scale
+        hot = tested & (score > certain) & sharper & peak
         # The least neighbour may be dead itself.
         second = np.where(number >= 3, ordered[1], np.nan)
         dead = tested & (score < -certain) & (mean < _DEAD * second)
     return np.asarray(hot), np.asarray(dead)
+
+
+def _second_highest(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Highest but one of the neighbours, as the highest may be a defect itself."""
+    number = np.isfinite(ordered).sum(axis=0)
+    return np.take_along_axis(ordered, np.maximum(number - 2, 0)[None], axis=0)[0]
 
 
 def _usual(score: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -228,12 +238,12 @@ def _noisy(
         score = (variance - beside) / (beside * relative)
     # Neighbouring positions see the same atoms, so that there are fewer than n.
     usual = np.maximum(_usual(np.where(known, np.nan, score)), 1.0)
-    last = np.maximum(number, 1) - 1 + (number >= 4)
-    second = np.take_along_axis(ordered, np.minimum(last, 7)[None], axis=0)[0]
+    second = _second_highest(ordered)
     height, elevation = variance - background, beside - background
     with np.errstate(invalid="ignore", divide="ignore"):
         sure = score > _SURELY_NOISY * usual
-        sharper = elevation + usual * relative * beside < _SAFE * spread**2 * height
+        natural = min(_SAFE * spread**2, _EDGE)
+        sharper = elevation + usual * relative * beside < natural * height
         found = sure & sharper & (variance > _NOISY * second)
     # Beside a gap the neighbours are on one side, on which the flank of a spot may fall.
     return np.asarray(found & ~known & (number >= 6))

@@ -44,7 +44,9 @@ def find_stop(
     if min(mean.shape) < 16 or not smooth.any():
         return nothing
     size = max(int(_REACH * min(mean.shape)), 5)
-    envelope = ndimage.grey_closing(smooth, (size, size), mode="nearest")
+    # It is dark beyond the border, so that what falls off towards it is no shadow.
+    padded = ndimage.grey_closing(np.pad(smooth, size), (size, size))
+    envelope = padded[size:-size, size:-size]
     surely = envelope - smooth > _CERTAIN * ndimage.median_filter(error, 3, mode="nearest")
     for share in _DARK:
         dark = ndimage.binary_opening((smooth < share * envelope) & surely, np.ones((3, 3)))
