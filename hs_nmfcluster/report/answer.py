@@ -19,10 +19,8 @@ def answer(groups: Groups, sizes: Sizes | None = None) -> str:
     sizes
         Their particles.
     """
-    crystals = [group for group in range(len(groups)) if group not in groups.matrix]
-    seen, unseen = _seen(crystals, sizes)
-    if seen:
-        crystals = seen
+    seen, unseen = _seen(groups, sizes)
+    crystals = seen or unseen
     noun = "family of crystals" if len(crystals) == 1 else "families of crystals"
     found = f"{len(crystals)} {noun}" if crystals else "No crystals"
     if crystals and sizes is not None:
@@ -40,11 +38,17 @@ def answer(groups: Groups, sizes: Sizes | None = None) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def _seen(crystals: list[int], sizes: Sizes | None) -> tuple[list[int], list[int]]:
-    """Part groups that have particles from those that have none."""
+def _seen(groups: Groups, sizes: Sizes | None) -> tuple[list[int], list[int]]:
+    """Part groups of crystals from single components in which no particle is seen.
+
+    Those are rims of crystals, mostly. Grains that fill the scan are no particles either, but are
+    many.
+    """
+    crystals = [group for group in range(len(groups)) if group not in groups.matrix]
     if sizes is None:
         return crystals, []
-    seen = [group for group in crystals if len(sizes[group].particles)]
+    members = list(groups)
+    seen = [g for g in crystals if len(members[g]) > 1 or len(sizes[g].particles)]
     return seen, [group for group in crystals if group not in seen]
 
 

@@ -25,6 +25,7 @@ from hs_nmfcluster.clustering.similarity import (
 from hs_nmfcluster.clustering.tree import Compared, Plan, grow
 from hs_nmfcluster.engine import memory
 from hs_nmfcluster.materials.group_arrays import spot_limits
+from hs_nmfcluster.materials.likeness import decided_by_likeness
 from hs_nmfcluster.materials.significance import SpotEvidence, spot_evidence
 from hs_nmfcluster.results.scans import TreeScan
 from hs_nmfcluster.scan.arguments import check_whole_number
@@ -134,6 +135,7 @@ def _crystals(scans: Sequence[TreeScan]) -> tuple[SpotEvidence, NDArray[np.intp]
         parts = None if maps is None else [one.values for one in maps]
         limits = spot_limits(patterns, scan.grid)
         evidence = spot_evidence(patterns, scan.grid.detector, parts, radial_range=limits)
+        evidence = decided_by_likeness(evidence, patterns, scan.grid)
         own = np.full(len(patterns), -1)
         if maps is not None:
             crystals = np.flatnonzero(evidence.crystalline)

@@ -37,14 +37,21 @@ class TestAnswer:
         assert answer(groups, sizes).startswith("3 families of crystals (6 particles, ")
         assert answer(groups).startswith("3 families of crystals, matrix; cut clear")
 
-    def test_a_family_without_particles_is_none(self, specimen):
+    def test_a_single_component_without_particles_is_no_family(self, specimen):
+        patterns, maps, _ = specimen
+        few, faint = patterns.inav[:6], maps.inav[:, :6].deepcopy()
+        faint.data[5] = np.random.default_rng(0).random(faint.data.shape[1:])
+        groups = ClusterTree.from_patterns(few, faint, radial_range=(2, 8)).cut()
+        said = answer(groups, groups.particle_sizes())
+        assert said.startswith("2 families of crystals (4 particles, ")
+        assert said.endswith("; not counted, as without particles: iii")
+
+    def test_a_family_of_several_is_counted_without_particles(self, specimen):
         patterns, maps, _ = specimen
         faint = maps.deepcopy()
         faint.data[5:7] = np.random.default_rng(0).random((2, *faint.data.shape[1:]))
         groups = ClusterTree.from_patterns(patterns, faint, radial_range=(2, 8)).cut()
-        said = answer(groups, groups.particle_sizes())
-        assert said.startswith("2 families of crystals (4 particles, ")
-        assert said.endswith("; not counted, as without particles: iii")
+        assert answer(groups, groups.particle_sizes()).startswith("3 families of crystals (4 ")
 
     def test_of_a_cut_by_hand(self, tree):
         assert "; cut by hand" in answer(tree.cut(n_groups=2))
