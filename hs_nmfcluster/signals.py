@@ -579,7 +579,9 @@ class NMFDiffraction2D(Signal2D):
         """Factorize at many numbers of components, beside PCA and noise (the paper's Fig. 4).
 
         All restarts of all ranks share at most 25 passes over the data; limited maps take more, two
-        an iteration of polishing.
+        an iteration of polishing. It is the number of a factorization of the whole scan that is
+        studied: neighbourhoods take theirs from their own singular values, see
+        `decompose_als_nmf`.
 
         Parameters
         ----------

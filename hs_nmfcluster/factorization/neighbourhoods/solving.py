@@ -6,7 +6,7 @@ all but orthogonal to the maps (that is what makes P the best patterns), so that
 pattern has beyond the span of P, noise of other windows mostly, has hardly a product with X.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
@@ -25,6 +25,8 @@ Box = tuple[slice, ...]
 
 # Share of the largest eigenvalue below which patterns of several windows say the same.
 _SAME = 1e-6
+# Parts in which cells are shared out among threads.
+_PARTS = 16
 # A crystal that fills most of a window has a median there that is no floor.
 _FLOOR = 0.25
 
@@ -57,12 +59,12 @@ def solve_maps(
     """
     cells = _cells(windows, components, pixel_weights)
     maps = components.maps.blank()
-    side_by_side(lambda cell: cell.solve(windows, maps), cells)
+    _for_all(cells, lambda cell: cell.solve(windows, maps))
     if matrix.any():
         maps = _without_floors(windows, components.labels, maps, matrix)
-        side_by_side(lambda cell: cell.solve_some(windows, maps, matrix), cells)
+        _for_all(cells, lambda cell: cell.solve_some(windows, maps, matrix))
     residual = np.zeros(windows.kept.size)
-    side_by_side(lambda cell: cell.leave(windows, maps, residual), cells)
+    _for_all(cells, lambda cell: cell.leave(windows, maps, residual))
     return maps, residual
 
 
@@ -141,6 +143,16 @@ class _Cell:
     def _inside(self, maps: LocalMaps, k: int) -> tuple[NDArray[np.int64], ...]:
         inside = np.unravel_index(self.positions, maps.left_out.shape)
         return tuple(axis - at for axis, at in zip(inside, maps.maps[k].start, strict=True))
+
+
+def _for_all(cells: Sequence[_Cell], work: Callable[[_Cell], None]) -> None:
+    """Work on cells by threads, many at a time: each is done sooner than a thread gets it."""
+
+    def work_on(some: Sequence[_Cell]) -> None:
+        for cell in some:
+            work(cell)
+
+    side_by_side(work_on, [cells[part::_PARTS] for part in range(_PARTS)])
 
 
 def _cells(windows: Windows, components: Components, pixel_weights: Matrix | None) -> list[_Cell]:
