@@ -30,6 +30,15 @@ class TestNotebook:
             notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
         )
         client.execute()
+        said = " ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+        shown = " ".join(
+            str(output.get("text", ""))
+            for cell in notebook.cells
+            for output in cell.get("outputs", [])
+        )
+        # Text that a notebook's own output contradicts.
+        if "kept in memory: True" in shown:
+            assert "was read again in every pass" not in said
 
 
 @pytest.mark.parametrize("notebook", ["paper"], indirect=True)
