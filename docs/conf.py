@@ -62,7 +62,7 @@ nitpick_ignore_regex = [
     (
         "py:class",
         r"\w+|hs_nmfcluster\.(plotting\.explorer\.G|results\.groups\.CutTree|results\.scans\.A"
-        r"|clustering\.alignable\.PolarPatterns|results\.tree_growth\.Grown)",
+        r"|clustering\.alignable\.PolarPatterns|results\.tree_growth\.Grown|results\.group\._Whole)",
     ),
 ]
 

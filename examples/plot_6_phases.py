@@ -7,6 +7,7 @@ and to known phases (the paper's discussion of Fig. 7).
 """
 
 from hs_nmfcluster.materials import Cell
+from hs_nmfcluster.plotting import group_name
 from hs_nmfcluster.simulation import linear_mixture
 
 s, truth = linear_mixture(
@@ -48,7 +49,7 @@ match
 # %%
 # One or two spacings seldom name a phase, and then the verdict says so:
 for number in range(len(groups)):
-    print(f"group {number}: {match.verdict(number)}")
+    print(f"group {group_name(number)}: {match.verdict(number)}")
 
 # %%
 # As a table:
@@ -58,5 +59,5 @@ match.to_dataframe().query("phase == 'ZrCu B2'").round(4)
 # An uncalibrated camera
 # ----------------------
 # A ring that is known corrects the camera constant afterwards, here as if the
-# first ring of group 1 were known to be at 0.2593 nm.
-spacings.calibrate(spacings[1][0].d, known=0.2593, error=0.0005)
+# first ring of group i were known to be at 0.2593 nm.
+spacings.calibrate(spacings["i"][0].d, known=0.2593, error=0.0005)

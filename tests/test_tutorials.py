@@ -27,3 +27,19 @@ class TestNotebook:
 def test_every_figure_of_the_paper(notebook):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert set(re.findall(r"Fig\. (S?\d)", text)) == set(PAPER_FIGURES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", ["larger_than_memory"], indirect=True)
+def test_text_does_not_contradict_its_output(notebook, tmp_path):
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    nbclient.NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": tmp_path}}
+    ).execute()
+    said = " ".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    shown = " ".join(
+        str(output.get("text", "")) for cell in notebook.cells for output in cell.get("outputs", [])
+    )
+    assert "kept in memory: True" in shown
+    assert "was read again in every pass" not in said

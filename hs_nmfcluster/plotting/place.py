@@ -16,6 +16,11 @@ class Place:
         In words.
     patterns
         By their titles, in the order in which they are shown; four at most.
+
+    Examples
+    --------
+    >>> Place("glass", {}).text
+    'glass'
     """
 
     text: str

@@ -300,7 +300,7 @@
       const scale = Math.max(1, Math.min(24, Math.round((900 * (window.devicePixelRatio > 1 ? 1.5 : 1)) / Math.max(columns, rows * aspect))));
       canvas.width = columns * scale;
       // A line of positions is drawn as a band.
-      canvas.height = Math.max(rows * scale * aspect, 48);
+      canvas.height = Math.max(rows * scale * aspect, canvas.width / 8);
       const vertical = canvas.height / rows;
       const context = canvas.getContext("2d");
       context.imageSmoothingEnabled = false;
