@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.stats import norm
 
-from hs_nmfcluster.scan.condition.lines import find_gaps, find_lines
+from hs_nmfcluster.scan.condition.lines import find_gaps, find_lines, find_no_electrons
 from hs_nmfcluster.scan.condition.neighbours import around, farther, trimmed_mean
 from hs_nmfcluster.scan.condition.sharpness import least_spread
 from hs_nmfcluster.scan.condition.stop import find_stop
@@ -80,11 +80,14 @@ def find_pixels(look: Survey) -> PixelDefects:
     mean, variance = look.mean, look.variance
     invalid = look.invalid > 0
     error = np.sqrt(variance / max(look.n_positions, 1))
-    constant = _constant(look)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(mean > 0, variance / mean, 0.0)
+    no_electrons = find_no_electrons(size, invalid)
+    constant = _constant(look, no_electrons)
     saturated = _saturated(look, constant)
-    lines = find_gaps(constant)
+    lines = find_gaps(constant) | no_electrons
     stop = find_stop(filled(mean, lines), error, lines)
-    lines |= find_lines(mean, error, constant | invalid | stop)
+    lines |= find_lines(mean, error, constant | invalid | stop | lines)
     known = constant | lines | stop | invalid
     hot = np.zeros(mean.shape, bool)
     dead = np.zeros(mean.shape, bool)
@@ -112,7 +115,7 @@ def find_pixels(look: Survey) -> PixelDefects:
     )
 
 
-def _constant(look: Survey) -> NDArray[np.bool_]:
+def _constant(look: Survey, unlike: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels that never change, where their neighbours' counts would have made them.
 
     Of a pixel that counts electrons, and lets expect n of them in the whole scan, none is seen with
@@ -121,9 +124,9 @@ def _constant(look: Survey) -> NDArray[np.bool_]:
     constant = look.minimum == look.maximum
     if constant.all() or look.n_positions < 3:
         return np.zeros(constant.shape, bool)
-    varying = np.where(constant, 0.0, 1.0)
+    varying = np.where(constant | unlike, 0.0, 1.0)
     # Variance over mean is the size of a count in whatever unit; both are additive.
-    counts = np.where(constant, 0.0, _counts(look.mean, look.variance, look.n_positions))
+    counts = varying * np.where(constant, 0.0, _counts(look.mean, look.variance, look.n_positions))
     expected, missing = np.zeros(constant.shape), constant.copy()
     for window in (5, 11, 21, 41):
         share = ndimage.uniform_filter(varying, window, mode="nearest")
@@ -180,17 +183,23 @@ def _unlike_neighbours(
     certain = -norm.ppf(_FALSE / max(tested.sum(), 1))
 
     height = mean - background
-    elevation = beside - background
+    # At the border, or beside a gap, a spot that is cut brings nothing to most neighbours.
+    second = _second_highest(ordered)
+    elevation = np.where(number < 6, _highest(ordered), beside) - background
     uncertain = np.sqrt(noise * (1 / np.maximum(number, 1) + 1.5 / 16))
     with np.errstate(invalid="ignore"):
         sharper = elevation + 2.5 * uncertain < min(_SAFE * spread, _EDGE) * height
         # On a slope only what stands above its upper end is told from it.
-        peak = mean > _second_highest(ordered) + 3 * scale
+        peak = mean > second + 3 * scale
         hot = tested & (score > certain) & sharper & peak
         # The least neighbour may be dead itself.
-        second = np.where(number >= 3, ordered[1], np.nan)
-        dead = tested & (score < -certain) & (mean < _DEAD * second)
+        dead = tested & (score < -certain) & (mean < _DEAD * ordered[1])
     return np.asarray(hot), np.asarray(dead)
+
+
+def _highest(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    number = np.isfinite(ordered).sum(axis=0)
+    return np.take_along_axis(ordered, np.maximum(number - 1, 0)[None], axis=0)[0]
 
 
 def _second_highest(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
