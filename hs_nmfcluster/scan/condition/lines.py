@@ -160,6 +160,10 @@ def _at_border(size: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.
     with np.errstate(invalid="ignore"):
         strange = np.abs(level - usual) > np.log(_FACTOR) + _UNLIKE * spread
     for columns in (np.arange(_BORDER), size.shape[1] - 1 - np.arange(_BORDER)):
-        # Those that follow the outermost one without a gap.
-        flags[:, columns[np.logical_and.accumulate(strange[columns])]] = True
+        # Those that follow the outermost one without a gap, and end with a step: what belongs to
+        # the image changes little by little.
+        number = int(np.logical_and.accumulate(strange[columns]).sum())
+        if 0 < number < _BORDER:
+            step = abs(level[columns[number]] - level[columns[number - 1]])
+            flags[:, columns[:number]] = step > np.log(_FACTOR)
     return flags

@@ -23,10 +23,14 @@ _SAFE = 0.7
 _EDGE = 0.2
 # A dead pixel counts less than this share of what all but one of its neighbours do.
 _DEAD = 0.5
+# Electrons that are expected in a pixel that never changes, over those that would do if it were
+# sure that they come; and what the pixels beside a saturated one count at least, over it.
+_SOME, _FLANK = 1.3, 0.1
 # A noisy pixel varies so many times more than it should, and that so many standard deviations.
 _NOISY, _SURELY_NOISY = 2.0, 8.0
-# Values beyond the largest that chance would bring, were it not cut off.
-_CUT_OFF = 30.0
+# Values beyond the largest that chance would bring, were it not cut off, and counts from which on
+# a variance means something.
+_CUT_OFF, _ENOUGH = 30.0, 30.0
 # Side of the squares within which pixels are like each other.
 _SQUARE = 16
 
@@ -134,8 +138,13 @@ def _constant(look: Survey, unlike: NDArray[np.bool_]) -> NDArray[np.bool_]:
         now = missing & (share > 0.2)
         expected[now] = value[now] / share[now]
         missing &= ~now
-    # Half of them, as the light may end here.
-    return np.asarray(constant & (expected > 2 * np.log(constant.size / _FALSE)))
+    # Not all of them, as the light may end here; and what is cut off in the middle of the beam
+    # does not change either.
+    cut_off = (look.minimum == look.maximum.max()) & (
+        _second_highest(around(look.mean, unlike)) > (_FLANK * look.mean)
+    )
+    certain = expected > _SOME * np.log(constant.size / _FALSE)
+    return np.asarray(constant & certain & ~cut_off)
 
 
 def _counts(
@@ -253,7 +262,7 @@ def _noisy(
         sure = score > _SURELY_NOISY * usual
         natural = min(_SAFE * spread**2, _EDGE)
         sharper = elevation + usual * relative * beside < natural * height
-        found = sure & sharper & (variance > _NOISY * second)
+        found = sure & sharper & (variance > _NOISY * second) & (counts > _ENOUGH)
     # Beside a gap the neighbours are on one side, on which the flank of a spot may fall.
     return np.asarray(found & ~known & (number >= 6))
 
@@ -266,14 +275,14 @@ def _saturated(look: Survey, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """
     none = np.zeros(look.maximum.shape, bool)
     usable = ~known
-    if not look.whole or not usable.any():
+    if not look.whole or not usable.any() or (look.minimum == look.maximum).all():
         return none
     top = look.maximum[usable].max()
     if top <= 0:
         return none
     at_top = usable & (look.maximum == top)
     variance = np.maximum(look.variance, 1e-12)
-    beyond = look.at_maximum * np.exp(-(top - look.mean) / variance)
+    beyond = look.at_maximum * np.exp(-np.maximum(top - look.mean, 0.0) / variance)
     beyond = np.where(look.minimum == look.maximum, look.at_maximum, beyond)
     if beyond[at_top].sum() < _CUT_OFF:
         return none
