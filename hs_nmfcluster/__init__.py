@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from hs_nmfcluster.results.groups import Groups
     from hs_nmfcluster.results.joining import cluster
     from hs_nmfcluster.results.rank_study import RankStudy
+    from hs_nmfcluster.results.scan_condition import ScanCondition
     from hs_nmfcluster.results.tree import ClusterTree
     from hs_nmfcluster.signals import LazyNMFDiffraction2D, NMFDiffraction2D
 
@@ -30,6 +31,7 @@ __all__ = [
     "MapResolution",
     "NMFDiffraction2D",
     "RankStudy",
+    "ScanCondition",
     "SmoothPatterns",
     "__version__",
     "cluster",
@@ -47,6 +49,7 @@ __getattr__, __dir__ = lazy_names(
         "hs_nmfcluster.results.groups": ("Groups",),
         "hs_nmfcluster.results.joining": ("cluster",),
         "hs_nmfcluster.results.rank_study": ("RankStudy",),
+        "hs_nmfcluster.results.scan_condition": ("ScanCondition",),
         "hs_nmfcluster.results.tree": ("ClusterTree",),
         "hs_nmfcluster.signals": ("LazyNMFDiffraction2D", "NMFDiffraction2D"),
     },

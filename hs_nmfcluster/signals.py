@@ -33,11 +33,14 @@ from hs_nmfcluster.materials.calibration import Known, known_spacings
 from hs_nmfcluster.results.calibration import Calibration, calibrated
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.rank_study import RankStudy
+from hs_nmfcluster.results.scan_condition import ScanCondition
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan import masks
 from hs_nmfcluster.scan.beam import estimate_beam_center
-from hs_nmfcluster.scan.survey import sum_rows, survey_matrix
+from hs_nmfcluster.scan.condition.inspection import inspect
+from hs_nmfcluster.scan.condition.pixels import find_pixels
+from hs_nmfcluster.scan.survey import Survey, sum_rows, survey_matrix
 
 _logger = logging.getLogger(__name__)
 
@@ -99,7 +102,7 @@ class NMFDiffraction2D(Signal2D):
         )
 
     def estimate_beam_center(self, *, show_progressbar: bool | None = None) -> tuple[float, float]:
-        """Sub-pixel position of the direct beam, from the mean pattern.
+        """Sub-pixel position of the direct beam, from the mean pattern without bad pixels.
 
         Parameters
         ----------
@@ -120,7 +123,48 @@ class NMFDiffraction2D(Signal2D):
         >>> [round(c, 3) for c in s.estimate_beam_center()]
         [14.2, 17.6]
         """
-        return estimate_beam_center(self._mean_pattern(show_progressbar))
+        check_patterns(self)
+        look = self._survey(show_progressbar, "Mean pattern")
+        return estimate_beam_center(look.mean, find_pixels(look).hidden)
+
+    def inspect_scan(self, *, show_progressbar: bool | None = None) -> ScanCondition:
+        """Find what is wrong with this scan, in one pass over the data.
+
+        Dead, hot and noisy pixels, gaps between chips and their edges, a beam stop, rows that hold
+        no electrons, saturation; blank, repeated and flyback patterns; a beam that moves; an
+        ellipse where circles should be; pixels that respond differently. What is found stands
+        above the noise of the data themselves, so that a good scan gives nothing.
+
+        Parameters
+        ----------
+        show_progressbar
+            Of lazy data; None takes HyperSpy's preference.
+
+        Returns
+        -------
+        ScanCondition
+
+        Raises
+        ------
+        TypeError, ValueError
+            If this is not a scan of real patterns.
+
+        Examples
+        --------
+        >>> from hs_nmfcluster.simulation import Instrument, linear_mixture
+        >>> s, truth = linear_mixture((24, 24), (64, 64), n_particles=3, pixel_size=0.3,
+        ...     instrument=Instrument(hot_pixels=5))
+        >>> int(s.inspect_scan().corrections.bad_pixels.sum())
+        5
+        """
+        check_scan(self)
+        detector = axes.detector_of(self, (0.0, 0.0))
+        condition = inspect(self._survey(show_progressbar, "Inspection"), detector.scale)
+        return ScanCondition(
+            condition,
+            axes.pixel_size(self.axes_manager.signal_axes),
+            axes.pixel_size(self.axes_manager.navigation_axes),
+        )
 
     def calibrate(
         self,
@@ -812,11 +856,14 @@ class NMFDiffraction2D(Signal2D):
         self, show_progressbar: bool | None = None, corrections: Asked = None
     ) -> np.ndarray:
         check_patterns(self)
+        if corrections is None:
+            return self._survey(show_progressbar, "Mean pattern").mean
         with self._job("Mean pattern", show_progressbar) as job:
-            if corrections is not None:
-                right = corrected(self, corrections, None, job)
-                return right.mean
-            return survey_matrix(ScanMatrix.from_array(self.data), self.data.shape[-2:], job).mean
+            return corrected(self, corrections, None, job).mean
+
+    def _survey(self, show_progressbar: bool | None, name: str) -> Survey:
+        with self._job(name, show_progressbar) as job:
+            return survey_matrix(ScanMatrix.from_array(self.data), self.data.shape[-2:], job)
 
     @contextmanager
     def _job(self, name: str, show_progressbar: bool | None) -> Iterator[Job]:

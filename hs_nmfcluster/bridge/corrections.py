@@ -58,7 +58,7 @@ def corrections_of(signal: BaseSignal, asked: Asked) -> Literal["auto"] | Correc
             raise ValueError(f'`corrections` must be "auto", None or {_what()}, got {asked!r}.')
         return "auto"
     if isinstance(asked, HasCorrections):
-        asked = asked.corrections
+        asked = asked.corrections or NOTHING
     if isinstance(asked, Mapping):
         unknown = [name for name in asked if name not in _NAMES]
         if unknown:

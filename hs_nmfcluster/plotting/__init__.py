@@ -17,6 +17,7 @@ from hs_nmfcluster.lazy import lazy_names
 
 if TYPE_CHECKING:
     from hs_nmfcluster.plotting.components import plot_components, plot_convergence
+    from hs_nmfcluster.plotting.condition import plot_condition as plot_condition
     from hs_nmfcluster.plotting.crystallinity import plot_crystallinity as plot_crystallinity
     from hs_nmfcluster.plotting.dendrogram import plot_dendrogram
     from hs_nmfcluster.plotting.diagnosis import draw_spectrum, map_spectrum, plot_diagnosis
@@ -69,6 +70,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "hs_nmfcluster.plotting.components": ("plot_components", "plot_convergence"),
+        "hs_nmfcluster.plotting.condition": ("plot_condition",),
         "hs_nmfcluster.plotting.crystallinity": ("plot_crystallinity",),
         "hs_nmfcluster.plotting.dendrogram": ("plot_dendrogram",),
         "hs_nmfcluster.plotting.diagnosis": ("draw_spectrum", "map_spectrum", "plot_diagnosis"),

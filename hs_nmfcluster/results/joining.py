@@ -14,7 +14,7 @@ from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.scans import TreeScan, unique_names
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.results.tree_growth import grow_rotated, planned
-from hs_nmfcluster.results.tree_inputs import checked_maps, checked_patterns
+from hs_nmfcluster.results.tree_inputs import checked_maps, checked_patterns, straightened
 
 
 def cluster(
@@ -97,19 +97,16 @@ def cluster(
         )
     titles = [nmf.settings.get("title") for nmf in given]
     called = unique_names(titles if names is None else _checked_names(names, given))
-    detectors = in_one_unit(
-        [axes.detector_of(nmf.patterns, nmf.center) for nmf in given], called, beam_energy
-    )
-    stacks = [nmf.patterns.data for nmf in given]
+    straight = [straightened(nmf.patterns, nmf.center) for nmf in given]
+    detectors = in_one_unit([detector for _, detector in straight], called, beam_energy)
+    stacks = [patterns.data for patterns, _ in straight]
     ranges = [measured_range(*one) for one in zip(stacks, detectors, strict=True)]
     grids, common = common_grids(detectors, ranges, **bins)
     seen = _seen_by(common, stacks, grids)
     plan = planned(seen.shape, "patterns", "cross_correlation", common, n_neighbors, max_memory)
     scans = [
-        TreeScan(
-            name, nmf.patterns, checked_maps(nmf.maps, nmf.n_components, whole=False), grid, nmf
-        )
-        for name, nmf, grid in zip(called, given, grids, strict=True)
+        TreeScan(name, patterns, checked_maps(nmf.maps, nmf.n_components, whole=False), grid, nmf)
+        for name, (patterns, _), nmf, grid in zip(called, straight, given, grids, strict=True)
     ]
     grown = grow_rotated(scans, plan, show_progressbar, crystals_first=crystals_first, mirror=False)
     return ClusterTree(

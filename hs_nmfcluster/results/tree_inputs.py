@@ -1,6 +1,7 @@
 """What patterns and maps must be before they are clustered."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 from hyperspy.signal import BaseSignal
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.bridge.axes import detector_axes, detector_of, set_distortion
 from hs_nmfcluster.bridge.checks import check_patterns
 from hs_nmfcluster.clustering.averages import on_detector
+from hs_nmfcluster.materials.centering import own_centers
 from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.scan.local_maps import LocalMaps
 
@@ -78,7 +80,7 @@ def center_of(patterns: BaseSignal, center: Sequence[float] | None) -> tuple[flo
 
 
 def straightened(signal: BaseSignal, center: Sequence[float] | None) -> tuple[BaseSignal, Detector]:
-    """Return patterns without the distortion of their detector, and the geometry they are then in.
+    """Return patterns around one centre and without distortion, and the geometry they are then in.
 
     Parameters
     ----------
@@ -88,12 +90,19 @@ def straightened(signal: BaseSignal, center: Sequence[float] | None) -> tuple[Ba
         As of :func:`center_of`.
     """
     detector = detector_of(signal, center_of(signal, center))
-    if detector.distortion is None:
+    centers = own_centers(signal.data, detector)
+    if detector.distortion is None and centers is None:
         return signal, detector
-    seen = on_detector(signal.data, detector, detector.undistorted)
-    straight = signal._deepcopy_with_new_data(seen)
-    set_distortion(straight, None)
-    return straight, detector.undistorted
+    straight, patterns = detector.undistorted, signal.data
+    if centers is None:
+        seen = on_detector(patterns, detector, straight)
+    else:
+        around = (replace(detector, center=(float(x), float(y))) for x, y in centers)
+        moved = zip(patterns, around, strict=True)
+        seen = np.concatenate([on_detector(one[None], at, straight) for one, at in moved])
+    found = signal._deepcopy_with_new_data(seen)
+    set_distortion(found, None)
+    return found, straight
 
 
 def _in_memory(signal: BaseSignal) -> BaseSignal:

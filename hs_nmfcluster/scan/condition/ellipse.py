@@ -10,6 +10,8 @@ from hs_nmfcluster.scan.noise import MAD_TO_SIGMA
 
 # A distortion is one if it is so many times its standard uncertainty, and so large at least.
 _CERTAIN, _MATTERS = 4.5, 0.0015
+# Where it is known to no better than this, rings can hardly be seen.
+_KNOWN = 0.01
 # Sectors of half a turn that are left out one after the other to learn how sure a fit is.
 _SECTORS = 18
 # Rounds of the fit, and when it has converged.
@@ -46,7 +48,8 @@ class Ellipse:
     @property
     def certain(self) -> bool:
         """Whether it is there beyond doubt."""
-        return self.significance > _CERTAIN and self.strength > _MATTERS
+        sure = self.significance > _CERTAIN and self.strength_error < _KNOWN
+        return sure and self.strength > _MATTERS
 
     @property
     def matrix(self) -> NDArray[np.float64]:

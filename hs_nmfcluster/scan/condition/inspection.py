@@ -45,7 +45,8 @@ def inspect(look: Survey, scale: tuple[float, float] = (1.0, 1.0)) -> Condition:
     blocks, hidden = look.blocks, pixels.hidden
     layout = blocks.layout
     center = estimate_beam_center(look.mean, hidden)
-    seen = beam_is_seen(look.mean, hidden)
+    # With a stop, what is brightest may be the halo around it.
+    seen = beam_is_seen(look.mean, hidden) and not pixels.stop.any()
     sightings = see_beam(
         blocks, hidden, center, _width(look, hidden), hidden=not seen, unit=_unit(look, hidden)
     )

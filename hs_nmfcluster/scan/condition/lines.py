@@ -17,11 +17,9 @@ _DEAD, _WIDE = (0.8, 0.6, 0.6), (6, 2, 2)
 _CERTAIN, _UNLIKE = 8.0, 6.0
 # Blur in pixels that gives the level of the image.
 _LEVEL = 4.0
-# Level over the noise of a pixel at which columns at the border are compared.
-_LIT = 5.0
-# Lines at the border of which it is known on one side only what should be there, by which factor
-# they must be off, and over how many lines a median is taken to say so.
-_BORDER, _FACTOR, _SPAN = 8, 1.5, 33
+# Lines at the border of which it is known on one side only what should be there, and the factor by
+# which what one electron counts must be off in them.
+_BORDER, _FACTOR = 8, 3.0
 
 
 def find_gaps(constant: NDArray[np.bool_]) -> NDArray[np.bool_]:
@@ -51,8 +49,21 @@ def _halves(n: int) -> list[slice]:
     return [slice(0, n), *(half if n >= 32 else ())]
 
 
+def find_no_electrons(size: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Find rows and columns at the border that hold something else than electrons.
+
+    Parameters
+    ----------
+    size
+        Variance over mean of each pixel, which for electrons is what one of them counts.
+    bad
+        Pixels known as bad.
+    """
+    return np.asarray(_at_border(size, bad) | _at_border(size.T, bad.T).T)
+
+
 def find_lines(
-    mean: NDArray[np.float64], error: NDArray[np.float64], constant: NDArray[np.bool_]
+    mean: NDArray[np.float64], error: NDArray[np.float64], bad: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Find rows and columns, whole or halves of them, that do not belong to the image.
 
@@ -63,7 +74,7 @@ def find_lines(
     ----------
     mean, error
         Mean pattern and its standard uncertainty, ``(n_v, n_u)``.
-    constant
+    bad
         Pixels known as bad.
 
     Returns
@@ -71,18 +82,17 @@ def find_lines(
     numpy.ndarray
         ``(n_v, n_u)``, True = in such a line.
     """
-    found = _along(mean, error, constant)
-    return np.asarray(found | _along(mean.T, error.T, constant.T).T)
+    return np.asarray(_along(mean, error, bad) | _along(mean.T, error.T, bad.T).T)
 
 
 def _along(
-    mean: NDArray[np.float64], error: NDArray[np.float64], constant: NDArray[np.bool_]
+    mean: NDArray[np.float64], error: NDArray[np.float64], bad: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Find columns."""
-    found = _at_border(mean, error, constant)
+    found = np.zeros(mean.shape, bool)
     for rows in _halves(len(mean)):
         for _ in range(3):
-            unlike = _unlike_neighbours(mean[rows], error[rows], constant[rows] | found[rows])
+            unlike = _unlike_neighbours(mean[rows], error[rows], bad[rows] | found[rows])
             if not unlike.any():
                 break
             found[rows, unlike] = True
@@ -127,43 +137,33 @@ def _unlike_neighbours(
         strange = known & (np.abs(ratio) > limit) & (np.abs(ratio) > 0.05)
     # Of neighbours that accuse each other the stranger one is it.
     peak = ndimage.maximum_filter1d(np.where(known, np.abs(ratio), 0), 5, mode="constant")
-    unlike[usable[strange & (np.abs(ratio) >= 0.5 * peak)]] = True
+    unlike[usable[strange & (np.abs(ratio) >= 0.8 * peak)]] = True
     return unlike
 
 
-def _at_border(
-    mean: NDArray[np.float64], error: NDArray[np.float64], found: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Columns at the border, on one side of which there is nothing to compare with."""
-    flags = np.zeros(mean.shape, bool)
-    n_u = mean.shape[1]
-    if n_u < 2 * _SPAN:
+def _at_border(size: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Columns at the border that do not count electrons, be the image there what it may.
+
+    On one side of these there is nothing to compare them with, but what an electron counts is the
+    same everywhere.
+    """
+    flags = np.zeros(size.shape, bool)
+    known = np.where(bad | (size <= 0), np.nan, size)
+    seen = np.isfinite(known).sum(axis=0) >= 8
+    if seen.sum() < 4 * _BORDER:
         return flags
-    for side in (slice(0, _SPAN), slice(n_u - _SPAN, n_u)):
-        strip = np.where(found[:, side], np.nan, mean[:, side])
-        strip = strip if side.start == 0 else strip[:, ::-1]
-        farther_in = strip[:, _BORDER : 2 * _BORDER]
-        seen = np.isfinite(farther_in).any(axis=1)
-        inner = np.zeros(len(strip))
-        inner[seen] = np.nanmedian(farther_in[seen], axis=1)
-        # Of noise there is no logarithm.
-        lit = inner > _LIT * np.median(error[:, side], axis=1)
-        if lit.sum() < 8:
-            continue
-        with np.errstate(invalid="ignore", divide="ignore"):
-            level = np.log(np.maximum(strip[lit, : 2 * _BORDER], 1e-12) / inner[lit, None])
-        # What is smooth falls off from one column to the next as it does farther in.
-        middle = np.nanmedian(level, axis=0)
-        scatter = MAD_TO_SIGMA * np.nanmedian(np.abs(level - middle), axis=0)
-        step = np.abs(np.diff(middle))
-        usual = np.nanmedian(step[_BORDER:]) if step[_BORDER:].size else 0.0
-        for number in range(_BORDER, 0, -1):
-            outside, beside = slice(0, number), slice(number, _BORDER + number)
-            jump = step[number - 1]
-            strange = np.abs(middle[outside] - np.nanmedian(middle[beside])) > np.log(_FACTOR)
-            rough = scatter[outside] > 3 * np.nanmedian(scatter[beside]) + 0.1
-            if (strange | rough).all() and (jump > max(np.log(_FACTOR), 10 * usual) or rough.all()):
-                columns = np.arange(number) if side.start == 0 else n_u - 1 - np.arange(number)
-                flags[:, columns] = True
-                break
+    level = np.full(size.shape[1], np.nan)
+    level[seen] = np.log(np.nanmedian(known[:, seen], axis=0))
+    inside = level[_BORDER:-_BORDER]
+    usual = np.nanmedian(inside)
+    spread = MAD_TO_SIGMA * np.nanmedian(np.abs(inside - usual))
+    with np.errstate(invalid="ignore"):
+        strange = np.abs(level - usual) > np.log(_FACTOR) + _UNLIKE * spread
+    for columns in (np.arange(_BORDER), size.shape[1] - 1 - np.arange(_BORDER)):
+        # Those that follow the outermost one without a gap, and end with a step: what belongs to
+        # the image changes little by little.
+        number = int(np.logical_and.accumulate(strange[columns]).sum())
+        if 0 < number < _BORDER:
+            step = abs(level[columns[number]] - level[columns[number - 1]])
+            flags[:, columns[:number]] = step > np.log(_FACTOR)
     return flags

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.stats import norm
 
-from hs_nmfcluster.scan.condition.lines import find_gaps, find_lines
+from hs_nmfcluster.scan.condition.lines import find_gaps, find_lines, find_no_electrons
 from hs_nmfcluster.scan.condition.neighbours import around, farther, trimmed_mean
 from hs_nmfcluster.scan.condition.sharpness import least_spread
 from hs_nmfcluster.scan.condition.stop import find_stop
@@ -23,10 +23,14 @@ _SAFE = 0.7
 _EDGE = 0.2
 # A dead pixel counts less than this share of what all but one of its neighbours do.
 _DEAD = 0.5
+# Electrons that are expected in a pixel that never changes, over those that would do if it were
+# sure that they come; and what the pixels beside a saturated one count at least, over it.
+_SOME, _FLANK = 1.3, 0.1
 # A noisy pixel varies so many times more than it should, and that so many standard deviations.
 _NOISY, _SURELY_NOISY = 2.0, 8.0
-# Values beyond the largest that chance would bring, were it not cut off.
-_CUT_OFF = 30.0
+# Values beyond the largest that chance would bring, were it not cut off, and counts from which on
+# a variance means something.
+_CUT_OFF, _ENOUGH = 30.0, 30.0
 # Side of the squares within which pixels are like each other.
 _SQUARE = 16
 
@@ -80,11 +84,14 @@ def find_pixels(look: Survey) -> PixelDefects:
     mean, variance = look.mean, look.variance
     invalid = look.invalid > 0
     error = np.sqrt(variance / max(look.n_positions, 1))
-    constant = _constant(look)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = np.where(mean > 0, variance / mean, 0.0)
+    no_electrons = find_no_electrons(size, invalid)
+    constant = _constant(look, no_electrons)
     saturated = _saturated(look, constant)
-    lines = find_gaps(constant)
+    lines = find_gaps(constant) | no_electrons
     stop = find_stop(filled(mean, lines), error, lines)
-    lines |= find_lines(mean, error, constant | invalid | stop)
+    lines |= find_lines(mean, error, constant | invalid | stop | lines)
     known = constant | lines | stop | invalid
     hot = np.zeros(mean.shape, bool)
     dead = np.zeros(mean.shape, bool)
@@ -112,7 +119,7 @@ def find_pixels(look: Survey) -> PixelDefects:
     )
 
 
-def _constant(look: Survey) -> NDArray[np.bool_]:
+def _constant(look: Survey, unlike: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels that never change, where their neighbours' counts would have made them.
 
     Of a pixel that counts electrons, and lets expect n of them in the whole scan, none is seen with
@@ -121,9 +128,9 @@ def _constant(look: Survey) -> NDArray[np.bool_]:
     constant = look.minimum == look.maximum
     if constant.all() or look.n_positions < 3:
         return np.zeros(constant.shape, bool)
-    varying = np.where(constant, 0.0, 1.0)
+    varying = np.where(constant | unlike, 0.0, 1.0)
     # Variance over mean is the size of a count in whatever unit; both are additive.
-    counts = np.where(constant, 0.0, _counts(look.mean, look.variance, look.n_positions))
+    counts = varying * np.where(constant, 0.0, _counts(look.mean, look.variance, look.n_positions))
     expected, missing = np.zeros(constant.shape), constant.copy()
     for window in (5, 11, 21, 41):
         share = ndimage.uniform_filter(varying, window, mode="nearest")
@@ -131,8 +138,13 @@ def _constant(look: Survey) -> NDArray[np.bool_]:
         now = missing & (share > 0.2)
         expected[now] = value[now] / share[now]
         missing &= ~now
-    # Half of them, as the light may end here.
-    return np.asarray(constant & (expected > 2 * np.log(constant.size / _FALSE)))
+    # Not all of them, as the light may end here; and what is cut off in the middle of the beam
+    # does not change either.
+    cut_off = (look.minimum == look.maximum.max()) & (
+        _second_highest(around(look.mean, unlike)) > (_FLANK * look.mean)
+    )
+    certain = expected > _SOME * np.log(constant.size / _FALSE)
+    return np.asarray(constant & certain & ~cut_off)
 
 
 def _counts(
@@ -180,17 +192,23 @@ def _unlike_neighbours(
     certain = -norm.ppf(_FALSE / max(tested.sum(), 1))
 
     height = mean - background
-    elevation = beside - background
+    # At the border, or beside a gap, a spot that is cut brings nothing to most neighbours.
+    second = _second_highest(ordered)
+    elevation = np.where(number < 6, _highest(ordered), beside) - background
     uncertain = np.sqrt(noise * (1 / np.maximum(number, 1) + 1.5 / 16))
     with np.errstate(invalid="ignore"):
         sharper = elevation + 2.5 * uncertain < min(_SAFE * spread, _EDGE) * height
         # On a slope only what stands above its upper end is told from it.
-        peak = mean > _second_highest(ordered) + 3 * scale
+        peak = mean > second + 3 * scale
         hot = tested & (score > certain) & sharper & peak
         # The least neighbour may be dead itself.
-        second = np.where(number >= 3, ordered[1], np.nan)
-        dead = tested & (score < -certain) & (mean < _DEAD * second)
+        dead = tested & (score < -certain) & (mean < _DEAD * ordered[1])
     return np.asarray(hot), np.asarray(dead)
+
+
+def _highest(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    number = np.isfinite(ordered).sum(axis=0)
+    return np.take_along_axis(ordered, np.maximum(number - 1, 0)[None], axis=0)[0]
 
 
 def _second_highest(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -244,7 +262,7 @@ def _noisy(
         sure = score > _SURELY_NOISY * usual
         natural = min(_SAFE * spread**2, _EDGE)
         sharper = elevation + usual * relative * beside < natural * height
-        found = sure & sharper & (variance > _NOISY * second)
+        found = sure & sharper & (variance > _NOISY * second) & (counts > _ENOUGH)
     # Beside a gap the neighbours are on one side, on which the flank of a spot may fall.
     return np.asarray(found & ~known & (number >= 6))
 
@@ -257,14 +275,14 @@ def _saturated(look: Survey, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """
     none = np.zeros(look.maximum.shape, bool)
     usable = ~known
-    if not look.whole or not usable.any():
+    if not look.whole or not usable.any() or (look.minimum == look.maximum).all():
         return none
     top = look.maximum[usable].max()
     if top <= 0:
         return none
     at_top = usable & (look.maximum == top)
     variance = np.maximum(look.variance, 1e-12)
-    beyond = look.at_maximum * np.exp(-(top - look.mean) / variance)
+    beyond = look.at_maximum * np.exp(-np.maximum(top - look.mean, 0.0) / variance)
     beyond = np.where(look.minimum == look.maximum, look.at_maximum, beyond)
     if beyond[at_top].sum() < _CUT_OFF:
         return none

@@ -81,7 +81,7 @@ def registered_mean(
     bad
         Pixels of it of which nothing is known.
     """
-    positions = sightings.weights.sum()
+    positions = max(sightings.weights.sum(), 1.0)
     if not course.moved:
         return sightings.patterns.sum(axis=0) / positions, bad
     good = np.where(bad, 0.0, 1.0)

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hs_nmfcluster.scan.beam import center_of_symmetry
+
 # Shares of the brightness around it below which a shadow is looked for, one after the other: the
 # less light is in it, the better it is told from what is naturally dark, as between beam and halo.
 _DARK = (0.02, 0.05, 0.1, 0.15)
@@ -56,8 +58,17 @@ def find_stop(
             region = labels == label
             if _is_stop(region, smooth, lines):
                 grown = ndimage.binary_dilation(region, np.ones((3, 3)), iterations=_BLUR)
-                return np.asarray(grown)
+                if _hides_center(grown, smooth, lines):
+                    return np.asarray(grown)
     return nothing
+
+
+def _hides_center(
+    region: NDArray[np.bool_], smooth: NDArray[np.float64], lines: NDArray[np.bool_]
+) -> bool:
+    """Whether the point about which all else is symmetric is behind it."""
+    center = center_of_symmetry(smooth, region | lines)
+    return center is not None and bool(region[round(center[1]), round(center[0])])
 
 
 def _is_stop(
