@@ -25,6 +25,8 @@ _BEAM_END = 0.005
 _DISK_END = 0.05
 # Correlation of a pattern with itself, turned by 180°, below which it is not symmetric.
 _SYMMETRIC = 0.2
+# Standard deviations of the correlation of noise, which the highest of all places does not reach.
+_BY_CHANCE = 6.0
 # Lines that are taken for a beam before it is found.
 _LINES = 8
 # Share of the circle around it that a beam fills at least, and of it that must be seen.
@@ -135,7 +137,9 @@ def center_of_symmetry(pattern: NDArray, bad: NDArray[np.bool_]) -> tuple[float,
     # A few pixels in a corner are alike by chance.
     alike = np.where(number > 0.3 * number.max(), alike, -np.inf)
     peak = np.unravel_index(np.argmax(alike), alike.shape)
-    if not alike[peak] > _SYMMETRIC:
+    # A few pixels are symmetric by chance: each pair of partners counts once.
+    by_chance = _BY_CHANCE * np.sqrt(2.0 / max(number[peak], 1.0))
+    if not alike[peak] > max(_SYMMETRIC, by_chance):
         return None
     v, u = (_parabola_peak(np.moveaxis(alike, axis, 0), peak, axis) / 2 for axis in (0, 1))
     return u, v
