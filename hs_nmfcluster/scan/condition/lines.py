@@ -15,8 +15,14 @@ _DEAD, _WIDE = (0.8, 0.6, 0.6), (6, 2, 2)
 # A line is unlike its neighbours if its ratio to them is so many standard deviations from 1, and
 # so many times farther from it than that of other lines.
 _CERTAIN, _UNLIKE = 8.0, 6.0
+# No line of an image is so far off the two on either side along most of its length.
+_NEVER = 0.5
 # Blur in pixels that gives the level of the image.
 _LEVEL = 4.0
+# Lines whose ratios are compared.
+_NEARBY = 9
+# Level over noise from which on a ratio has no bias.
+_CLEAR = 10.0
 # Lines at the border of which it is known on one side only what should be there, and the factor by
 # which what one electron counts must be off in them.
 _BORDER, _FACTOR = 8, 3.0
@@ -112,6 +118,7 @@ def _unlike_neighbours(
     # Where the level is told by more than the pixels compared, these are not chosen by their noise.
     level = ndimage.gaussian_filter(filled(mean, bad), _LEVEL, mode="nearest")[:, usable]
     ratio, spread = np.full(len(usable), np.nan), np.full(len(usable), np.nan)
+    extreme = np.zeros(len(usable), bool)
     for i in range(len(usable)):
         beside = [j for j in (i - 2, i - 1, i + 1, i + 2) if 0 <= j < len(usable)]
         if len(beside) < 4:
@@ -121,20 +128,29 @@ def _unlike_neighbours(
         seen = level[:, i] > error[:, usable[i]]
         if seen.sum() < max(0.3 * n_v, 8):
             continue
-        quotients = 1 + (values[seen, i] - expected[seen]) / level[seen, i]
+        clear = expected > _CLEAR * error[:, usable[i]]
+        unit = np.where(clear, expected, level[:, i])
+        quotients = 1 + (values[seen, i] - expected[seen]) / unit[seen]
         quotients = quotients[np.isfinite(quotients)]
         if len(quotients) < 8:
             continue
         ratio[i] = np.median(quotients) - 1
+        # At the edge of a row of disks a line is between those beside it.
+        farther = [(values[:, i] - values[:, j])[seen] / unit[seen] for j in (i - 2, i + 2)]
+        low, high = sorted(float(np.nanmedian(one)) for one in farther)
+        extreme[i] = low > 0.5 * ratio[i] if ratio[i] > 0 else high < 0.5 * ratio[i]
         deviation = MAD_TO_SIGMA * np.median(np.abs(quotients - 1 - ratio[i]))
         spread[i] = 1.25 * deviation / np.sqrt(len(quotients))
     known = np.isfinite(ratio)
     if known.sum() < 8:
         return unlike
+    # Where an image is curved, lines near each other are off alike.
+    ratio[known] -= ndimage.median_filter(ratio[known], _NEARBY, mode="nearest")
     others = MAD_TO_SIGMA * np.median(np.abs(ratio[known]))
-    limit = np.maximum(_CERTAIN * np.maximum(spread, np.nanmedian(spread)), _UNLIKE * others)
+    usual = min(_UNLIKE * others, _NEVER)
+    limit = np.maximum(_CERTAIN * np.maximum(spread, np.nanmedian(spread)), usual)
     with np.errstate(invalid="ignore"):
-        strange = known & (np.abs(ratio) > limit) & (np.abs(ratio) > 0.05)
+        strange = known & extreme & (np.abs(ratio) > limit) & (np.abs(ratio) > 0.05)
     # Of neighbours that accuse each other the stranger one is it.
     peak = ndimage.maximum_filter1d(np.where(known, np.abs(ratio), 0), 5, mode="constant")
     unlike[usable[strange & (np.abs(ratio) >= 0.8 * peak)]] = True

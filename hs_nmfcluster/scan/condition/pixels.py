@@ -192,9 +192,12 @@ def _unlike_neighbours(
     certain = -norm.ppf(_FALSE / max(tested.sum(), 1))
 
     height = mean - background
-    # At the border, or beside a gap, a spot that is cut brings nothing to most neighbours.
+    # At the border a spot that is cut brings nothing to most neighbours, and so beside a gap.
     second = _second_highest(ordered)
-    elevation = np.where(number < 6, _highest(ordered), beside) - background
+    elevation = np.where(number < 6, second, beside)
+    for border in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        elevation[border] = _highest(ordered)[border]
+    elevation -= background
     uncertain = np.sqrt(noise * (1 / np.maximum(number, 1) + 1.5 / 16))
     with np.errstate(invalid="ignore"):
         sharper = elevation + 2.5 * uncertain < min(_SAFE * spread, _EDGE) * height
