@@ -9,7 +9,7 @@ from hs_nmfcluster.scan.detector import Detector
 
 # Pixels up to which a wrong centre does no harm, as the pairs of spots on a ring have their own and
 # rotations are those of both spots of a pair; and from which on it is another's.
-_GOOD, _FAR = 1.0, 8.0
+_GOOD, _FAR = 1.0, 7.5
 # A centre is another one if that makes the pattern more symmetric by so many standard deviations.
 _CERTAIN = 6.0
 # Neighbours of a pixel that do not tell more than it does.

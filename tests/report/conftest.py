@@ -56,7 +56,13 @@ def scan():
 @pytest.fixture(scope="session")
 def nmf(scan):
     return scan.decompose_als_nmf(
-        5, restarts=3, center=(22, 20), random_state=0, print_info=False, show_progressbar=False
+        5,
+        restarts=3,
+        center=(22, 20),
+        corrections=None,
+        random_state=0,
+        print_info=False,
+        show_progressbar=False,
     )
 
 

@@ -31,7 +31,13 @@ def titles(found):
 def good(scan):
     """As many components as there are, found again by every restart."""
     return scan.decompose_als_nmf(
-        4, restarts=3, center=(22, 20), random_state=0, print_info=False, show_progressbar=False
+        4,
+        restarts=3,
+        center=(22, 20),
+        corrections=None,
+        random_state=0,
+        print_info=False,
+        show_progressbar=False,
     )
 
 
