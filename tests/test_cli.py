@@ -52,7 +52,8 @@ IMAGES = {
 }
 RESULTS = {"factorization.hspy", "tree.hspy"} | {f"{name}.hspy" for name in IMAGES}
 PICTURES = {f"{name}.tif" for name in IMAGES}
-TABLES = {f"{n}.csv" for n in ("components", "groups", "spacings", "particles", "orientations")}
+ANSWERS = ("components", "groups", "spacings", "particles", "orientations", "crystallinity")
+TABLES = {f"{name}.csv" for name in ANSWERS}
 
 
 @pytest.fixture(scope="module")
