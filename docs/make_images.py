@@ -58,8 +58,8 @@ def neighbourhoods(groups: Any, nmf: Any) -> Any:
 def pictures() -> Iterator[tuple[str, Any]]:
     """Make all figures."""
     signal, _ = linear_mixture()
-    yield "scan", signal.plot_scan()
     nmf = signal.decompose_als_nmf(**QUIET)
+    yield "scan", signal.plot_scan(detector_mask=nmf.detector_mask)
     groups = signal.hierarchical_cluster(nmf).cut()
     yield "neighbourhoods", neighbourhoods(groups, nmf)
     yield "components", groups.plot_components()

@@ -52,17 +52,8 @@ IMAGES = {
 }
 RESULTS = {"factorization.hspy", "tree.hspy"} | {f"{name}.hspy" for name in IMAGES}
 PICTURES = {f"{name}.tif" for name in IMAGES}
-TABLES = {
-    f"{name}.csv"
-    for name in (
-        "components",
-        "groups",
-        "spacings",
-        "particles",
-        "orientations",
-        "crystallinity",
-    )
-}
+ANSWERS = ("components", "groups", "spacings", "particles", "orientations", "crystallinity")
+TABLES = {f"{name}.csv" for name in ANSWERS}
 
 
 @pytest.fixture(scope="module")

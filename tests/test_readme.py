@@ -58,6 +58,9 @@ def page(request, project_root):
 @pytest.mark.slow
 class TestPages:
     def test_python(self, page, here):
+        faulty, _ = linear_mixture((24, 24), (128, 128), n_particles=6)
+        faulty.data[..., 40, 88:90] = 60000
+        faulty.save(here / "faulty.hspy")
         texts = [block for language, block in blocks(page) if language == "python"]
         assert texts
         names: dict = {}
@@ -72,6 +75,7 @@ class TestPages:
         typed = [line for line in commands(page) if not line.startswith(IN_CI)]
         assert any(line.startswith("hs-nmfcluster run scan.hspy") for line in typed)
         assert any(line.startswith("hs-nmfcluster recut results") for line in typed)
+        (here / "glass.hspy").write_bytes((here / "scan.hspy").read_bytes())
         for line in typed:
             program, *arguments = line.split()
             assert program == "hs-nmfcluster"

@@ -29,4 +29,4 @@ patterns = s.inav[: truth.n_components, 0]
 patterns.data = truth.patterns
 groups = ClusterTree.from_patterns(patterns, radial_range=(2, 9)).cut(n_groups=4)
 match = groups.match_phases(phases_from_csv(path))
-print(match.verdict(1))
+print(match.verdict(0))
