@@ -106,7 +106,7 @@ def find_course(
     n_terms = len(coefficients)
     error = float(np.sqrt(max(left, 1.0) * n_terms / len(centers)) * scale.max())
     course = _centered(BeamCourse(kind, 0.0, error, 0.0, layout, best, jumps, coefficients * scale))
-    largest = float(np.abs(course.at(places)).max())
+    largest = float(np.abs(course.at(_everywhere(layout))).max())
     if largest < _MATTERS:
         return still
     return BeamCourse(
@@ -116,9 +116,7 @@ def find_course(
 
 def _centered(course: BeamCourse) -> BeamCourse:
     """Course whose offsets average to zero over the scan."""
-    n = course.layout.n_columns * course.layout.n_lines
-    every = np.unique(np.linspace(0, n - 1, min(n, 10_000)).astype(np.int64))
-    mean = course.at(np.column_stack(course.layout.places(every))).mean(axis=0)
+    mean = course.at(_everywhere(course.layout)).mean(axis=0)
     coefficients = course.coefficients.copy()
     coefficients[0] -= mean
     return BeamCourse(
@@ -131,6 +129,15 @@ def _centered(course: BeamCourse) -> BeamCourse:
         course.jumps,
         coefficients,
     )
+
+
+def _everywhere(layout: BlockLayout) -> NDArray[np.float64]:
+    """Places ``(column, line)`` all over a scan, its corners among them."""
+    columns, lines = (
+        np.unique(np.linspace(0, n - 1, min(n, 100)).round())
+        for n in (layout.n_columns, layout.n_lines)
+    )
+    return np.stack(np.meshgrid(columns, lines), axis=-1).reshape(-1, 2)
 
 
 def _terms(

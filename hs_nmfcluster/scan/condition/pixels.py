@@ -186,7 +186,8 @@ def _unlike_neighbours(
             / np.sqrt(1 + 1 / np.maximum(number, 1))
         )
         score = np.where((beside > 0) & (np.abs(unskewed) < np.abs(plain)), unskewed, plain)
-    tested = ~known & (number >= 3) & np.isfinite(score)
+    # Where nothing ever changes there is no noise to judge by.
+    tested = ~known & (number >= 3) & np.isfinite(score) & (scale > 0)
     score = np.where(tested, score, np.nan)
     score = score / np.maximum(_usual(score), 1.0)
     certain = -norm.ppf(_FALSE / max(tested.sum(), 1))
