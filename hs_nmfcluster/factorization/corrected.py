@@ -19,6 +19,10 @@ from hs_nmfcluster.scan.survey import Survey
 Wanted: TypeAlias = Literal["auto"] | Corrections | None
 
 
+# Of fewer patterns nothing is corrected unasked.
+_LEAST_POSITIONS = 64
+
+
 @dataclass(frozen=True, eq=False)
 class Corrected:
     """A scan as it is put right.
@@ -77,6 +81,8 @@ def correct(
     """
     axes, shape = scan.detector, look.mean.shape
     corrections, beam = (NOTHING if wanted is None else wanted), None
+    if corrections == "auto" and not _tells_enough(look):
+        corrections = NOTHING
     if corrections == "auto":
         found = inspect(look, axes.around((0.0, 0.0)).scale)
         corrections, beam = found.corrections, found.center
@@ -97,6 +103,11 @@ def correct(
     nowhere = ((shape[1] - 1) / 2, (shape[0] - 1) / 2)
     shown = None if tuple(beam) == nowhere else beam
     return Corrected(corrections, mending, look, mean, detector, center_from, shown)
+
+
+def _tells_enough(look: Survey) -> bool:
+    """Whether there are so many patterns, and of counts, that faults stand out of them."""
+    return look.n_positions >= _LEAST_POSITIONS and bool(look.mean.sum() > 0)
 
 
 def _divided(

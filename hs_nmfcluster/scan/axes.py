@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hs_nmfcluster.scan.beam import estimate_beam_center
 from hs_nmfcluster.scan.detector import Detector, Distortion
-from hs_nmfcluster.scan.units import inverse_nm_per
+from hs_nmfcluster.scan.units import inverse_nm_per, ratio
 
 
 @dataclass(frozen=True)
@@ -124,8 +124,8 @@ class DetectorAxes:
     def around(self, center: tuple[float, float]) -> Detector:
         """Geometry around a centre in pixels.
 
-        Where their scale is not usable, radii are in pixels; axes in different units are converted
-        to 1/nm.
+        Where their scale is not usable, radii are in pixels; the unit of the columns is converted
+        into that of the rows, or both into 1/nm.
 
         Raises
         ------
@@ -140,6 +140,11 @@ class DetectorAxes:
         scale = abs(self.x.scale), abs(self.y.scale)
         if self.x.units == self.y.units:
             return Detector(shape, center, scale, self.x.units, self.distortion)
+        same = ratio(self.x.units, self.y.units)
+        if same is not None:
+            return Detector(
+                shape, center, (scale[0] * same, scale[1]), self.y.units, self.distortion
+            )
         factors = [inverse_nm_per(axis.units) for axis in (self.x, self.y)]
         if factors[0] is None or factors[1] is None:
             raise ValueError(

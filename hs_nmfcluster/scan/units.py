@@ -99,6 +99,18 @@ def inverse_nm_per(units: str, beam_energy: float | None = None) -> float | None
     return _in(unit, "1/nm")
 
 
+def ratio(units: str, other: str) -> float | None:
+    """How many of another unit a unit is, None if that cannot be told.
+
+    Examples
+    --------
+    >>> ratio("pm", "nm"), ratio("1/Å", "1/nm"), ratio("nm", "1/nm")
+    (0.001, 10.0, None)
+    """
+    wanted = _understood(other)
+    return None if wanted is None else _in(_understood(units), str(wanted))
+
+
 def canonical(units: str) -> str:
     """Write a unit in one of many spellings as all others of it: lengths, frequencies, angles.
 

@@ -182,7 +182,8 @@ def _against_mean(patterns: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDAr
         )
         mean = moved.mean(axis=0)
         slope_y, slope_x = np.gradient(mean)
-        level = np.maximum(mean[use], 1e-12 + 0.01 * mean[use].mean())
+        # Counts of which a dark level was taken off may be negative.
+        level = np.maximum(mean[use], 1e-12 + 0.01 * np.abs(mean[use]).mean())
         terms = np.stack([mean[use], slope_x[use], slope_y[use]], axis=1) / np.sqrt(level)[:, None]
         for i, one in enumerate(moved):
             fit = np.linalg.lstsq(terms, one[use] / np.sqrt(level), rcond=None)[0]
