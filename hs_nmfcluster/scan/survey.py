@@ -15,6 +15,8 @@ from hs_nmfcluster.scan.blocks import BlockLayout, Blocks, BlockSums, sum_blocks
 NOWHERE = np.iinfo(np.int64).max
 # Whose squares, summed over any scan, can be told from 0 and from infinity.
 _LEAST, _MOST = 1e-100, 1e100
+# Share of a squared mean that the difference of it and the mean of squares is not told better than.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,10 @@ class Survey:
     def variance(self) -> NDArray[np.float64]:
         """Variance of each pixel over the positions, as of a sample."""
         n = self._n_finite
-        squares = np.maximum(self.square / n - self.mean**2, 0.0)
+        of_mean = self.mean**2
+        squares = self.square / n - of_mean
+        # Less than that is rounding.
+        squares = np.where(squares > _ROUNDING * of_mean, squares, 0.0)
         return squares * (n / np.maximum(n - 1, 1))
 
     @property

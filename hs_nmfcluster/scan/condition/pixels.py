@@ -82,6 +82,8 @@ def find_pixels(look: Survey) -> PixelDefects:
         Sums over a scan.
     """
     mean, variance = look.mean, look.variance
+    if not variance.any():
+        return PixelDefects(*np.zeros((6, *mean.shape), bool))
     invalid = look.invalid > 0
     error = np.sqrt(variance / max(look.n_positions, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
