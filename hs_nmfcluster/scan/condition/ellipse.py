@@ -9,7 +9,7 @@ from scipy import ndimage
 from hs_nmfcluster.scan.noise import MAD_TO_SIGMA
 
 # A distortion is one if it is so many times its standard uncertainty, and so large at least.
-_CERTAIN, _MATTERS = 6.0, 0.0015
+_CERTAIN, _MATTERS = 5.0, 0.0015
 # Where it is known to no better than this, rings can hardly be seen, or single spots decide.
 _KNOWN = 0.005
 # Sectors of half a turn that are left out one after the other to learn how sure a fit is.
