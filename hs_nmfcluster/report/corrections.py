@@ -2,6 +2,7 @@
 
 from hs_nmfcluster.report.caution import Caution
 from hs_nmfcluster.report.findings import Findings
+from hs_nmfcluster.scan.corrections import in_words
 
 
 def corrections(findings: Findings) -> list[Caution]:
@@ -16,6 +17,9 @@ def corrections(findings: Findings) -> list[Caution]:
     if nmf is None:
         return []
     found = []
+    put_right = nmf.settings.get("corrections")
+    if put_right:
+        found.append(Caution("Put right while reading", f"{in_words(put_right)}."))
     shape = nmf.settings.get("data_shape")
     kept = nmf.settings.get("positions_kept")
     if shape is not None and kept is not None:

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 from hs_nmfcluster.report.answer import is_suggested
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.subject import Groups, Sizes, Spacings
+from hs_nmfcluster.scan.corrections import in_words
 from hs_nmfcluster.words import counted, times
 
 # Gives the number under which a source is cited.
@@ -59,10 +60,12 @@ def _data(settings: Mapping[str, Any]) -> str:
     *scan, n_v, n_u = settings["data_shape"]
     where = times(scan[::-1])
     left = settings["positions_kept"], settings["pixels_kept"]
+    put_right = settings.get("corrections")
+    corrected = f" Corrected while reading: {in_words(put_right)}." if put_right else ""
     return (
         f"A 4D-STEM scan of {where} positions with patterns of {n_u} × {n_v} pixels was analysed; "
         f"{left[0]} positions and {left[1]} pixels were used (detector mask: "
-        f"{settings['signal_mask']})."
+        f"{settings['signal_mask']}).{corrected}"
     )
 
 
