@@ -199,7 +199,7 @@ class TestOptions:
         assert outcome.factorization.n_components >= 1
 
     @pytest.mark.parametrize(
-        ("option", "size"), [("4", [4, 4]), ("5,3", [5, 3]), ("5x3", [5, 3]), ("auto", None)]
+        ("option", "size"), [("5", [5, 5]), ("6,5", [6, 5]), ("6x5", [6, 5]), ("auto", None)]
     )
     def test_tiles(self, file, option, size):
         outcome, _ = analysed(file, "--tiles", option, "--weighting", "none")

@@ -55,6 +55,9 @@ def odd_scans(draw):
         axis.units = draw(st.sampled_from(UNITS))
         axis.scale = draw(st.sampled_from([1.0, 0.02, -1.5, 1e-9, 3e4]))
         axis.offset = draw(st.sampled_from([0.0, -4.0, 1e10]))
+    # Axes of a detector in units that cannot be converted into each other are refused.
+    columns, rows = s.axes_manager.signal_axes
+    columns.units = rows.units
     s.metadata.General.title = draw(st.sampled_from(["", "glass $x$ <b>", "Å/2"]))
     name = draw(NAMES).strip(" .") or "scan"
     return s, tuple(draw(st.integers(1, n)) for n in shape), name

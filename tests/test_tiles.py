@@ -308,14 +308,14 @@ class TestArguments:
     def test_masks_that_leave_one_position(self, specimen):
         mask = np.ones(SCAN, bool)
         mask[5, 5] = False
-        found = specimen[0].decompose_als_nmf(tiles=(12, 12), navigation_mask=mask.T, **QUIET)
+        found = specimen[0].decompose_als_nmf(tiles=(12, 12), navigation_mask=mask, **QUIET)
         assert np.isfinite(found.maps.data[:, 5, 5]).all()
 
     def test_masks_that_leave_fewer_than_components(self, specimen):
         mask = np.ones(SCAN, bool)
         mask[:4, :4] = False
         with pytest.raises(ValueError, match="at most 16"):
-            specimen[0].decompose_als_nmf(20, tiles=(12, 12), navigation_mask=mask.T, **QUIET)
+            specimen[0].decompose_als_nmf(20, tiles=(12, 12), navigation_mask=mask, **QUIET)
 
     def test_a_number_is_of_the_whole_scan(self, specimen):
         found = specimen[0].decompose_als_nmf(4, restarts=2, **QUIET)

@@ -10,6 +10,8 @@ from hs_nmfcluster.scan.detector import Detector
 # Pixels up to which a wrong centre does no harm, as the pairs of spots on a ring have their own and
 # rotations are those of both spots of a pair; and from which on it is another's.
 _GOOD, _FAR = 1.0, 7.5
+# The same as a share of what the detector holds around the centre.
+_NEAR = 0.25
 # A centre is another one if that makes the pattern more symmetric by so many standard deviations.
 _CERTAIN = 6.0
 # Neighbours of a pixel that do not tell more than it does.
@@ -60,7 +62,9 @@ def own_centers(patterns: NDArray[np.floating], detector: Detector) -> NDArray[n
 def _own_center(pattern: NDArray[np.floating], detector: Detector) -> tuple[float, float]:
     known = detector.center
     found = center_of_symmetry(np.nan_to_num(pattern), np.isnan(pattern))
-    if found is None or not _GOOD < np.hypot(found[0] - known[0], found[1] - known[1]) < _FAR:
+    # On a small detector a single spot is near enough, and symmetric about itself.
+    far = min(_FAR, _NEAR * detector.inscribed_radius / detector.pixel)
+    if found is None or not _GOOD < np.hypot(found[0] - known[0], found[1] - known[1]) < far:
         return known
     before, after = (_symmetry(pattern, center) for center in (known, found))
     n = np.isfinite(pattern).sum() / (2 * _ALIKE)

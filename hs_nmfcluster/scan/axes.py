@@ -124,8 +124,8 @@ class DetectorAxes:
     def around(self, center: tuple[float, float]) -> Detector:
         """Geometry around a centre in pixels.
 
-        Where their scale is not usable, radii are in pixels; the unit of the columns is converted
-        into that of the rows, or both into 1/nm.
+        Where their scale is not usable, radii are in pixels; axes in different units are converted
+        to 1/nm, or else to the unit of the rows.
 
         Raises
         ------
@@ -140,12 +140,12 @@ class DetectorAxes:
         scale = abs(self.x.scale), abs(self.y.scale)
         if self.x.units == self.y.units:
             return Detector(shape, center, scale, self.x.units, self.distortion)
+        factors = [inverse_nm_per(axis.units) for axis in (self.x, self.y)]
         same = ratio(self.x.units, self.y.units)
-        if same is not None:
+        if (factors[0] is None or factors[1] is None) and same is not None:
             return Detector(
                 shape, center, (scale[0] * same, scale[1]), self.y.units, self.distortion
             )
-        factors = [inverse_nm_per(axis.units) for axis in (self.x, self.y)]
         if factors[0] is None or factors[1] is None:
             raise ValueError(
                 f"The detector's axes are in different units, x in {self.x.units!r} and y in "

@@ -276,10 +276,10 @@ class TestLargeTree:
     def test_figures_and_text_of_groups_show_some(self, large):
         groups = large[0].cut(n_groups=60)
         labels = [ax.get_label() for ax in groups.plot().axes]
-        assert sum(label.startswith("members") for label in labels) == 40
+        assert sum(label.startswith("members") for label in labels) == 12
         labels = [ax.get_label() for ax in groups.plot_components().axes]
-        assert "pattern 119" in labels
-        assert "pattern 120" not in labels
+        assert "pattern 39" in labels
+        assert "pattern 40" not in labels
         assert repr(groups).endswith("… and 20 more>")
 
     def test_round_trip(self, large, tmp_path):

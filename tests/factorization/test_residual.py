@@ -17,7 +17,7 @@ def scan():
 @pytest.fixture(scope="module")
 def masks():
     rng = np.random.default_rng(3)
-    return rng.random((6, 5)) < 0.2, rng.random((9, 7)) < 0.2
+    return rng.random((5, 6)) < 0.2, rng.random((7, 9)) < 0.2
 
 
 class TestResidual:
@@ -34,8 +34,8 @@ class TestResidual:
             )
         assert found.mse == pytest.approx(nmf.mse)
         assert found.worst_positions.sum() == 3
-        assert np.isnan(found.position_excess.data[masks[0].T]).all()
-        assert np.isnan(found.pattern_excess.data[masks[1].T]).all()
+        assert np.isnan(found.position_excess.data[masks[0]]).all()
+        assert np.isnan(found.pattern_excess.data[masks[1]]).all()
 
     def test_blank_frames(self, scan):
         """Their model is zero, hence no excess; but they were factorized like the others."""

@@ -37,8 +37,8 @@ def test_lazy_equals_eager(scan, compression):
     arguments = {
         "compression": compression,
         "max_iterations": 4,
-        "navigation_mask": None if left_out is None else left_out.T,
-        "signal_mask": None if dark is None else dark.T,
+        "navigation_mask": None if left_out is None else left_out,
+        "signal_mask": None if dark is None else dark,
         "center": (0, 0),
     }
     eager = decompose(NMFDiffraction2D(data), 2, **arguments)

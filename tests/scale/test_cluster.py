@@ -80,7 +80,7 @@ class TestTwoWorkers:
         monkeypatch.setattr(scheduling, "_LARGEST_GATHERED", 1000)
         left_out = np.zeros(SHAPE[:2], bool)
         left_out[2:5, 3] = left_out[0] = True
-        masks = {"navigation_mask": left_out.T}
+        masks = {"navigation_mask": left_out}
         s = signal(counts(SHAPE, k=4), (2, 4, 7, 5))
         found = decompose(s, 4, **ARGUMENTS, **masks)
         assert found.maps._lazy

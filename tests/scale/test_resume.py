@@ -145,8 +145,8 @@ class TestTheSameCall:
 
     def test_with_other_masks_is_refused(self, tmp_path):
         decompose(signal(counts()), checkpoint=tmp_path)
-        mask = np.zeros((9, 7), bool)
-        mask[0] = True
+        mask = np.zeros((7, 9), bool)
+        mask[:, 0] = True
         with pytest.raises(ValueError, match=r"another job.* signal_mask was"):
             decompose(signal(counts()), checkpoint=tmp_path, signal_mask=mask)
 
