@@ -57,7 +57,7 @@ def odd_scans(draw):
         axis.offset = draw(st.sampled_from([0.0, -4.0, 1e10]))
     # Axes of a detector in units that cannot be converted into each other are refused.
     columns, rows = s.axes_manager.signal_axes
-    columns.units = rows.units
+    columns.units, columns.scale = rows.units, rows.scale
     s.metadata.General.title = draw(st.sampled_from(["", "glass $x$ <b>", "Å/2"]))
     name = draw(NAMES).strip(" .") or "scan"
     return s, tuple(draw(st.integers(1, n)) for n in shape), name
