@@ -280,7 +280,7 @@ class TestLargeTree:
         labels = [ax.get_label() for ax in groups.plot_components().axes]
         assert "pattern 39" in labels
         assert "pattern 40" not in labels
-        assert repr(groups).endswith("… and 60 more>")
+        assert repr(groups).endswith("… and 40 more>")
 
     def test_round_trip(self, large, tmp_path):
         tree, _ = large

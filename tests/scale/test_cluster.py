@@ -110,12 +110,11 @@ class TestTwoWorkers:
     def test_workers_are_counted(self):
         assert scheduling.n_workers() == 2
 
-    @pytest.mark.parametrize("share", [0.0, 0.5])
     def test_killed_worker_changes_nothing(
-        self, client, reference, small_chunks, tmp_path, monkeypatch, share
+        self, client, reference, small_chunks, tmp_path, monkeypatch
     ):
-        """Whether the data are read in every pass or kept on the workers."""
-        monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", share)
+        """Data that were kept on it are read again."""
+        monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.5)
         log = tmp_path / "log"
         s = lazy_scan(log=str(log), pause=0.01)
         victim = min(client.run(os.getpid).values())
