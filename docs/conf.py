@@ -58,11 +58,15 @@ nitpicky = True
 nitpick_ignore_regex = [
     ("py:.*", r"(collections|dask|hyperspy|matplotlib|np|numpy|os|pandas|pathlib|scipy)\..*"),
     ("py:obj", r"\w+"),
+    # The first part of a tuple of any length as the value of a field.
+    ("py:class", r"tuple\[float"),
     # Type variables, and types of arguments that users do not make.
     (
         "py:class",
         r"\w+|hs_nmfcluster\.(plotting\.explorer\.G|results\.groups\.CutTree|results\.scans\.A"
-        r"|clustering\.alignable\.PolarPatterns|results\.tree_growth\.Grown|results\.group\._Whole)",
+        r"|clustering\.alignable\.PolarPatterns|results\.tree_growth\.Grown|results\.group\._Whole"
+        r"|bridge\.corrections\.HasCorrections|scan\.local_maps\.LocalMaps"
+        r"|scan\.blocks\.BlockLayout)",
     ),
 ]
 
