@@ -168,19 +168,24 @@ class NMFDiffraction2D(Signal2D):
 
     def calibrate(
         self,
-        ring: Known,
-        *,
+        *line: Any,
+        ring: Known | None = None,
         center: Sequence[float] | None = None,
         corrections: Asked = "auto",
         show_progressbar: bool | None = None,
-    ) -> Calibration:
+        **of_line: Any,
+    ) -> Calibration | None:
         """Calibrate the detector by rings of known spacing in the mean pattern.
 
         The signal axes get their scale in 1/nm and their zero at the beam, and the elliptical
         distortion is noted in the metadata, from where all that follows takes it.
 
+        Without `ring` this is HyperSpy's calibration by a line of known length.
+
         Parameters
         ----------
+        *line, **of_line
+            As of HyperSpy's ``Signal2D.calibrate``, where there is no `ring`.
         ring
             Spacing in nm of a ring or of the halo, several of them, or a phase: a
             :class:`~hs_nmfcluster.materials.Cell`, a CIF file, or ``{name: one of these}``. Of
@@ -196,8 +201,8 @@ class NMFDiffraction2D(Signal2D):
 
         Returns
         -------
-        Calibration
-            With the uncertainties.
+        Calibration or None
+            With the uncertainties; None of a line.
 
         Raises
         ------
@@ -212,6 +217,12 @@ class NMFDiffraction2D(Signal2D):
         >>> s.axes_manager.signal_axes[0].units
         '1/nm'
         """
+        if ring is None:
+            super().calibrate(*line, **of_line)
+            return None
+        if line or of_line:
+            given = ", ".join([*map(repr, line), *of_line])
+            raise TypeError(f"`calibrate` by a `ring` takes nothing of a line, got {given}.")
         check_scan(self)
         d = known_spacings(ring)
         with self._job("Mean pattern", show_progressbar) as job:

@@ -41,7 +41,7 @@ def check(s, found):
 class TestCalibrate:
     def test_phase_from_scratch(self):
         s = rings()
-        found = s.calibrate(GOLD)
+        found = s.calibrate(ring=GOLD)
         check(s, found)
         assert len(found.d) >= 3
         np.testing.assert_allclose(found.measured, found.d, rtol=5e-3)
@@ -50,18 +50,18 @@ class TestCalibrate:
     @pytest.mark.parametrize("known", [0.2354, [0.2354, 0.2039]])
     def test_spacings(self, known):
         s = rings()
-        check(s, s.calibrate(known))
+        check(s, s.calibrate(ring=known))
 
     def test_single_spacing_near_what_the_axes_say(self):
         s = rings()
         for axis in s.axes_manager.signal_axes:
             axis.scale, axis.units = 0.0125, "1/Å"
-        found = s.calibrate(0.1442)
+        found = s.calibrate(ring=0.1442)
         check(s, found)
 
     def test_ellipse_is_undone_afterwards(self):
         s = rings()
-        s.calibrate(GOLD)
+        s.calibrate(ring=GOLD)
         r_phi = s.polar_transform(radial_range=(3.9, 4.6), n_azimuthal=90)
         mean = r_phi.data.mean(axis=(0, 1))
         radii = r_phi.axes_manager["r"].axis
@@ -70,7 +70,7 @@ class TestCalibrate:
 
     def test_kept_by_files(self, tmp_path):
         s = rings()
-        found = s.calibrate(GOLD)
+        found = s.calibrate(ring=GOLD)
         s.save(tmp_path / "scan.hspy")
         again = hs.load(tmp_path / "scan.hspy")
         np.testing.assert_array_equal(
@@ -83,14 +83,14 @@ class TestCalibrate:
         for axis in s.axes_manager.signal_axes:
             axis.scale, axis.units = SCALE, "1/nm"
         with pytest.raises(ValueError, match=r"No ring .* fits `ring` = 3 nm"):
-            s.calibrate(3.0)
+            s.calibrate(ring=3.0)
 
     @pytest.mark.parametrize(
         ("ring", "error"), [(-1, ValueError), ("nowhere.cif", FileNotFoundError), ({}, ValueError)]
     )
     def test_bad_ring(self, ring, error):
         with pytest.raises(error):
-            rings().calibrate(ring)
+            rings().calibrate(ring=ring)
 
 
 class TestDifferentUnits:
@@ -111,3 +111,15 @@ class TestDifferentUnits:
         x.scale, x.units, y.units = SCALE, "1/nm", "cups of tea"
         with pytest.raises(ValueError, match=r"'1/nm' and y in 'cups of tea'"):
             s.get_detector_mask(2, 4, CENTER)
+
+
+class TestHyperSpysOwn:
+    def test_a_line_of_known_length(self):
+        s = rings()
+        s.calibrate(x0=1, y0=1, x1=5, y1=1, new_length=2.0, units="nm", interactive=False)
+        assert s.axes_manager.signal_axes[0].scale == pytest.approx(0.5)
+        assert s.axes_manager.signal_axes[0].units == "nm"
+
+    def test_not_both(self):
+        with pytest.raises(TypeError, match="takes nothing of a line, got new_length"):
+            rings().calibrate(ring=0.2, new_length=2.0)
