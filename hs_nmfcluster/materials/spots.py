@@ -44,6 +44,12 @@ class Spots:
         Intensity above the mean of its ring, summed over an aperture around the spot, ``(n,)``.
     reach
         Radius of the apertures in pixels, the same for all spots of a pattern, ``(n,)``.
+
+    Examples
+    --------
+    >>> pair = Spots(np.array([3.0, -3.0]), np.array([4.0, -4.0]), *np.ones((3, 2)))
+    >>> pair.radius
+    array([5., 5.])
     """
 
     x: NDArray[np.float64]
@@ -66,12 +72,42 @@ class Spots:
         return np.rad2deg(np.arctan2(self.y, self.x)) % 360.0
 
     def turned(self, rotation: float) -> "Spots":
-        """Return the spots, turned about the centre by degrees from +x towards +y."""
+        """Return the spots, turned about the centre.
+
+        Parameters
+        ----------
+        rotation
+            In degrees from +x towards +y.
+
+        Returns
+        -------
+        Spots
+
+        Examples
+        --------
+        >>> pair.turned(90.0).y.round(9)
+        array([ 3., -3.])
+        """
         azimuth = np.deg2rad(self.azimuth + rotation)
         return replace(self, x=self.radius * np.cos(azimuth), y=self.radius * np.sin(azimuth))
 
     def scaled(self, factor: float) -> "Spots":
-        """Return the spots in another unit of length, their intensities as they are."""
+        """Return the spots in another unit of length, their intensities as they are.
+
+        Parameters
+        ----------
+        factor
+            Old unit in new ones.
+
+        Returns
+        -------
+        Spots
+
+        Examples
+        --------
+        >>> pair.scaled(0.1).radius
+        array([0.5, 0.5])
+        """
         return replace(self, x=self.x * factor, y=self.y * factor, sigma=self.sigma * factor)
 
     def __getitem__(self, chosen: NDArray) -> "Spots":

@@ -41,6 +41,12 @@ class BeamCourse:
         Degree of the polynomial in column and line, and first lines after a jump.
     coefficients
         Of the polynomial's terms and of the jumps, in pixels along (x, y), ``(n, 2)``.
+
+    Examples
+    --------
+    >>> still = BeamCourse("still", 0.0, 0.0, 0.0, BlockLayout((4, 6), (32, 32)))
+    >>> still.moved
+    False
     """
 
     kind: str
@@ -58,11 +64,43 @@ class BeamCourse:
         return self.kind != "still"
 
     def at(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Offsets ``(x, y)`` in pixels at places ``(column, line)``, ``(n, 2)`` both."""
+        """Give the offsets of the beam at some places.
+
+        Parameters
+        ----------
+        places
+            ``(column, line)`` of each, ``(n, 2)``.
+
+        Returns
+        -------
+        offsets
+            ``(x, y)`` in pixels, ``(n, 2)``.
+
+        Examples
+        --------
+        >>> still.at(np.array([[3.0, 1.0]]))
+        array([[0., 0.]])
+        """
         return _terms(places, self.layout, self.degree, self.jumps) @ self.coefficients
 
     def shifts(self, scan_shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Offsets ``(x, y)`` in pixels, ``(*scan_shape, 2)``."""
+        """Give the offset of the beam at every position.
+
+        Parameters
+        ----------
+        scan_shape
+            Of the scan, in array order.
+
+        Returns
+        -------
+        offsets
+            ``(x, y)`` in pixels, ``(*scan_shape, 2)``.
+
+        Examples
+        --------
+        >>> still.shifts((4, 6)).shape
+        (4, 6, 2)
+        """
         columns, lines = self.layout.places(np.arange(int(np.prod(scan_shape))))
         return self.at(np.column_stack([columns, lines])).reshape(*scan_shape, 2)
 
