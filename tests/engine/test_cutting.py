@@ -1,5 +1,8 @@
 """Rows whose values are taken from other pixels, against a plain loop."""
 
+import sys
+
+import cloudpickle
 import dask
 import dask.array as da
 import numpy as np
@@ -113,7 +116,7 @@ class TestCut:
                 assert (cut.n_pixels, cut.dtype) == (matrix.n_pixels, matrix.dtype)
                 np.testing.assert_array_equal(rows_of(cut), expected)
 
-    def test_in_windows_and_by_processes(self):
+    def test_in_windows_and_by_processes(self, by_value):
         where = placement()
         every = Cut(None, where)(DATA.reshape(15, 42), np.arange(15))
         lazy = ScanMatrix.from_array(da.from_array(DATA, chunks=(1, 3, -1, -1)), placement=where)
@@ -122,6 +125,15 @@ class TestCut:
             windows = Job().visit(lazy.regrouped(groups), _as_list).rows
         np.testing.assert_array_equal(windows[0], every[[0, 1, 5]])
         np.testing.assert_array_equal(windows[1], every[[1, 6, 14]])
+
+
+@pytest.fixture
+def by_value():
+    """Let processes take the functions of this module, which they cannot import."""
+    module = sys.modules[__name__]
+    cloudpickle.register_pickle_by_value(module)
+    yield
+    cloudpickle.unregister_pickle_by_value(module)
 
 
 def _as_list(rows, _):
