@@ -52,7 +52,7 @@ def condition_facts(condition: Condition) -> list[tuple[str, str]]:
     elif ellipse.certain:
         facts.append(("Ellipse", _ellipse_in_words(condition)))
     else:
-        facts.append(("Ellipse", f"none above {100 * 4.5 * ellipse.strength_error:.1f} %"))
+        facts.append(("Ellipse", f"none above {100 * ellipse.least:.1f} %"))
     if gain is not None and gain.certain:
         facts.append(("Gain", f"varies by {100 * gain.spread:.1f} %"))
     facts += [
@@ -70,8 +70,12 @@ def _drift(condition: Condition) -> Caution | None:
         "The beam moved",
         f"by up to {course.largest:.2f} ± {course.error:.2f} px over the scan ({course.kind}). "
         "One crystal at two places then has two patterns, and spacings are wrong by as much. "
-        "Patterns are moved back; better is to align the descan.",
-        serious=course.largest > 0.5,
+        + (
+            "Patterns are moved back; better is to align the descan."
+            if course.worth_correcting
+            else "That is too little to move patterns back."
+        ),
+        serious=course.worth_correcting,
     )
 
 

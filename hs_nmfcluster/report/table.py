@@ -29,6 +29,12 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Mapping[str, Any]]
 
+    @classmethod
+    def of(cls, result: object, *columns: str) -> "Table":
+        """Take columns from the attributes of a result that are called so, one row an element."""
+        values = zip(*(getattr(result, name) for name in columns), strict=True)
+        return cls(columns, [dict(zip(columns, row, strict=True)) for row in values])
+
     def to_dataframe(self) -> "DataFrame":
         """Hand the table to pandas.
 

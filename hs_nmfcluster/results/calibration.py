@@ -102,9 +102,7 @@ class Calibration(Tabular):
         return self._table().to_dataframe()
 
     def _table(self) -> Table:
-        columns = ("d", "measured", "sigma")
-        values = zip(*(getattr(self, name) for name in columns), strict=True)
-        return Table(columns, [dict(zip(columns, row, strict=True)) for row in values])
+        return Table.of(self, "d", "measured", "sigma")
 
 
 def calibrated(right: Corrected, d: NDArray[np.float64]) -> Calibration:

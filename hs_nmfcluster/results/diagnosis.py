@@ -99,9 +99,7 @@ class Diagnosis(Tabular):
         return self._table().to_dataframe()
 
     def _table(self) -> Table:
-        columns = ("missing", "depth", "unresolved")
-        values = zip(*(getattr(self, name) for name in columns), strict=True)
-        return Table(columns, [dict(zip(columns, row, strict=True)) for row in values])
+        return Table.of(self, "missing", "depth", "unresolved")
 
     def plot(self) -> "Figure":
         """Draw patterns, their holes, maps and the maps' spectra, of the first eight components.

@@ -12,10 +12,6 @@ from hs_nmfcluster.scan.condition.gain import GainPattern
 from hs_nmfcluster.scan.condition.pixels import PixelDefects
 from hs_nmfcluster.scan.corrections import Corrections
 
-# A beam that moved by no more than this, in pixels, is left where it is: crystals that the probe
-# meets at their rims move it by as much, and nothing that is measured by more.
-_WORTH = 0.5
-
 
 @dataclass(frozen=True, eq=False)
 class Condition:
@@ -63,7 +59,7 @@ class Condition:
         return Corrections(
             bad_pixels=_unless_empty(self.pixels.bad),
             left_out=_unless_empty(self.frames.left_out),
-            shifts=self.course.shifts(scan_shape) if self.course.largest > _WORTH else None,
+            shifts=self.course.shifts(scan_shape) if self.course.worth_correcting else None,
             distortion=self.ellipse.matrix if self.ellipse and self.ellipse.certain else None,
             gain=self.gain.response if self.gain and self.gain.certain else None,
         )

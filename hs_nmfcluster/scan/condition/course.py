@@ -10,6 +10,9 @@ from hs_nmfcluster.scan.noise import MAD_TO_SIGMA
 
 # A movement of less than so many pixels, over the whole scan, is none that matters.
 _MATTERS = 0.1
+# A beam that moved by no more than this, in pixels, is left where it is: crystals that the probe
+# meets at their rims move it by as much, and nothing that is measured by more.
+_WORTH = 0.5
 # By how much a course must lower the sum of squares, over the variance, to be believed, how much
 # a jump must, and how far, in pixels, it must go.
 _BELIEVED, _JUMP, _STEP = 40.0, 60.0, 0.15
@@ -62,6 +65,11 @@ class BeamCourse:
     def moved(self) -> bool:
         """Whether it moved, beyond doubt."""
         return self.kind != "still"
+
+    @property
+    def worth_correcting(self) -> bool:
+        """Whether it moved by more than crystals that the probe meets at their rims move it."""
+        return self.largest > _WORTH
 
     def at(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give the offsets of the beam at some places.

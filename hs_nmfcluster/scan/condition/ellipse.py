@@ -46,10 +46,14 @@ class Ellipse:
         return self.strength / self.strength_error if self.strength_error > 0 else np.inf
 
     @property
+    def least(self) -> float:
+        """Strength from which on it would be certain."""
+        return max(_CERTAIN * self.strength_error, _MATTERS)
+
+    @property
     def certain(self) -> bool:
         """Whether it is there beyond doubt."""
-        sure = self.significance > _CERTAIN and self.strength_error < _KNOWN
-        return sure and self.strength > _MATTERS
+        return self.strength > self.least and self.strength_error < _KNOWN
 
     @property
     def matrix(self) -> NDArray[np.float64]:
