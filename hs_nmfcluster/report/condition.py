@@ -73,7 +73,7 @@ def _drift(condition: Condition) -> Caution | None:
         + (
             "Patterns are moved back; better is to align the descan."
             if course.worth_correcting
-            else "That is too little to move patterns back."
+            else "That is too little, or too little known, to move patterns back."
         ),
         serious=course.worth_correcting,
     )

@@ -68,8 +68,11 @@ class BeamCourse:
 
     @property
     def worth_correcting(self) -> bool:
-        """Whether it moved by more than crystals that the probe meets at their rims move it."""
-        return self.largest > _WORTH
+        """Whether it moved by more than crystals that the probe meets at their rims move it.
+
+        And is known to better than that: a course that is not would do more harm than the drift.
+        """
+        return self.largest > _WORTH > self.error
 
     def at(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
         """Give the offsets of the beam at some places.
