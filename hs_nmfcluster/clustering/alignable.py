@@ -20,6 +20,8 @@ from hs_nmfcluster.clustering.correlation import (
     translated,
     without_mean,
 )
+from hs_nmfcluster.clustering.gaps import Visibility, have_gaps, rotation_between_bins
+from hs_nmfcluster.clustering.polar import PolarPatterns
 
 Metric = Literal["cross_correlation", "correlation", "cosine", "euclidean"]
 
@@ -32,16 +34,6 @@ _MANY = 256
 _KEPT = 256 * 2**20
 # Polar patterns that are made ready together.
 _AT_A_TIME = 64
-
-
-class PolarPatterns(Protocol):
-    """Polar patterns ``(n, n_radial, n_azimuthal)``: an array, or what makes them when asked."""
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """``(n, n_radial, n_azimuthal)``."""
-
-    def __getitem__(self, places: slice) -> NDArray: ...
 
 
 class Alignable(Protocol):
@@ -100,25 +92,37 @@ class RotatablePatterns:
         self._spectra: NDArray[np.complexfloating] = np.empty(
             (len(self._frequencies), n, n_radial), self._precision(n)
         )
+        self._visibility: Visibility | None = None
+        if have_gaps(polar_patterns):
+            self._visibility = Visibility(self._spectra.shape, self._n_phi, self._spectra.dtype)
         # Some at a time: all of them in r and phi would take as much again.
         for start in range(0, n, _AT_A_TIME):
             some = slice(start, start + _AT_A_TIME)
-            self._spectra[:, some] = azimuthal_spectra(centered_patterns(polar_patterns[some]))
+            polar = polar_patterns[some]
+            centred = centered_patterns(polar)
+            if self._visibility is not None:
+                weights = (~np.isnan(polar)).astype(centred.dtype)
+                for k, (pattern, known) in enumerate(zip(centred, weights, strict=True), start):
+                    self._visibility.put(k, pattern, known)
+            self._spectra[:, some] = azimuthal_spectra(centred)
         self._norms = np.array([self._norm(i) for i in range(n)])
         # Counts may be so large that their products overflow single precision.
         largest = self._norms.max() or 1.0
         np.divide(self._spectra, largest, out=self._spectra)
         self._norms /= largest
+        if self._visibility is not None:
+            self._visibility.scale(1 / largest)
 
     @staticmethod
     def _precision(n: int) -> np.dtype[np.complexfloating]:
         return np.dtype(np.complex64 if n > _MANY else np.complex128)
 
     @classmethod
-    def bytes_of(cls, shape: tuple[int, ...]) -> int:
-        """Bytes that polar patterns of a shape take once they are here."""
+    def bytes_of(cls, shape: tuple[int, ...], *, gaps: bool = False) -> int:
+        """Bytes that polar patterns of a shape, with gaps or without, take once they are here."""
         n, n_radial, n_phi = shape
-        return cls._precision(n).itemsize * n * n_radial * (n_phi // 2 + 1)
+        kinds = 3 if gaps else 1
+        return kinds * cls._precision(n).itemsize * n * n_radial * (n_phi // 2 + 1)
 
     def __len__(self) -> int:
         return len(self._norms)
@@ -126,22 +130,31 @@ class RotatablePatterns:
     @property
     def bytes_per_pair(self) -> int:
         """Bytes of the correlation of one pair and of its Fourier coefficients."""
-        return 4 * self._n_phi * self._spectra.itemsize // 2
+        kinds = 1 if self._visibility is None else 3
+        return kinds * 4 * self._n_phi * self._spectra.itemsize // 2
 
     def compare(
         self, rows: Places, columns: Places
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Similarities and the rotations in degrees that bring the columns onto the rows."""
-        return self._compare(rows, columns, self._spectra[:, columns])
+        return self._compare(rows, columns)
 
     def _compare(
-        self, rows: Places, columns: Places, spectra: NDArray[np.complexfloating]
+        self, rows: Places, columns: Places, *, mirrored: bool = False
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-        """As `compare`, with these coefficients for the columns."""
+        """As `compare`, with phi of the columns reversed if they are mirrored."""
+        spectra = self._spectra[:, columns]
+        # With phi reversed all coefficients are their complex conjugates.
+        spectra = spectra.conj() if mirrored else spectra
         correlation = correlation_over_rotations(self._spectra[:, rows], spectra, self._n_phi)
+        if self._visibility is not None:
+            of_rings = (spectra[0] @ self._spectra[0, rows].T).real[..., None] / self._n_phi
+            along = correlation - of_rings
+            along = self._visibility.unhidden(along, rows, columns, mirrored=mirrored)
+            correlation = of_rings + along
         values, places = correlation_peaks(correlation, 1)
-        norms = self._norms[columns, None] * self._norms[rows]
-        return normalised(values, norms).T, (places * (-360.0 / self._n_phi)).swapaxes(0, 1)
+        values = normalised(values, self._norms[columns, None] * self._norms[rows])
+        return values.T, (places * (-360.0 / self._n_phi)).swapaxes(0, 1)
 
     def invariants(self, rows: Places) -> NDArray[np.floating]:
         """Amplitudes along phi at each radius, of patterns of unit norm."""
@@ -161,26 +174,44 @@ class RotatablePatterns:
 
     def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:
         """Rotate `other` by ``shift[0]`` degrees and add it to `onto`."""
-        phases = np.exp(-1j * np.deg2rad(shift[0]) * self._frequencies)
-        rotated = self._spectra[:, other] * phases[:, None]
+        self._merge(onto, other, shift[0])
+
+    def _merge(self, onto: int, other: int, degrees: float, *, mirrored: bool = False) -> None:
+        """As `merge`, with phi of the other reversed before it is rotated, if it is mirrored."""
+        spectrum = self._spectra[:, other]
+        factors = self._rotation(degrees)
+        rotated = (spectrum.conj() if mirrored else spectrum) * factors[:, None]
         if self._n_phi % 2 == 0:
             # The highest frequency is sampled at its crests alone: what a rotation by part of a
             # bin takes off them cannot be represented.
             rotated[-1] = rotated[-1].real
         target = self._spectra[:, onto]
         np.add(target, rotated, out=target, casting="same_kind")
+        if self._visibility is not None:
+            target[:] = self._visibility.merge(onto, other, factors, target, mirrored=mirrored)
         self._norms[onto] = self._norm(onto)
+
+    def _rotation(self, degrees: float) -> NDArray[np.complexfloating]:
+        """Factor of each frequency that rotates a pattern."""
+        if self._visibility is not None:
+            bins = degrees * self._n_phi / 360.0
+            return rotation_between_bins(bins, self._frequencies, self._n_phi)
+        return np.exp(-1j * np.deg2rad(degrees) * self._frequencies)
 
     def move(self, source: int, target: int) -> None:
         """Put a copy of `source` in the place of `target`."""
         self._spectra[:, target] = self._spectra[:, source]
         self._norms[target] = self._norms[source]
+        if self._visibility is not None:
+            self._visibility.move(source, target)
 
     def _norm(self, i: int) -> float:
         """Norm of a pattern from its coefficients (Parseval)."""
-        power = np.square(np.abs(self._spectra[:, i])).sum(axis=1, dtype=np.float64)
+        power = np.square(np.abs(self._spectra[:, i])).sum(axis=1, dtype=np.float64) / self._n_phi
+        if self._visibility is not None:
+            return float(np.sqrt(power[0] + self._visibility.power[i]))
         twice = 2 * power.sum() - power[0] - (power[-1] if self._n_phi % 2 == 0 else 0.0)
-        return float(np.sqrt(twice / self._n_phi))
+        return float(np.sqrt(twice))
 
 
 class ShiftableMaps:

@@ -26,10 +26,8 @@ class MirrorablePatterns(RotatablePatterns):
         self, rows: Places, columns: Places
     ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
         """Similarities, and the shifts that bring the columns onto the rows."""
-        spectra = self._spectra[:, columns]
-        plain, rotations = self._compare(rows, columns, spectra)
-        # With phi reversed all coefficients are their complex conjugates.
-        mirrored, rotations_of_mirrored = self._compare(rows, columns, spectra.conj())
+        plain, rotations = self._compare(rows, columns)
+        mirrored, rotations_of_mirrored = self._compare(rows, columns, mirrored=True)
         chosen = mirrored - plain > _BETTER * (1 - plain) + 1e-6
         shifts = np.where(chosen[..., None], rotations_of_mirrored, rotations)
         return (
@@ -44,9 +42,7 @@ class MirrorablePatterns(RotatablePatterns):
 
     def merge(self, onto: int, other: int, shift: NDArray[np.floating]) -> None:
         """Mirror `other` if so, rotate it by ``shift[0]`` degrees and add it to `onto`."""
-        if shift[1]:
-            self._spectra[:, other] = self._spectra[:, other].conj()
-        super().merge(onto, other, shift[:1])
+        self._merge(onto, other, shift[0], mirrored=bool(shift[1]))
 
 
 def orientations(

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage, sparse
 
-from hs_nmfcluster.clustering.alignable import PolarPatterns
 from hs_nmfcluster.clustering.correlation import azimuthal_spectra, centered_patterns
+from hs_nmfcluster.clustering.polar import PolarPatterns
 from hs_nmfcluster.scan.local_maps import LocalMap, LocalMaps, Maps
 
 # Share of its height above which a map is where the component is. Its crystal reaches to where a

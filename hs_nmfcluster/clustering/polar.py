@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,16 @@ from hs_nmfcluster.scan.detector import Detector
 _AT_A_TIME = 8
 # Rounding in a sum of bilinear weights must not decide whether half a bin was measured.
 _HALF = 0.5 - 1e-6
+
+
+class PolarPatterns(Protocol):
+    """Polar patterns ``(n, n_radial, n_azimuthal)``: an array, or what makes them when asked."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """``(n, n_radial, n_azimuthal)``."""
+
+    def __getitem__(self, places: slice) -> NDArray: ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -112,10 +112,23 @@ def _powers(
     # One after the other: the patterns may be thousands.
     for k in range(n):
         pattern = centered_patterns(polar_patterns[k : k + 1])[0].astype(np.float64)
+        missing = np.isnan(polar_patterns[k])
         level = pattern.mean(axis=1)
         rest = pattern - level[:, None]
-        lower, middle = np.quantile(rest, [0.25, 0.5], axis=1)
+        # What lies in gaps is as strong as the rest of its ring.
+        known = n_azimuthal - missing.sum(axis=1)
+        along[k] = (np.square(rest).sum(axis=1) * n_azimuthal / np.maximum(known, 1)).sum()
+        lower, middle = _lower_and_middle(rest, missing)
         rings[k] = np.sqrt(n_azimuthal) * level
-        along[k] = np.square(rest).sum()
         noise[k] = n_azimuthal * np.square((middle - lower) / _QUARTILE).sum()
     return rings, along, noise
+
+
+def _lower_and_middle(
+    rings: NDArray[np.float64], missing: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Lower quartile and median along each ring of what is known of it."""
+    lower, middle = np.quantile(rings, [0.25, 0.5], axis=1)
+    for ring in np.flatnonzero(missing.any(axis=1) & ~missing.all(axis=1)):
+        lower[ring], middle[ring] = np.quantile(rings[ring, ~missing[ring]], [0.25, 0.5])
+    return lower, middle

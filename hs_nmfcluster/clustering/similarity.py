@@ -14,12 +14,12 @@ from hs_nmfcluster.clustering.alignable import (
     FixedRows,
     Metric,
     Places,
-    PolarPatterns,
     RotatablePatterns,
     ShiftableMaps,
 )
+from hs_nmfcluster.clustering.gaps import have_gaps
 from hs_nmfcluster.clustering.mirror import MirrorablePatterns
-from hs_nmfcluster.clustering.polar import PolarGrid
+from hs_nmfcluster.clustering.polar import PolarGrid, PolarPatterns
 from hs_nmfcluster.engine.scheduling import one_blas_thread_each
 
 By = Literal["patterns", "maps"]
@@ -44,8 +44,9 @@ def pattern_similarity(
     Parameters
     ----------
     polar_patterns
-        ``(n, n_radial, n_azimuthal)`` over the full circle. NaN bins are given the mean of their
-        ring, rings without any data do not count.
+        ``(n, n_radial, n_azimuthal)`` over the full circle. NaN bins do not count, nor
+        rings without any data; where a per cent of the bins or less are NaN, they are given the
+        mean of their ring.
 
     Returns
     -------
@@ -275,19 +276,19 @@ class InBins:
         return polar
 
 
-def item_bytes(shape: tuple[int, ...], by: By, metric: Metric, grid: PolarGrid) -> int:
-    """Bytes that patterns or maps of this shape take in the form in which they are compared.
+def item_bytes(data: NDArray, by: By, metric: Metric, grid: PolarGrid) -> int:
+    """Bytes that patterns or maps take in the form in which they are compared.
 
     Parameters
     ----------
-    shape
-        Of what `items_to_cluster` is given.
-    by, metric, grid
+    data, by, metric, grid
         As of `items_to_cluster`.
     """
+    shape = data.shape
     if metric != "cross_correlation":
         # Each row twice, as it is and of unit norm.
         return 2 * 8 * int(np.prod(shape))
     if by == "maps":
         return ShiftableMaps.bytes_of(shape)
-    return RotatablePatterns.bytes_of((shape[0], *grid.shape))
+    polar = InBins((data, grid))
+    return RotatablePatterns.bytes_of(polar.shape, gaps=have_gaps(polar))

@@ -103,7 +103,7 @@ def cluster(
     ranges = [measured_range(*one) for one in zip(stacks, detectors, strict=True)]
     grids, common = common_grids(detectors, ranges, **bins)
     seen = _seen_by(common, stacks, grids)
-    plan = planned(seen.shape, "patterns", "cross_correlation", common, n_neighbors, max_memory)
+    plan = planned(seen, "patterns", "cross_correlation", common, n_neighbors, max_memory)
     scans = [
         TreeScan(name, patterns, checked_maps(nmf.maps, nmf.n_components, whole=False), grid, nmf)
         for name, (patterns, _), nmf, grid in zip(called, straight, given, grids, strict=True)

@@ -237,7 +237,7 @@ class ClusterTree:
         rotated = (by, metric) == ("patterns", "cross_correlation")
         mirror = mirror and rotated
         data = patterns.data if maps is None or by == "patterns" else maps.data
-        plan = planned(data.shape, by, metric, grid, n_neighbors, max_memory, mirror=mirror)
+        plan = planned(data, by, metric, grid, n_neighbors, max_memory, mirror=mirror)
         if rotated:
             scans = [TreeScan("", patterns, maps, grid)]
             grown = grow_rotated(
@@ -719,7 +719,7 @@ class ClusterTree:
             return self.similarity
         data = self._compared(by)
         data = data if components is None else data[np.asarray(components)]
-        planned(data.shape, by, metric, self.grid, None, None)
+        planned(data, by, metric, self.grid, None, None)
         mirror = known and self.mirrored is not None
         return pairwise(items_to_cluster(data, by, metric, self.grid, mirror))[0]
 

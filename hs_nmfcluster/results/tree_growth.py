@@ -156,7 +156,7 @@ def _profiles(bins: InBins) -> NDArray[np.floating]:
 
 
 def planned(
-    shape: tuple[int, ...],
+    data: NDArray,
     by: By,
     metric: Metric,
     grid: PolarGrid,
@@ -169,8 +169,8 @@ def planned(
 
     Parameters
     ----------
-    shape
-        Of the patterns or maps.
+    data
+        The patterns or maps.
     by, metric, grid
         What is compared, and how.
     n_neighbors, max_memory, mirror
@@ -185,8 +185,8 @@ def planned(
         n_neighbors = check_whole_number("n_neighbors", n_neighbors)
     n_shifts = 0
     if metric == "cross_correlation":
-        n_shifts = len(shape) - 1 if by == "maps" else 1 + mirror
-    plan = Plan.of(shape[0], item_bytes(shape, by, metric, grid), n_shifts, n_neighbors)
+        n_shifts = data.ndim - 1 if by == "maps" else 1 + mirror
+    plan = Plan.of(len(data), item_bytes(data, by, metric, grid), n_shifts, n_neighbors)
     budget = memory.read_budget(max_memory) or memory.default_budget()
     if plan.n_bytes > budget:
         few = plan.n_neighbors is None and plan.n > FEW

@@ -108,13 +108,13 @@ class TestPatternSimilarity:
             np.testing.assert_array_equal(similarity[flat, others[flat]], 0)
         assert np.isfinite(rotations).all()
 
-    def test_gaps_take_the_mean_of_their_ring(self):
+    def test_few_missing_bins_take_the_mean_of_their_ring(self):
         patterns = smooth(np.random.default_rng(6), 4) + 3
         gaps = np.zeros_like(patterns, dtype=bool)
-        gaps[0, 2, 5:9] = gaps[3, 4, ::5] = True
+        gaps[0, 2, 5:7] = gaps[3, 4, 0] = True
         filled = patterns.copy()
-        filled[0, 2, 5:9] = np.delete(patterns[0, 2], np.s_[5:9]).mean()
-        filled[3, 4, ::5] = patterns[3, 4][np.arange(48) % 5 != 0].mean()
+        filled[0, 2, 5:7] = np.delete(patterns[0, 2], np.s_[5:7]).mean()
+        filled[3, 4, 0] = patterns[3, 4, 1:].mean()
         patterns[gaps] = np.nan
         np.testing.assert_allclose(
             pattern_similarity(patterns)[0], pattern_similarity(filled)[0], atol=1e-12
