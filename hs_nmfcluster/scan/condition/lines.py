@@ -109,7 +109,7 @@ def _unlike_neighbours(
     mean: NDArray[np.float64], error: NDArray[np.float64], bad: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
     """Columns whose pixels differ from those of the two good columns on either side."""
-    n_v, n_u = mean.shape
+    n_u = mean.shape[1]
     unlike = np.zeros(n_u, bool)
     usable = np.flatnonzero(bad.mean(axis=0) < 1 - _MOSTLY)
     if len(usable) < 8:
@@ -117,30 +117,7 @@ def _unlike_neighbours(
     values = np.where(bad, np.nan, mean)[:, usable]
     # Where the level is told by more than the pixels compared, these are not chosen by their noise.
     level = ndimage.gaussian_filter(filled(mean, bad), _LEVEL, mode="nearest")[:, usable]
-    ratio, spread = np.full(len(usable), np.nan), np.full(len(usable), np.nan)
-    extreme = np.zeros(len(usable), bool)
-    for i in range(len(usable)):
-        beside = [j for j in (i - 2, i - 1, i + 1, i + 2) if 0 <= j < len(usable)]
-        if len(beside) < 4:
-            continue
-        expected = np.median(values[:, beside], axis=1)
-        # Only where there is something to compare.
-        seen = level[:, i] > error[:, usable[i]]
-        if seen.sum() < max(0.3 * n_v, 8):
-            continue
-        clear = expected > _CLEAR * error[:, usable[i]]
-        unit = np.where(clear, expected, level[:, i])
-        quotients = 1 + (values[seen, i] - expected[seen]) / unit[seen]
-        quotients = quotients[np.isfinite(quotients)]
-        if len(quotients) < 8:
-            continue
-        ratio[i] = np.median(quotients) - 1
-        # At the edge of a row of disks a line is between those beside it.
-        farther = [(values[:, i] - values[:, j])[seen] / unit[seen] for j in (i - 2, i + 2)]
-        low, high = sorted(float(np.nanmedian(one)) for one in farther)
-        extreme[i] = low > 0.5 * ratio[i] if ratio[i] > 0 else high < 0.5 * ratio[i]
-        deviation = MAD_TO_SIGMA * np.median(np.abs(quotients - 1 - ratio[i]))
-        spread[i] = 1.25 * deviation / np.sqrt(len(quotients))
+    ratio, spread, extreme = _ratios(values, level, error[:, usable])
     known = np.isfinite(ratio)
     if known.sum() < 8:
         return unlike
@@ -155,6 +132,60 @@ def _unlike_neighbours(
     peak = ndimage.maximum_filter1d(np.where(known, np.abs(ratio), 0), 5, mode="constant")
     unlike[usable[strange & (np.abs(ratio) >= 0.8 * peak)]] = True
     return unlike
+
+
+def _ratios(
+    values: NDArray[np.float64], level: NDArray[np.float64], error: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    """Ratio of columns to those beside them, less 1, its error, and whether it is an extreme.
+
+    Parameters
+    ----------
+    values
+        ``(n_v, n)``, NaN where bad.
+    level, error
+        Of the image around each pixel, and the uncertainty of the pixel.
+
+    Returns
+    -------
+    ratio, spread
+        ``(n,)``, NaN where there is too little to compare.
+    extreme
+        Whether a column is beyond both of those two columns away: at the edge of a row of disks it
+        is between them.
+    """
+    n_v, n = values.shape
+    ratio, spread = np.full((2, n), np.nan)
+    extreme = np.zeros(n, bool)
+    left, right, own = values[:, :-4], values[:, 4:], values[:, 2:-2]
+    level, error = level[:, 2:-2], error[:, 2:-2]
+    expected = np.median([left, values[:, 1:-3], values[:, 3:-1], right], axis=0)
+    # Only where there is something to compare.
+    seen = level > error
+    unit = np.where(seen, np.where(expected > _CLEAR * error, expected, level), np.nan)
+    quotients = (own - expected) / unit
+    quotients[~np.isfinite(quotients)] = np.nan
+    number = np.isfinite(quotients).sum(axis=0)
+    told = (seen.sum(axis=0) >= max(0.3 * n_v, 8)) & (number >= 8)
+    middle = _medians(quotients)
+    farther = np.stack([_medians((own - other) / unit) for other in (left, right)])
+    low, high = farther.min(axis=0), farther.max(axis=0)
+    beyond = np.where(middle > 0, low > 0.5 * middle, high < 0.5 * middle)
+    deviation = MAD_TO_SIGMA * _medians(np.abs(quotients - middle))
+    ratio[2:-2] = np.where(told, middle, np.nan)
+    spread[2:-2] = np.where(told, 1.25 * deviation / np.sqrt(np.maximum(number, 1)), np.nan)
+    extreme[2:-2] = told & beyond
+    return ratio, spread, extreme
+
+
+def _medians(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Median of each column without its NaN; NaN where there is nothing else."""
+    # Sorted once: NaN come last.
+    values = np.sort(values, axis=0)
+    number = (~np.isnan(values)).sum(axis=0)
+    columns = np.arange(values.shape[1])
+    lower, upper = np.maximum(number - 1, 0) // 2, np.minimum(number // 2, len(values) - 1)
+    return (values[lower, columns] + values[upper, columns]) / 2
 
 
 def _at_border(size: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.bool_]:
