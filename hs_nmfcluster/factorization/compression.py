@@ -93,7 +93,12 @@ class Compression(SmallProblem):
 
 
 def compress(
-    matrix: ScanMatrix, rank: int, *, seed: int = 0, job: Job | None = None
+    matrix: ScanMatrix,
+    rank: int,
+    *,
+    seed: int = 0,
+    job: Job | None = None,
+    start: NDArray[np.float64] | None = None,
 ) -> Compression:
     """Find the leading singular vectors of a scan by randomized block Krylov iteration.
 
@@ -111,6 +116,9 @@ def compress(
         Of the random start.
     job
         Makes the passes; by default one that nobody watches and that keeps nothing.
+    start
+        Rows ``(n, n_pixels)`` that hold much of what is in the scan, which saves the pass that
+        looks for some.
 
     Returns
     -------
@@ -128,15 +136,17 @@ def compress(
     job = Job() if job is None else job
     # BLAS's other threads wait busily for a while for more to do: on the cores that passes need.
     with one_blas_thread_each():
-        found = job.once("compression", lambda: _compress(matrix, rank, seed, job))
+        found = job.once("compression", lambda: _compress(matrix, rank, seed, job, start))
     job.forget("subspace")
     return found
 
 
-def _compress(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Compression:
+def _compress(
+    matrix: ScanMatrix, rank: int, seed: int, job: Job, start: NDArray[np.float64] | None
+) -> Compression:
     limit = min(matrix.n_positions, matrix.n_pixels)
     rank = min(rank, limit)
-    krylov = job.recall("subspace") or first_block(matrix, rank, seed, job)
+    krylov = job.recall("subspace") or first_block(matrix, rank, seed, job, start)
     while not krylov.done:
         krylov = grow(matrix, krylov, limit, job)
         job.keep("subspace", krylov)

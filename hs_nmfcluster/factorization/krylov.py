@@ -26,6 +26,8 @@ _MAX_BLOCKS = 12
 _DEPENDENT = 1e-12
 # A unit vector of whose square more than this share is outside does not lie in it.
 _MOSTLY = 0.5
+# Share of something random in rows with which the subspace begins.
+_RANDOM = 0.1
 # Stream of random numbers, beyond those of the restarts.
 _STREAM = 2**48
 
@@ -37,7 +39,7 @@ class Krylov:
     Parameters
     ----------
     square
-        ‖X‖².
+        ‖X‖²; NaN before the first pass.
     basis
         Orthonormal rows V of all blocks, ``(n, n_pixels)``.
     gram
@@ -64,22 +66,43 @@ class Krylov:
     done: bool = False
 
 
-def first_block(matrix: ScanMatrix, rank: int, seed: int, job: Job) -> Krylov:
-    """Apply XᵀX to random vectors, in one pass."""
+def first_block(
+    matrix: ScanMatrix, rank: int, seed: int, job: Job, start: NDArray[np.float64] | None = None
+) -> Krylov:
+    """Begin with rows that hold much of the scan or, in one pass, apply XᵀX to random ones."""
     width = min(block_width(rank), matrix.n_positions, matrix.n_pixels)
-    start = uniform(seed, _STREAM, np.arange(matrix.n_pixels), width).T - 0.5
+    random = uniform(seed, _STREAM, np.arange(matrix.n_pixels), width).T - 0.5
     job.expect(_MAX_BLOCKS + 1)
     job.say("compressing")
-    square, image = applied(matrix, start, job)
+    # Of a small scan these would take the room of rows that span it.
+    room = min(matrix.n_positions, matrix.n_pixels)
+    if start is None or room < most_vectors(rank, room + 1):
+        square, image = applied(matrix, random, job)
+    else:
+        square, image = np.nan, _leaning(start[:width], random)
     basis = np.linalg.qr(image.T)[0].T
     return Krylov(square, basis, np.zeros((width, width)), 0, np.full(rank, np.inf), np.inf, 1)
+
+
+def _leaning(rows: NDArray[np.float64], random: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Rows with a little of something random in each, and as many as there are random ones.
+
+    A singular vector to which all rows were orthogonal would never be found.
+    """
+    random = random / np.linalg.norm(random, axis=1, keepdims=True)
+    leaning = random.copy()
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    leaning[: len(rows)] *= _RANDOM
+    leaning[: len(rows)] += np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return leaning
 
 
 def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
     """Apply XᵀX to the newest block and add what this leads to as the next one, in one pass."""
     old = krylov.applied
     square, image = applied(matrix, krylov.basis[old:], job)
-    check_unchanged(square, krylov.square)
+    if not np.isnan(krylov.square):
+        check_unchanged(square, krylov.square)
     parts = image @ krylov.basis.T
     gram = np.block([[krylov.gram[:old, :old], parts[:, :old].T], [parts]])
     fresh = _orthonormal(image, krylov.basis, parts, SUMS * square)[: limit - len(gram)]
@@ -88,14 +111,14 @@ def grow(matrix: ScanMatrix, krylov: Krylov, limit: int, job: Job) -> Krylov:
     leading = np.zeros_like(krylov.curve)
     found = np.linalg.eigvalsh(whole)[::-1][: len(leading)]
     leading[: len(found)] = found
-    curve = krylov.square - np.cumsum(leading)
+    curve = square - np.cumsum(leading)
     # Below so small a share of ‖X‖² the curve is rounding.
-    change = float(np.max((krylov.curve - curve) / np.maximum(curve, 1e-9 * krylov.square)))
+    change = float(np.max((krylov.curve - curve) / np.maximum(curve, 1e-9 * square)))
     settled = _left(change, krylov.change) <= _SETTLED
     width, blocks = len(whole), krylov.blocks + 1
     enough = settled and width >= min(MOST_KEPT * len(curve), limit)
     done = not fresh.size or enough or blocks >= _MAX_BLOCKS
-    return Krylov(krylov.square, basis, whole, len(gram), curve, change, blocks, done)
+    return Krylov(square, basis, whole, len(gram), curve, change, blocks, done)
 
 
 def applied(

@@ -118,6 +118,10 @@ class Prepared:
     reads: int
     needs: Needs
 
+    def overview(self, number: int) -> NDArray[np.float64]:
+        """Leading patterns of parts of the scan, so many at most, ``(n, n_pixels)``."""
+        return self.look.blocks.leading(number)[:, ~self.mask.array]
+
     @property
     def center_off(self) -> float:
         """Distance of the centre from where the mean pattern shows the beam, in pixels.

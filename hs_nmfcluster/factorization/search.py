@@ -67,7 +67,9 @@ def search(matrix: ScanMatrix, ranks: Sequence[int], settings: Settings, job: Jo
     -------
     Search
     """
-    compression = compress(matrix, max(ranks), seed=settings.seed, job=job)
+    compression = compress(
+        matrix, max(ranks), seed=settings.seed, job=job, start=_overview(settings)
+    )
     runs = _start(compression, ranks, settings, job)
     solver = SOLVERS["hals"]._replace(ridge=settings.ridge)
     square, constraints = compression.square, settings.constraints
@@ -82,6 +84,13 @@ def search(matrix: ScanMatrix, ranks: Sequence[int], settings: Settings, job: Jo
         settings = replace(settings, tolerance=_POLISHING * settings.tolerance)
     iterate(matrix, finalists, square, solver, settings, job)
     return Search(runs, compression, solver)
+
+
+def _overview(settings: Settings) -> NDArray[np.float64] | None:
+    """Where the compression of the data begins, weighted as these are."""
+    if settings.overview is None or settings.pixel_weights is None:
+        return settings.overview
+    return settings.overview * settings.pixel_weights
 
 
 def _start(

@@ -32,6 +32,9 @@ class Settings:
     pixel_weights
         Square root of the expected counts of each kept pixel, of mean square 1: the data are
         weighted by it and by the like of each position. None weighs all alike.
+    overview
+        Orthogonal patterns of unit norm that hold much of what is in the scan, not weighted,
+        ``(n, n_pixels)``: where the compression begins. None begins it anywhere.
     """
 
     restarts: int = 10
@@ -41,3 +44,4 @@ class Settings:
     ridge: float = 0.0
     constraints: Constraints = FREE
     pixel_weights: NDArray[np.float64] | None = None
+    overview: NDArray[np.float64] | None = None

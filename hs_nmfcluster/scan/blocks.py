@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 _BYTES, _SIDE = 32 * 2**20, 256
 # Blocks along a line. The beam wanders smoothly along it, but may jump from one line to the next.
 _PER_LINE = 4
+# Share of the largest eigenvalue of a product below which one is rounding.
+_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -181,3 +183,26 @@ class Blocks:
         n = places[:, 0]
         sums = sums.reshape(-1, *layout.binned_shape)
         return cls(layout, sums, n.astype(np.int64), places[:, 1:] / n[:, None])
+
+    def leading(self, number: int) -> NDArray[np.float64]:
+        """Leading right singular vectors of the sums, on the detector.
+
+        Parameters
+        ----------
+        number
+            So many at most; fewer where the sums have fewer.
+
+        Returns
+        -------
+        numpy.ndarray
+            ``(n, n_v, n_u)``, orthogonal, but for what binning has taken away.
+        """
+        rows = self.sums.reshape(len(self.sums), -1)
+        squares, vectors = np.linalg.eigh(rows @ rows.T)
+        # Of less than that nothing but rounding is left.
+        used = squares > _ROUNDING * squares[-1]
+        chosen = vectors[:, used][:, ::-1][:, :number] / np.sqrt(squares[used][::-1][:number])
+        found = (chosen.T @ rows).reshape(-1, *self.layout.binned_shape)
+        for axis, n in enumerate(self.layout.pattern_shape, 1):
+            found = np.repeat(found, self.layout.binning, axis=axis).take(range(n), axis=axis)
+        return found

@@ -209,3 +209,49 @@ class TestPasses:
             compress(ScanMatrix.from_array(counted), rank, job=job)
         assert len(reads) == 5 * job.passes
         assert job.progress.passes == pytest.approx(job.passes)
+
+
+def of_neighbours(X, number=10):
+    """Sums of so many rows that follow each other."""
+    return np.add.reduceat(X, np.arange(0, len(X), number), axis=0)
+
+
+class TestStart:
+    """Compression that begins with what is known of a scan."""
+
+    @pytest.mark.parametrize("name", SPECTRA)
+    def test_within_a_hundredth_per_cent_of_the_full_decomposition(self, name):
+        X, rank = SPECTRA[name]
+        found = curve(compress(matrix_of(X), rank, start=of_neighbours(X)), rank)
+        np.testing.assert_allclose(
+            found, full_curve(X, rank), rtol=1e-4, atol=1e-12 * (X**2).mean()
+        )
+
+    @pytest.mark.parametrize("rank", [1, 3, 25])
+    def test_nothing_left(self, rank):
+        X = mixture(500, 400, rank)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            found = compress(matrix_of(X), 10, start=of_neighbours(X))
+        np.testing.assert_allclose(
+            curve(found, 10), full_curve(X, 10), rtol=1e-4, atol=1e-13 * (X**2).mean()
+        )
+        assert len(found.basis) <= max(rank, 50)
+
+    def test_takes_a_pass_less(self):
+        X = mixture(480, 300, 6) + poisson(1.0, 480, 300) / 10
+        jobs = [Job(), Job()]
+        for job, start in zip(jobs, (None, of_neighbours(X)), strict=True):
+            compress(matrix_of(X), 6, job=job, start=start)
+        assert jobs[1].passes < jobs[0].passes
+
+    def test_finds_what_the_start_does_not_hold(self):
+        """Neighbours of opposite contrast cancel in every sum of them."""
+        rng = np.random.default_rng(5)
+        first, second = rng.random((2, 400))
+        contrast = np.repeat(rng.uniform(1, 2, 240), 2)
+        contrast[1::2] *= -1
+        X = 5 + first * np.repeat(rng.random(48), 10)[:, None] + contrast[:, None] * second
+        found = compress(matrix_of(X), 3, start=of_neighbours(X))
+        np.testing.assert_allclose(curve(found, 3)[2], 0, atol=1e-12 * (X**2).mean())
+        np.testing.assert_allclose(curve(found, 3)[:2], full_curve(X, 3)[:2], rtol=1e-4)
