@@ -342,8 +342,10 @@ def _is_line(core: NDArray[np.bool_]) -> bool:
 
 
 def _is_round(core: NDArray[np.bool_]) -> bool:
-    """Whether it fills the circle around its middle that holds it, unlike the arc of a ring."""
+    """Whether it fills the circle around its middle that holds it, unlike a ring or its arc."""
     y, x = np.nonzero(core)
+    if not core[round(y.mean()), round(x.mean())]:
+        return False
     reach = np.hypot(y - y.mean(), x - x.mean()).max() + 0.5
     return bool(core.sum() > _ROUND * np.pi * reach**2)
 

@@ -16,6 +16,8 @@ from hs_nmfcluster.simulation.instrument import Instrument
 GOOD, BLANK, REPEATED, FLYBACK = range(4)
 # Blur of the shadow's edge in pixels.
 _PENUMBRA = 0.7
+# Share of the electrons that must come for a pixel to say how many there are.
+_LIT = 0.95
 # Offset of the beam in pixels when it begins its way back.
 _LAG = 4.0
 _STREAMS = "pixels", "gain", "jumps", "frames", "levels"
@@ -59,7 +61,7 @@ def bad_pixels(instrument: Instrument, detector: Detector) -> NDArray[np.bool_]:
     if instrument.edge != 1:
         bad |= gap_edges(instrument, shape)
     bad[: instrument.metadata_rows] = True
-    return np.asarray(bad | (shadow(instrument, detector) < 0.5))
+    return np.asarray(bad | (shadow(instrument, detector) < _LIT))
 
 
 def single_pixels(

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.scan.beam import (
+    beam_is_seen,
     center_of_symmetry,
     estimate_beam_center,
     estimate_beam_radius,
@@ -92,3 +93,12 @@ class TestCenterOfSymmetry:
     def test_noise_is_not_symmetric(self):
         noise = np.random.default_rng(0).poisson(5, SHAPE)
         assert center_of_symmetry(noise, np.zeros(SHAPE, bool)) is None
+
+
+def test_a_ring_around_a_hidden_beam_is_none():
+    y, x = np.mgrid[:64, :64]
+    radius = np.hypot(x - 31.5, y - 30.2)
+    pattern = 50 + 400 * np.exp(-((radius - 12) ** 2) / 18)
+    hidden = (np.abs(x - 31.5) < 3) | (np.abs(y - 30.5) < 3)
+    assert not beam_is_seen(pattern, hidden)
+    assert estimate_beam_center(pattern, hidden) == pytest.approx((31.5, 30.2), abs=0.1)

@@ -10,7 +10,13 @@ from hs_nmfcluster.scan.condition.inspection import inspect
 from hs_nmfcluster.scan.condition.sharpness import spot_spread
 from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.scan.survey import survey
-from hs_nmfcluster.simulation import Instrument, Particle, SpotFamily, linear_mixture
+from hs_nmfcluster.simulation import (
+    Instrument,
+    Particle,
+    SpotFamily,
+    linear_mixture,
+    nanocrystals_in_glass,
+)
 from hs_nmfcluster.simulation.flaws import frame_kinds, known_corrections
 
 SCAN, PIXELS = (24, 28), (72, 80)
@@ -92,15 +98,31 @@ class TestPixels:
             np.testing.assert_array_equal(found.pixels.bad, right.bad_pixels)
             assert np.hypot(*np.subtract(found.center, (39.5, 35.5))) < 0.3
 
+    @pytest.mark.parametrize("hidden", [{"cross": 1, "edge": 2.5}, {"beam_stop": 7}])
+    def test_spots_of_a_pixel_are_none_where_the_beam_is_hidden(self, hidden):
+        instrument = Instrument(**hidden)
+        signal, truth = nanocrystals_in_glass(
+            (38, 38),
+            (64, 64),
+            pixel_size=0.32,
+            angles_per_family=3,
+            n_particles=9,
+            instrument=instrument,
+        )
+        detector = Detector(truth.patterns.shape[1:], truth.center)
+        right = known_corrections(instrument, (38, 38), detector).bad_pixels
+        bad = inspect(survey(signal.data)).pixels.bad
+        assert bad[right].mean() >= 0.95
+        assert bad[~right].mean() <= 5e-3
+
     def test_rows_of_metadata(self):
         found, right = condition(Instrument(metadata_rows=3))
         np.testing.assert_array_equal(found.pixels.bad, right.bad_pixels)
 
     def test_beam_stop(self):
         found, right = condition(Instrument(beam_stop=6))
-        assert found.pixels.stop[right.bad_pixels].all()
-        # The blurred edge of the shadow is left out as well.
-        assert found.pixels.bad.sum() < 2 * right.bad_pixels.sum()
+        assert found.pixels.stop[right.bad_pixels].mean() >= 0.95
+        assert found.pixels.bad[~right.bad_pixels].mean() <= 2e-3
         assert np.hypot(*np.subtract(found.center, (39.5, 35.5))) < 0.5
 
     def test_saturation(self):

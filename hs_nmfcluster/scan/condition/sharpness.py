@@ -16,6 +16,8 @@ _THINNER = 0.75
 _MOST_BLOCKS, _NEAR = 16, 6
 # Height of the beam over what is around it, at least.
 _STANDS_OUT = 5.0
+# Share of its height that no other spot of a pattern reaches.
+_RIVAL = 0.3
 
 
 def least_spread(blocks: Blocks, bad: NDArray[np.bool_]) -> float:
@@ -34,7 +36,9 @@ def least_spread(blocks: Blocks, bad: NDArray[np.bool_]) -> float:
         bad = blocks.layout.bin(bad.astype(float).ravel()).reshape(blocks.sums.shape[1:]) > 0
     chosen = np.linspace(0, len(blocks.sums) - 1, min(len(blocks.sums), _MOST_BLOCKS)).astype(int)
     widths = [width for i in chosen if (width := _beam_width(blocks.sums[i], bad)) is not None]
-    sigma = float(np.median(widths)) * blocks.layout.binning if widths else _THINNEST
+    # A beam that is to be seen is there all the time.
+    seen = 2 * len(widths) > len(chosen)
+    sigma = float(np.median(widths)) * blocks.layout.binning if seen else _THINNEST
     return spot_spread(max(_THINNER * sigma, _THINNEST))
 
 
@@ -66,6 +70,10 @@ def _beam_width(pattern: NDArray[np.float64], bad: NDArray[np.bool_]) -> float |
     level = float(np.percentile(spot[good], 25))
     peak = float(spot.max()) - level
     if peak <= _STANDS_OUT * max(level, 0.0) or peak <= 0:
+        return None
+    # Where the beam is hidden the brightest spot is a crystal's, which has an opposite as bright.
+    smooth[near] = -np.inf
+    if smooth.max() - level > _RIVAL * peak:
         return None
     weight = np.where(good & (spot - level > 0.1 * peak), spot - level, 0.0)
     y, x = np.indices(spot.shape)
