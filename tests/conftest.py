@@ -50,8 +50,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave figures of runs of the command line out: they take most of the time."""
-    for name in ("illustrations", "_further_figures"):
-        monkeypatch.setattr(f"hs_nmfcluster.cli.products.{name}", lambda _: iter(()))
+    for name in ("outputs.illustrations", "products.further_figures"):
+        monkeypatch.setattr(f"hs_nmfcluster.cli.{name}", lambda _: iter(()))
 
 
 @pytest.fixture

@@ -107,12 +107,15 @@ class TestFaultAfterEachStep:
     @pytest.mark.slow
     def test_a_figure(self, file, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(LatticeSpacings, "plot", fail)
-        arguments = ["-o", str(tmp_path), *QUICK, "-q", "--figure-format", "png", "svg"]
+        arguments = ["-o", str(tmp_path), *QUICK, "-q", "--figure-format", "png", "svg", "--report"]
         assert main(["run", str(file), *arguments]) == 1
         found = open_all(tmp_path)
         assert {"groups.png", "groups.svg", "residual.png"} <= found
         assert not {"spacings.png", "spacings.svg"} & found
         assert capsys.readouterr().err.count("spacings.png") == 1
+        report = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert '<figure id="groups">' in report
+        assert '<figure id="spacings">' not in report
 
     def test_the_report(self, file, tmp_path, capsys, monkeypatch, no_figures):
         monkeypatch.setattr("hs_nmfcluster.cli.products.page", fail)
