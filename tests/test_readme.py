@@ -1,13 +1,12 @@
 """What README and the first page of the documentation tell people to type, typed."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import pytest
 
+from hs_nmfcluster.cli import main
 from hs_nmfcluster.simulation import linear_mixture
 
 MARKDOWN = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -79,9 +78,7 @@ class TestPages:
         for line in typed:
             program, *arguments = line.split()
             assert program == "hs-nmfcluster"
-            script = [sys.executable, "-m", "hs_nmfcluster.cli", *arguments]
-            done = subprocess.run(script, capture_output=True, text=True, check=False)
-            assert done.returncode == 0, f"{line}\n{done.stderr}"
+            assert main(arguments) == 0, line
         assert (here / "results" / "summary.json").exists()
 
 
