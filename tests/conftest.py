@@ -55,6 +55,19 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def two_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of figures of runs of the command line draw the maps of groups and the particles only."""
+    from hs_nmfcluster.report.figures import illustrations
+
+    def some(findings: object) -> list[object]:
+        every = illustrations(findings)  # type: ignore[arg-type]
+        return [one for one in every if one.name in ("group_map", "sizes")]
+
+    monkeypatch.setattr("hs_nmfcluster.cli.outputs.illustrations", some)
+    monkeypatch.setattr("hs_nmfcluster.cli.products.further_figures", lambda _: iter(()))
+
+
+@pytest.fixture
 def block_numbers(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Leave chunks as they were read, and take down into how many blocks each scan is divided.
 

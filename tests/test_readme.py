@@ -36,7 +36,7 @@ def commands(path):
 @pytest.fixture(scope="module")
 def scan(tmp_path_factory):
     """A scan under the name that the pages use."""
-    signal, _ = linear_mixture((24, 24), (48, 48), pixel_size=0.4, n_particles=6)
+    signal, _ = linear_mixture((20, 20), (40, 40), pixel_size=0.48, n_particles=3)
     path = tmp_path_factory.mktemp("scan") / "scan.hspy"
     signal.save(path)
     return path
@@ -56,7 +56,9 @@ def page(request, project_root):
 
 @pytest.mark.slow
 class TestPages:
-    def test_python(self, page, here):
+    def test_python(self, page, here, monkeypatch):
+        # How well starts are told apart is looked at elsewhere; it takes most of the time.
+        monkeypatch.setattr("hs_nmfcluster.factorization.exploration._EXPLORING_TOLERANCE", 0.1)
         faulty, _ = linear_mixture((24, 24), (128, 128), n_particles=6)
         faulty.data[..., 40, 88:90] = 60000
         faulty.save(here / "faulty.hspy")

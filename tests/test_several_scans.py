@@ -335,7 +335,7 @@ class TestJoin:
         found[1][0].save(folder / "long.hspy")
         return folder / "short_nmf", folder / "long.hspy"
 
-    def test_writes_together_and_each(self, saved, tmp_path):
+    def test_writes_together_and_each(self, saved, tmp_path, two_figures):
         out = tmp_path / "out"
         arguments = ["join", *map(str, saved), "-o", str(out), "--groups", "4", "-q"]
         assert main(arguments) == 0
@@ -344,7 +344,7 @@ class TestJoin:
         assert summary["tree"]["scans"] == ["short_nmf", "long"]
         assert summary["groups"][3]["scans"] == ["short_nmf", "long"]
         together = {path.name for path in out.iterdir()}
-        assert {"tree.hspy", "group_patterns.hspy", "dendrogram_distance.png"} <= together
+        assert {"tree.hspy", "group_patterns.hspy"} <= together
         for name in ("short_nmf", "long"):
             own = {path.name for path in (out / name).iterdir()}
             assert {"group_maps.hspy", "group_map.png", "sizes.png", "summary.json"} <= own
@@ -357,7 +357,7 @@ class TestJoin:
         assert not any(path.name.startswith(".") for path in out.rglob("*"))
 
     def test_what_fails_in_one_scan_is_said_and_costs_nothing_else(
-        self, saved, tmp_path, capsys, monkeypatch
+        self, saved, tmp_path, capsys, monkeypatch, two_figures
     ):
         def fails(*_, **__):
             raise RuntimeError("no maps today")

@@ -31,7 +31,7 @@ def scans(draw):
 
 
 @given(scan=scans(), compression=st.sampled_from(["auto", None]))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_lazy_equals_eager(scan, compression):
     data, chunks, left_out, dark = scan
     arguments = {
