@@ -61,7 +61,7 @@ def lazy_scan(log, pause=0.0, workers=1):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr("hs_nmfcluster.engine.memory.CHUNK_BYTES", 4096)
+    monkeypatch.setattr("hs_nmfcluster.engine.memory.CHUNK_BYTES", 24_000)
 
 
 @pytest.mark.slow
@@ -74,7 +74,7 @@ class TestTwoWorkers:
         if not kept:
             monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.0)
         found = decompose(
-            signal(counts(SHAPE, k=4), (2, 4, 7, 5)), 4, **arguments, max_memory="1 GB"
+            signal(counts(SHAPE, k=4), (4, 6, 9, 10)), 4, **arguments, max_memory="1 GB"
         )
         assert found.settings["data_in_memory"] == kept
         expected = (
@@ -87,7 +87,7 @@ class TestTwoWorkers:
         left_out = np.zeros(SHAPE[:2], bool)
         left_out[2:5, 3] = left_out[0] = True
         masks = {"navigation_mask": left_out}
-        s = signal(counts(SHAPE, k=4), (2, 4, 7, 5))
+        s = signal(counts(SHAPE, k=4), (4, 6, 9, 10))
         found = decompose(s, 4, **ARGUMENTS, **masks)
         assert found.maps._lazy
         assert "NMF maps" in repr(found.maps)
@@ -109,7 +109,7 @@ class TestTwoWorkers:
 
     def test_progress(self, capsys, monkeypatch):
         monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.0)
-        s = signal(counts(SHAPE, k=4), (2, 4, 7, 5))
+        s = signal(counts(SHAPE, k=4), (4, 6, 9, 10))
         found = decompose(s, 4, **ARGUMENTS, show_progressbar=True)
         assert_bar_ended(capsys.readouterr().err, found)
 
