@@ -425,8 +425,11 @@ class TestRefusals:
         (tmp_path / "empty.hspy").touch()
         self.refused(capsys, [str(tmp_path / "empty.hspy")], "empty.hspy")
 
-    def test_folder(self, tmp_path, capsys):
-        self.refused(capsys, [str(tmp_path)])
+    @pytest.mark.parametrize("name", ["", "."])
+    def test_folder(self, tmp_path, monkeypatch, capsys, name):
+        monkeypatch.chdir(tmp_path)
+        self.refused(capsys, [name], ".: it is a folder")
+        self.refused(capsys, [str(tmp_path)], f"{tmp_path}: it is a folder")
 
     @pytest.mark.parametrize(
         ("data", "part"),

@@ -165,6 +165,10 @@ class TestRecut:
         assert main(["recut", str(tmp_path / "none")]) == 2
         assert not list(tmp_path.iterdir())
 
+    def test_a_file_for_the_folder(self, folder, capsys):
+        assert main(["recut", str(folder / "tree.hspy")]) == 2
+        assert "tree.hspy' is no folder that `run` has written" in capsys.readouterr().err
+
     def test_of_a_single_component(self, folder, capsys):
         (folder / "tree.hspy").unlink()
         assert main(["recut", str(folder)]) == 2
