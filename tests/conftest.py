@@ -55,13 +55,13 @@ def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def two_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of figures of runs of the command line draw the maps of groups and the particles only."""
+def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of figures of runs of the command line draw some only."""
     from hs_nmfcluster.report.figures import illustrations
 
     def some(findings: object) -> list[object]:
         every = illustrations(findings)  # type: ignore[arg-type]
-        return [one for one in every if one.name in ("group_map", "sizes")]
+        return [one for one in every if one.name in ("scan", "group_map", "sizes", "residual")]
 
     monkeypatch.setattr("hs_nmfcluster.cli.outputs.illustrations", some)
     monkeypatch.setattr("hs_nmfcluster.cli.products.further_figures", lambda _: iter(()))

@@ -484,6 +484,7 @@ class TestHelp:
         assert hs_nmfcluster.__version__ in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 class TestInterrupt:
     def start(self, file, folder, restarts=20):

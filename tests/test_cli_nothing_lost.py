@@ -199,7 +199,7 @@ KILLED = """
         print(os.waitpid(child, 0)[1])
 """
 # In how many files a run is killed: the first, … those of groups and answers, a figure.
-AFTER = (0, 1, 5, 9, 14, 18, 22, 26)
+AFTER = (0, 1, 9, 14, 20, 26)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -333,12 +333,12 @@ class TestScans:
         reason = summary_of(tmp_path / "out")["not_measured"]["sizes"]
         assert "two axes" in reason
 
-    def test_blank_frames(self, tmp_path, capsys):
+    def test_blank_frames(self, tmp_path, capsys, few_figures):
         data = counts((6, 7, 16, 18))
         data[2, 3:6] = 0
         self.check(tmp_path, data, capsys)
 
-    def test_mostly_negative(self, tmp_path, capsys):
+    def test_mostly_negative(self, tmp_path, capsys, few_figures):
         data = counts((4, 5, 16, 18)).astype("i4")
         self.check(tmp_path, data - int(np.quantile(data, 0.8)), capsys)
 

@@ -122,13 +122,13 @@ class TestRecut:
         # The report was of the other cut.
         assert not (folder / "report.html").exists()
 
-    def test_into_another_folder(self, folder, tmp_path):
+    def test_into_another_folder(self, folder, tmp_path, few_figures):
         before = {path.name: path.read_bytes() for path in folder.iterdir()}
         other = tmp_path / "other"
         assert main(["recut", str(folder), "-o", str(other), "--report", "-q"]) == 0
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
         found = {path.name for path in other.iterdir()}
-        assert {"factorization.hspy", "tree.hspy", "report.html", "groups.png"} <= found
+        assert {"factorization.hspy", "tree.hspy", "report.html", "group_map.png"} <= found
         assert "scan.png" not in found
         assert set(summary_of(other)["files"]) == found
         assert main(["recut", str(other), "-q"]) == 0

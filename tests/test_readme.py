@@ -72,7 +72,7 @@ class TestPages:
         assert (here / "nmf.hspy").exists()
         assert list(here.glob("*.html"))
 
-    def test_commands(self, page, here):
+    def test_commands(self, page, here, few_figures):
         typed = [line for line in commands(page) if not line.startswith(IN_CI)]
         assert any(line.startswith("hs-nmfcluster run scan.hspy") for line in typed)
         assert any(line.startswith("hs-nmfcluster recut results") for line in typed)

@@ -55,6 +55,7 @@ def assert_same(found, expected, tolerance=2e-5):
     assert (found.passes, found.best) == (expected.passes, expected.best)
 
 
+@pytest.mark.slow
 class TestChunks:
     @pytest.mark.parametrize("k", [RANK - 1, RANK, RANK + 1, RANK + 3, RANK + 6])
     @pytest.mark.parametrize("name", SCANS)
