@@ -80,7 +80,7 @@ class Outputs:
         others = self._steps("figures", lambda: list(products.further_figures(findings))) or []
         figures = [products.of_figure(one, formats) for one in (*shown, *others)]
         self._announce(findings, [one for files in figures for one in files])
-        for files in step_progress(figures, show, "Figures", "figure"):
+        for files in step_progress(figures, show and bool(figures), "Figures", "figure"):
             self._write_all(files)
         if report:
             # One that cannot be drawn is left out.
