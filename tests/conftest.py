@@ -50,8 +50,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def no_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave figures of runs of the command line out: they take most of the time."""
-    for name in ("illustrations", "_further_figures"):
-        monkeypatch.setattr(f"hs_nmfcluster.cli.products.{name}", lambda _: iter(()))
+    for name in ("outputs.illustrations", "products.further_figures"):
+        monkeypatch.setattr(f"hs_nmfcluster.cli.{name}", lambda _: iter(()))
+
+
+@pytest.fixture
+def few_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of figures of runs of the command line draw some only."""
+    from hs_nmfcluster.report.figures import illustrations
+
+    def some(findings: object) -> list[object]:
+        every = illustrations(findings)  # type: ignore[arg-type]
+        return [one for one in every if one.name in ("scan", "group_map", "sizes", "residual")]
+
+    monkeypatch.setattr("hs_nmfcluster.cli.outputs.illustrations", some)
+    monkeypatch.setattr("hs_nmfcluster.cli.products.further_figures", lambda _: iter(()))
 
 
 @pytest.fixture

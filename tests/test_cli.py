@@ -170,12 +170,12 @@ def analysed(path, *arguments):
 
 
 class TestOptions:
-    def test_default_folder_is_named_after_the_file(self, file, tmp_path, monkeypatch):
+    def test_default_folder_is_named_after_the_file(self, file, tmp_path, monkeypatch, no_figures):
         monkeypatch.chdir(tmp_path)
         assert main(["run", str(file), "-q", "-k", "1", "--restarts", "1"]) == 0
         assert [p.name for p in tmp_path.iterdir()] == ["glass_nmf"]
 
-    def test_a_second_run_replaces_the_first(self, file, tmp_path):
+    def test_a_second_run_replaces_the_first(self, file, tmp_path, no_figures):
         arguments = ["run", str(file), "-o", str(tmp_path), "-q", "-k", "1", "--restarts"]
         for restarts in ("1", "2"):
             assert main([*arguments, restarts]) == 0
@@ -258,7 +258,7 @@ class TestOptions:
         assert chosen == (MapResolution(2.5), SmoothPatterns())
         assert _chosen(make_parser().parse_args(["demo"])).constraints == ()
 
-    def test_constraints_reach_the_factorization(self, file, tmp_path, capsys):
+    def test_constraints_reach_the_factorization(self, file, tmp_path, capsys, no_figures):
         folder = str(tmp_path / "out")
         assert main(["run", str(file), "-o", folder, *QUICK, "--map-resolution", "2"]) == 2
         assert "calibrated in one unit" in capsys.readouterr().err
@@ -266,7 +266,7 @@ class TestOptions:
         settings = hs_nmfcluster.load(f"{folder}/factorization.hspy").settings
         assert list(settings["constraints"]) == ["SmoothPatterns"]
 
-    def test_checkpoint_and_memory(self, file, tmp_path, capsys):
+    def test_checkpoint_and_memory(self, file, tmp_path, capsys, no_figures):
         folder, state = str(tmp_path / "out"), tmp_path / "state"
         run = ["run", str(file), "-o", folder, *QUICK, "--checkpoint", str(state)]
         assert main([*run, "--memory", "1 GB"]) == 0
@@ -281,7 +281,7 @@ class TestOptions:
         outcome, _ = analysed(file, "-k", "3", "--distance", "5")
         assert len(outcome.groups) == 1
 
-    def test_progress_bar_unless_quiet(self, file, tmp_path, capsys):
+    def test_progress_bar_unless_quiet(self, file, tmp_path, capsys, no_figures):
         arguments = ["run", str(file), "-o", str(tmp_path), "-k", "1", "--restarts", "1"]
         main(arguments)
         loud = capsys.readouterr()
@@ -425,8 +425,11 @@ class TestRefusals:
         (tmp_path / "empty.hspy").touch()
         self.refused(capsys, [str(tmp_path / "empty.hspy")], "empty.hspy")
 
-    def test_folder(self, tmp_path, capsys):
-        self.refused(capsys, [str(tmp_path)])
+    @pytest.mark.parametrize("name", ["", "."])
+    def test_folder(self, tmp_path, monkeypatch, capsys, name):
+        monkeypatch.chdir(tmp_path)
+        self.refused(capsys, [name], ".: it is a folder")
+        self.refused(capsys, [str(tmp_path)], f"{tmp_path}: it is a folder")
 
     @pytest.mark.parametrize(
         ("data", "part"),
@@ -481,6 +484,7 @@ class TestHelp:
         assert hs_nmfcluster.__version__ in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 class TestInterrupt:
     def start(self, file, folder, restarts=20):
@@ -517,7 +521,7 @@ class TestInterrupt:
         scan = hs.signals.Signal2D(counts((40, 40, 64, 64), k=8).astype("u2"))
         scan.save(tmp_path / "scan.hspy")
         folder = tmp_path / "out"
-        process = self.start(tmp_path / "scan.hspy", folder, restarts=400)
+        process = self.start(tmp_path / "scan.hspy", folder, restarts=100)
         for line in process.stdout:
             if line.startswith("Detector mask"):
                 break

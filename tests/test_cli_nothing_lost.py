@@ -1,6 +1,7 @@
 """What goes wrong on the command line costs what it must, and nothing before or beside it."""
 
 import errno
+import io
 import json
 import os
 import platform
@@ -80,6 +81,8 @@ STEPS = {
     "spacings": (Groups, "lattice_spacings", OF_FACTORIZATION | OF_GROUPS),
     "sizes": (Groups, "particle_sizes", OF_FACTORIZATION | OF_GROUPS | {"spacings.csv"}),
     "orientation": (Groups, "orientation_map", OF_FACTORIZATION | OF_GROUPS),
+    "crystallinity": (Groups, "crystallinity", OF_FACTORIZATION | OF_GROUPS | {"orientations.csv"}),
+    "mean_pattern.hspy": (NMFDiffraction2D, "get_mean_pattern", OF_FACTORIZATION | OF_GROUPS),
     "group_aligned_maps.hspy": (Groups, "shifts", OF_FACTORIZATION | OF_GROUPS),
     "residual": (Factorization, "residual", OF_FACTORIZATION | OF_GROUPS),
 }
@@ -97,7 +100,8 @@ class TestFaultAfterEachStep:
         line = f"hs-nmfcluster: {step} could not be made, all else goes on: RuntimeError: the roof"
         assert line in printed.err
         found = open_all(tmp_path / "out")
-        assert expected | {"summary.json", "mean_pattern.hspy", "failures.txt"} <= found
+        assert expected | {"summary.json", "failures.txt"} <= found
+        assert ("mean_pattern.hspy" in found) == (method != "get_mean_pattern")
         summary = summary_of(tmp_path / "out")
         assert step in summary["failed"]
         assert set(summary["files"]) == found
@@ -107,12 +111,15 @@ class TestFaultAfterEachStep:
     @pytest.mark.slow
     def test_a_figure(self, file, tmp_path, capsys, monkeypatch):
         monkeypatch.setattr(LatticeSpacings, "plot", fail)
-        arguments = ["-o", str(tmp_path), *QUICK, "-q", "--figure-format", "png", "svg"]
+        arguments = ["-o", str(tmp_path), *QUICK, "-q", "--figure-format", "png", "svg", "--report"]
         assert main(["run", str(file), *arguments]) == 1
         found = open_all(tmp_path)
         assert {"groups.png", "groups.svg", "residual.png"} <= found
         assert not {"spacings.png", "spacings.svg"} & found
         assert capsys.readouterr().err.count("spacings.png") == 1
+        report = (tmp_path / "report.html").read_text(encoding="utf-8")
+        assert '<figure id="groups">' in report
+        assert '<figure id="spacings">' not in report
 
     def test_the_report(self, file, tmp_path, capsys, monkeypatch, no_figures):
         monkeypatch.setattr("hs_nmfcluster.cli.products.page", fail)
@@ -165,46 +172,70 @@ class TestFaultAfterEachStep:
 
 KILLED = """
     import os, signal, sys
-    from hs_nmfcluster.cli import main
+    from hs_nmfcluster.cli import commands, main
     from hs_nmfcluster.cli.folder import OutputFolder
 
-    write, left = OutputFolder.write, [int(sys.argv[1])]
+    write = OutputFolder.write
 
-    def write_some(self, product):
-        def kill(path):
-            product.write(path)
-            os.kill(os.getpid(), signal.SIGKILL)
+    def run(after, arguments):
+        left = [after]
 
-        left[0] -= product.name != "summary.json"
-        write(self, type(product)(product.name, kill) if left[0] < 0 else product)
+        def write_some(self, product):
+            def kill(path):
+                product.write(path)
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    OutputFolder.write = write_some
-    main(sys.argv[2:])
+            left[0] -= product.name not in ("summary.json", *self.names)
+            write(self, type(product)(product.name, kill) if left[0] < 0 else product)
+
+        OutputFolder.write = write_some
+        main(arguments)
+
+    for after in map(int, sys.argv[2].split()):
+        child = os.fork()
+        if not child:
+            run(after, [*sys.argv[3:], "-o", os.path.join(sys.argv[1], str(after))])
+            os._exit(0)
+        print(os.waitpid(child, 0)[1])
 """
+# In how many files a run is killed: the first, … those of groups and answers, a figure.
+AFTER = (0, 1, 9, 14, 20, 26)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.slow
 class TestKilled:
-    @pytest.mark.parametrize("after", [1, 9])
-    def test_what_was_there_is_whole_and_the_next_run_goes(self, file, tmp_path, capsys, after):
-        arguments = ["run", str(file), "-o", str(tmp_path), *QUICK]
-        script = [sys.executable, "-c", textwrap.dedent(KILLED), str(after), *arguments]
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def folders(file, tmp_path_factory):
+        """Of runs that were killed, each in another file."""
+        folder = tmp_path_factory.mktemp("killed")
+        arguments = [str(folder), " ".join(map(str, AFTER)), "run", str(file), *QUICK, "-q"]
+        script = [sys.executable, "-c", textwrap.dedent(KILLED), *arguments]
         done = subprocess.run(script, capture_output=True, text=True, check=False)
-        assert done.returncode == -9, done.stderr
-        unfinished = [p for p in tmp_path.iterdir() if p.name.startswith(".")]
+        assert done.stdout.split() == ["9"] * len(AFTER), done.stderr
+        return folder
+
+    @pytest.mark.parametrize("after", AFTER)
+    def test_what_was_there_is_whole_and_the_next_run_goes(self, file, folders, no_figures, after):
+        folder = folders / str(after)
+        unfinished = [p for p in folder.iterdir() if p.name.startswith(".")]
         assert len(unfinished) == 2, unfinished
-        assert hs_nmfcluster.load(tmp_path / "factorization.hspy").n_components == 2
-        listed = set(summary_of(tmp_path)["files"])
-        assert {p.name for p in tmp_path.iterdir() if p not in unfinished} <= listed
+        there = {p.name for p in folder.iterdir() if p not in unfinished}
+        assert len(there - {"summary.json"}) == after
+        assert there <= set(summary_of(folder)["files"])
+        if after:
+            assert hs_nmfcluster.load(folder / "factorization.hspy").n_components == 2
+        arguments = ["run", str(file), "-o", str(folder), *QUICK, "-q"]
         assert main([*arguments, "--groups", "2"]) == 0
-        assert summary_of(tmp_path)["failed"] == {}
-        assert open_all(tmp_path) >= OF_FACTORIZATION | OF_GROUPS
+        assert summary_of(folder)["failed"] == {}
+        assert open_all(folder) >= OF_FACTORIZATION | OF_GROUPS
 
 
 class TestFolder:
-    @pytest.mark.slow
-    def test_another_file_of_the_same_name_is_refused(self, tmp_path, monkeypatch, capsys):
+    def test_another_file_of_the_same_name_is_refused(
+        self, tmp_path, monkeypatch, capsys, no_figures
+    ):
         monkeypatch.chdir(tmp_path)
         for day in ("monday", "tuesday"):
             save_scan(tmp_path / day / "scan.hspy", counts((4, 5, 16, 18), seed=len(day)))
@@ -218,7 +249,6 @@ class TestFolder:
         assert main(["run", "tuesday/scan.hspy", *QUICK, "-q", "--overwrite"]) == 0
         assert summary_of(tmp_path / "scan_nmf")["source"].endswith("tuesday/scan.hspy")
 
-    @pytest.mark.slow
     def test_a_second_run_leaves_nothing_of_the_first(self, file, tmp_path, capsys, no_figures):
         mine = tmp_path / "notes.txt"
         mine.write_text("mine")
@@ -291,6 +321,7 @@ class TestScans:
     def check(self, folder, data, capsys):
         path = save_scan(folder / "scan.hspy", data)
         assert main(["run", str(path), "-o", str(folder / "out"), *QUICK, "-q", "--report"]) == 0
+        assert capsys.readouterr().out == ""
         assert summary_of(folder / "out")["failed"] == {}
         assert OF_FACTORIZATION | OF_GROUPS | {"report.html", "residual.png"} <= open_all(
             folder / "out"
@@ -302,31 +333,42 @@ class TestScans:
         reason = summary_of(tmp_path / "out")["not_measured"]["sizes"]
         assert "two axes" in reason
 
-    def test_blank_frames(self, tmp_path, capsys):
+    def test_blank_frames(self, tmp_path, capsys, few_figures):
         data = counts((6, 7, 16, 18))
         data[2, 3:6] = 0
         self.check(tmp_path, data, capsys)
 
-    def test_mostly_negative(self, tmp_path, capsys):
+    def test_mostly_negative(self, tmp_path, capsys, few_figures):
         data = counts((4, 5, 16, 18)).astype("i4")
         self.check(tmp_path, data - int(np.quantile(data, 0.8)), capsys)
 
 
-@pytest.mark.slow
 class TestCodePages:
+    @pytest.fixture
+    def scan(self, tmp_path):
+        """With a beam, of whose mask a line with signs is printed."""
+        y, x = np.indices((16, 18))
+        beam = 900 * np.exp(-((x - 9) ** 2 + (y - 8) ** 2) / 2)
+        return save_scan(tmp_path / "scan.hspy", counts((4, 5, 16, 18)) + beam.astype("u2"))
+
     @pytest.mark.parametrize("encoding", ["cp1252", "cp932", "ascii"])
-    def test_redirected_output(self, file, tmp_path, encoding):
-        script = "import sys; from hs_nmfcluster.cli import main; sys.exit(main(sys.argv[1:]))"
-        for arguments in (["run", str(file), "-o", str(tmp_path / "out"), *QUICK], ["run", "-h"]):
-            done = subprocess.run(
-                [sys.executable, "-c", script, *arguments],
-                capture_output=True,
-                env=os.environ | {"PYTHONIOENCODING": encoding},
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            assert b"\r" not in done.stderr
-            done.stdout.decode(encoding)
+    @pytest.mark.parametrize("command", ["run", "help"])
+    def test_redirected_output(self, scan, tmp_path, monkeypatch, no_figures, encoding, command):
+        streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2)]
+        monkeypatch.setattr(sys, "stdout", streams[0])
+        monkeypatch.setattr(sys, "stderr", streams[1])
+        if command == "run":
+            assert main(["run", str(scan), "-o", str(tmp_path / "out"), *QUICK]) == 0
+        else:
+            with pytest.raises(SystemExit) as end:
+                main(["run", "-h"])
+            assert end.value.code == 0
+        monkeypatch.undo()
+        for stream in streams:
+            stream.flush()
+        out, err = (stream.buffer.getvalue() for stream in streams)
+        assert ("Detector mask: r <= " if command == "run" else "usage") in out.decode(encoding)
+        assert b"\r" not in out + err
 
 
 class TestSteps:

@@ -79,6 +79,7 @@ def run(file, cif, tmp_path_factory):
     return folder, done
 
 
+@pytest.mark.slow
 class TestJson:
     def test_stdout_is_json_and_nothing_else(self, run):
         folder, done = run
@@ -122,6 +123,7 @@ class TestJson:
         assert json.loads(as_json(summarise(Findings())))["cautions"] == []
 
 
+@pytest.mark.slow
 class TestReport:
     def test_is_written(self, run):
         folder, _ = run
@@ -159,6 +161,7 @@ class TestReport:
         assert not (tmp_path / "report.html").exists()
 
 
+@pytest.mark.slow
 class TestFigureFormats:
     def test_several(self, file, tmp_path):
         arguments = ["run", str(file), "-o", str(tmp_path), "-q", "-k", "2", "--restarts", "1"]

@@ -122,13 +122,13 @@ class TestRecut:
         # The report was of the other cut.
         assert not (folder / "report.html").exists()
 
-    def test_into_another_folder(self, folder, tmp_path):
+    def test_into_another_folder(self, folder, tmp_path, few_figures):
         before = {path.name: path.read_bytes() for path in folder.iterdir()}
         other = tmp_path / "other"
         assert main(["recut", str(folder), "-o", str(other), "--report", "-q"]) == 0
         assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
         found = {path.name for path in other.iterdir()}
-        assert {"factorization.hspy", "tree.hspy", "report.html", "groups.png"} <= found
+        assert {"factorization.hspy", "tree.hspy", "report.html", "group_map.png"} <= found
         assert "scan.png" not in found
         assert set(summary_of(other)["files"]) == found
         assert main(["recut", str(other), "-q"]) == 0
@@ -164,6 +164,10 @@ class TestRecut:
         assert "factorization.hspy" in capsys.readouterr().err
         assert main(["recut", str(tmp_path / "none")]) == 2
         assert not list(tmp_path.iterdir())
+
+    def test_a_file_for_the_folder(self, folder, capsys):
+        assert main(["recut", str(folder / "tree.hspy")]) == 2
+        assert "tree.hspy' is no folder that `run` has written" in capsys.readouterr().err
 
     def test_of_a_single_component(self, folder, capsys):
         (folder / "tree.hspy").unlink()

@@ -46,6 +46,7 @@ def components():
     return crystals, scans, local
 
 
+@pytest.mark.slow
 def test_memory(components):
     """From tree to answers in a fraction of what the maps would take on the whole scan."""
     crystals, maps, local = components
@@ -69,6 +70,7 @@ def test_memory(components):
     )
 
 
+@pytest.mark.slow
 def test_the_same_as_of_dense_maps(components):
     """What lies on the whole scan beside its zeros is measured alike."""
     crystals, maps, local = components

@@ -78,8 +78,8 @@ def test_any_scan_goes_through(tmp_path_factory, scan, suffix):
         path = path.with_suffix(".hspy" if suffix == ".npy" else suffix)
         s.save(path, **({} if suffix == ".nxs" else {"chunks": chunks}))
     with pytest.MonkeyPatch.context() as patched:
-        for name in ("illustrations", "_further_figures"):
-            patched.setattr(f"hs_nmfcluster.cli.products.{name}", lambda _: iter(()))
+        for name in ("outputs.illustrations", "products.further_figures"):
+            patched.setattr(f"hs_nmfcluster.cli.{name}", lambda _: iter(()))
         code = main(["run", str(path), "-o", str(out), "-q", "-k", "2", "--restarts", "1"])
     summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
     assert (code, summary["failed"]) == (0, {})

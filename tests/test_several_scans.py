@@ -157,6 +157,7 @@ def _tiny(units):
     return s.decompose_als_nmf(2, restarts=1, print_info=False, show_progressbar=False)
 
 
+@pytest.mark.slow
 class TestInScans:
     def test_same_numbers_and_members(self, groups):
         for number, part in enumerate(groups.scans):
@@ -316,6 +317,7 @@ class TestFrames:
         np.testing.assert_allclose(seen[measured], spot(target)[measured], atol=0.02)
 
 
+@pytest.mark.slow
 class TestJoin:
     @pytest.mark.usefixtures("no_figures")
     def test_a_scan_of_one_component(self, found, tmp_path):
@@ -335,7 +337,7 @@ class TestJoin:
         found[1][0].save(folder / "long.hspy")
         return folder / "short_nmf", folder / "long.hspy"
 
-    def test_writes_together_and_each(self, saved, tmp_path):
+    def test_writes_together_and_each(self, saved, tmp_path, few_figures):
         out = tmp_path / "out"
         arguments = ["join", *map(str, saved), "-o", str(out), "--groups", "4", "-q"]
         assert main(arguments) == 0
@@ -344,7 +346,7 @@ class TestJoin:
         assert summary["tree"]["scans"] == ["short_nmf", "long"]
         assert summary["groups"][3]["scans"] == ["short_nmf", "long"]
         together = {path.name for path in out.iterdir()}
-        assert {"tree.hspy", "group_patterns.hspy", "dendrogram_distance.png"} <= together
+        assert {"tree.hspy", "group_patterns.hspy"} <= together
         for name in ("short_nmf", "long"):
             own = {path.name for path in (out / name).iterdir()}
             assert {"group_maps.hspy", "group_map.png", "sizes.png", "summary.json"} <= own
@@ -357,7 +359,7 @@ class TestJoin:
         assert not any(path.name.startswith(".") for path in out.rglob("*"))
 
     def test_what_fails_in_one_scan_is_said_and_costs_nothing_else(
-        self, saved, tmp_path, capsys, monkeypatch
+        self, saved, tmp_path, capsys, monkeypatch, few_figures
     ):
         def fails(*_, **__):
             raise RuntimeError("no maps today")

@@ -47,6 +47,7 @@ def geometry(studies) -> Any:
     return studies[SHARED].Geometry(scan=16, detector=32, n_particles=3, angles_per_family=1)
 
 
+@pytest.mark.slow
 class TestStudies:
     def check(self, study: ModuleType, settings: Any, tmp_path) -> Any:
         table = study.study(settings)

@@ -103,6 +103,10 @@ def recut(options: argparse.Namespace) -> dict[str, Any]:
 
 def _saved(path: Path) -> Any:
     wanted = {"factorization": Factorization, "tree": ClusterTree}[path.stem]
+    if not path.exists():
+        raise ValueError(
+            f"{str(path.parent)!r} is no folder that `run` has written: it holds no {path.name}."
+        )
     found = load(path)
     if not isinstance(found, wanted):
         raise ValueError(f"{path} holds no {wanted.__name__}.")

@@ -10,6 +10,7 @@ from hs_nmfcluster.cli.products import Product
 from hs_nmfcluster.cli.steps import Steps
 from hs_nmfcluster.cli.summary import as_json, summarise
 from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.figures import illustrations
 
 _TRACEBACKS = "failures.txt"
 
@@ -75,12 +76,21 @@ class Outputs:
         """
         if emd:
             self._write(findings, [products.emd(findings)])
-        figures = self._steps("figures", lambda: list(products.figures(findings, formats))) or []
-        self._announce(findings, [one for figure in figures for one in figure])
-        for figure in step_progress(figures, show, "Figures", "figure"):
-            self._write_all(figure)
-        last = [products.report(findings)] if report else []
-        self._write(findings, last)
+        shown = self._steps("figures", lambda: list(illustrations(findings))) or []
+        others = self._steps("figures", lambda: list(products.further_figures(findings))) or []
+        figures = [products.of_figure(one, formats) for one in (*shown, *others)]
+        self._announce(findings, [one for files in figures for one in files])
+        for files in step_progress(figures, show and bool(figures), "Figures", "figure"):
+            self._write_all(files)
+        if report:
+            # One that cannot be drawn is left out.
+            names = [f"{one.name}.{formats[0]}" for one in shown]
+            drawn = [
+                one
+                for one, name in zip(shown, names, strict=True)
+                if self._steps(name, getattr, one, "drawn")
+            ]
+            self._write(findings, [products.report(findings, drawn)])
         if self._steps.tracebacks:
             text = "\n".join(self._steps.tracebacks)
             self._write(findings, [products.text_file(_TRACEBACKS, lambda: text)])

@@ -10,16 +10,16 @@ import numpy as np
 import tifffile
 from hyperspy.signal import BaseSignal
 
-from hs_nmfcluster import plotting
 from hs_nmfcluster.io.emd import save_emd
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.data_tables import tables
-from hs_nmfcluster.report.figures import Illustration, illustrations
+from hs_nmfcluster.report.figures import Illustration
 from hs_nmfcluster.report.page import page
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.scan.units import in_ascii
 
 FIGURE_FORMATS = ("png", "svg", "pdf")
+# Of what stays an image in SVG and PDF.
 _DPI = 200
 # Tags by which DigitalMicrograph calibrates x and y, and HyperSpy, which reads origins from them.
 _DM_UNITS, _DM_ORIGINS, _DM_SCALES = (65003, 65004), (65006, 65007), (65009, 65010)
@@ -138,23 +138,25 @@ def _numbers(tags: tuple[int, int], *values: float) -> list[tuple[Any, ...]]:
     return [(tag, "d", 1, float(value), True) for tag, value in zip(tags, values, strict=True)]
 
 
-def figures(findings: Findings, formats: Sequence[str]) -> Iterator[list[Product]]:
-    """Name the figures, one in all formats at a time."""
-    for figure in [*illustrations(findings), *_further_figures(findings)]:
-        write = partial(_save_figure, cache(partial(_draw, figure)))
-        yield [Product(f"{figure.name}.{suffix}", write) for suffix in dict.fromkeys(formats)]
+def of_figure(figure: Illustration, formats: Sequence[str]) -> list[Product]:
+    """Name the files of a figure, one for each format."""
+    writers = {"png": partial(_save_png, figure)}
+    save = partial(_save_vectors, cache(figure.figure))
+    return [
+        Product(f"{figure.name}.{suffix}", writers.get(suffix, save))
+        for suffix in dict.fromkeys(formats)
+    ]
 
 
-def _draw(figure: Illustration) -> Any:
-    with plotting.off_screen():
-        return figure.draw()
+def _save_png(figure: Illustration, path: Path) -> None:
+    path.write_bytes(figure.drawn.png)
 
 
-def _save_figure(drawn: Callable[[], Any], path: Path) -> None:
-    drawn().savefig(path, dpi=_DPI)
+def _save_vectors(figure: Callable[[], Any], path: Path) -> None:
+    figure().savefig(path, dpi=_DPI)
 
 
-def _further_figures(findings: Findings) -> Iterator[Illustration]:
+def further_figures(findings: Findings) -> Iterator[Illustration]:
     """Name the figures that a report leaves out."""
     nmf, groups = findings.factorization, findings.groups
     if nmf is not None:
@@ -164,9 +166,9 @@ def _further_figures(findings: Findings) -> Iterator[Illustration]:
         yield Illustration("dendrogram_sequence", "", "", draw)
 
 
-def report(findings: Findings) -> Product:
-    """Name the report."""
-    return text_file("report.html", lambda: page(findings))
+def report(findings: Findings, figures: Sequence[Illustration]) -> Product:
+    """Name the report, with these figures."""
+    return text_file("report.html", lambda: page(findings, figures))
 
 
 def text_file(name: str, text: Callable[[], str]) -> Product:

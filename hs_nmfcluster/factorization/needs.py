@@ -12,6 +12,7 @@ from hs_nmfcluster.factorization.krylov import block_width, most_vectors
 from hs_nmfcluster.factorization.search import FINALISTS
 from hs_nmfcluster.factorization.tasks import SOLVED_TOGETHER
 from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
+from hs_nmfcluster.scan.blocks import most_bytes
 
 # Copies that are alive at a time: of a piece of rows, of patterns in a step, of maps.
 _PIECES, _STEPS, _MAPS = SOLVED_TOGETHER + 2, 4, 5
@@ -27,7 +28,8 @@ class Needs:
     chunks
         Chunks being worked on, one a worker.
     patterns
-        Patterns of all runs, the sums from which they follow, the vectors of the compression.
+        Patterns of all runs, the sums from which they follow, the vectors of the compression; or
+        before them those by which the scan is inspected, where these take more.
     compressed
         The compressed scan and the maps of the runs in it.
     maps
@@ -106,8 +108,9 @@ def factorization_needs(
     maps = _MAPS * n * (max(k, stepping) if limited else k) * _FLOAT
     if limited:
         maps += _MAPS * min(BATCH_BYTES, n * all_runs * _FLOAT)
+    inspected = _inspection(matrix)
     if not compressed:
-        return Needs(chunks, numbers * _FLOAT, 0, maps)
+        return Needs(chunks, max(numbers * _FLOAT, inspected), 0, maps)
     vectors = most_vectors(k, min(n, p))
     subspace = (2 * vectors + (2 + sums) * block_width(k)) * p
     # Of all runs in float32 while they are tried, in float64 in the result.
@@ -117,7 +120,12 @@ def factorization_needs(
     # In the pass for the true MSE of all runs: their products with a block, their maps there.
     positions = max(len(b.positions) for b in matrix.blocks)
     exploring = max(exploring, blocks_at_a_time * 4 * all_runs * positions)
-    return Needs(chunks, numbers * _FLOAT, exploring * _FLOAT, maps)
+    return Needs(chunks, max(numbers * _FLOAT, inspected), exploring * _FLOAT, maps)
+
+
+def _inspection(matrix: ScanMatrix) -> int:
+    """Bytes of the sums of neighbouring patterns, and of these blurred where no beam is seen."""
+    return 2 * most_bytes(matrix.scan_shape, matrix.n_pixels)
 
 
 # Of neighbourhoods whose size and number of components are not known yet: the usual ones.
@@ -163,4 +171,4 @@ def neighbourhood_needs(
     pieces = 2 * k * n / m
     chunks = blocks_at_a_time * (4 * block + _COPIES * _FLOAT * m * (p + m))
     patterns = int((2 + 2 * 4 / k) * pieces * p)
-    return Needs(chunks, patterns, 0, int(4 * 4 * pieces * m))
+    return Needs(chunks, max(patterns, _inspection(matrix)), 0, int(4 * 4 * pieces * m))

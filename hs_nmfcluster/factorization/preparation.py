@@ -290,9 +290,14 @@ def prepare(scan: Scan, selection: Selection, demand: Demand | DemandInTiles, jo
         again = demand.looked_at(read(None, mending))
         return survey_matrix(again, pattern_shape, job, "survey of corrected patterns")
 
-    look = survey_matrix(demand.looked_at(whole), pattern_shape, job)
     corrected = correct(
-        scan, selection.corrections, selection.left_out, selection.center, look, look_again
+        scan,
+        selection.corrections,
+        selection.left_out,
+        selection.center,
+        # Under no name of its own, so that it can be forgotten there.
+        survey_matrix(demand.looked_at(whole), pattern_shape, job),
+        look_again,
     )
     mask = selection.mask(corrected)
     check_values(corrected.look, mask.array, scan.axes.shape)

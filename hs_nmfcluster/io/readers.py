@@ -100,6 +100,8 @@ def open_file(path: Path, reader: str | None, max_memory: int | str | None) -> I
                 reasons[name] = "it holds no signal"
         if opened:
             return
+    if path.is_dir() and not reasons:
+        raise NotAScanError(f"{path}: it is a folder, and no file that HyperSpy reads.")
     raise NotAScanError(f"{path.name}: {_none_opens(reasons)}")
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.report.findings import Findings
-from hs_nmfcluster.report.markup import figure_uri
+from hs_nmfcluster.report.markup import figure_png, png_uri
 from hs_nmfcluster.report.subject import Groups
 
 if TYPE_CHECKING:
@@ -41,33 +41,37 @@ class Illustration:
     caption: str
     draw: "Callable[..., Figure]"
 
-    def embedded(self) -> "Embedded":
-        """Draw it."""
+    def figure(self) -> "Figure":
+        """Draw it, unseen by pyplot."""
         with plotting.off_screen():
-            figure = self.draw()
-            width = round(_SCREEN_DPI * figure.get_size_inches()[0])
-            return Embedded(self.name, self.title, self.caption, figure_uri(figure, _DPI), width)
+            return self.draw()
+
+    @cached_property
+    def drawn(self) -> "Drawn":
+        """Its picture, drawn once for all files that hold it."""
+        figure = self.figure()
+        return Drawn(figure_png(figure, _DPI), round(_SCREEN_DPI * figure.get_size_inches()[0]))
 
 
 @dataclass(frozen=True)
-class Embedded:
+class Drawn:
     """A figure that is drawn.
 
     Parameters
     ----------
-    name, title, caption
-        As of the `Illustration`.
-    source
-        PNG as a data URI.
+    png
+        The picture.
     width
         On a screen that is wide enough, in CSS pixels.
     """
 
-    name: str
-    title: str
-    caption: str
-    source: str
+    png: bytes
     width: int
+
+    @property
+    def source(self) -> str:
+        """The picture as a data URI."""
+        return png_uri(self.png)
 
 
 def illustrations(findings: Findings) -> Iterator[Illustration]:

@@ -94,22 +94,28 @@ def card(
     return render("card.html.jinja", title=title, summary=summary, facts=facts, pictures=pictures)
 
 
-def figure_uri(figure: "Figure", dpi: float = 100.0) -> str:
-    """PNG of a figure as a data URI."""
+def figure_png(figure: "Figure", dpi: float = 100.0) -> bytes:
+    """PNG of a figure."""
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi)
-    return _uri(stream.getvalue())
+    return stream.getvalue()
+
+
+def figure_uri(figure: "Figure", dpi: float = 100.0) -> str:
+    """PNG of a figure as a data URI."""
+    return png_uri(figure_png(figure, dpi))
 
 
 def pattern_uri(image: ArrayLike, size: int = _SIZE) -> str:
     """Thumbnail of a pattern ``(n_v, n_u)`` as a data URI; NaN is grey."""
-    return _uri(plotting.pattern_thumbnail(image, size))
+    return png_uri(plotting.pattern_thumbnail(image, size))
 
 
 def map_uri(scan: ArrayLike, size: int = _SIZE) -> str:
     """Thumbnail of a map ``scan_shape`` as a data URI; leading axes are summed."""
-    return _uri(plotting.map_thumbnail(scan, size))
+    return png_uri(plotting.map_thumbnail(scan, size))
 
 
-def _uri(png: bytes) -> str:
+def png_uri(png: bytes) -> str:
+    """PNG as a data URI."""
     return f"data:image/png;base64,{b64encode(png).decode('ascii')}"

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from base64 import b64encode
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import cache
 from importlib.resources import files
@@ -15,7 +16,7 @@ from hs_nmfcluster.report.answer import answer
 from hs_nmfcluster.report.cautions import cautions
 from hs_nmfcluster.report.corrections import corrections
 from hs_nmfcluster.report.explorable import explorable
-from hs_nmfcluster.report.figures import illustrations
+from hs_nmfcluster.report.figures import Illustration, illustrations
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.markup import render
 from hs_nmfcluster.report.packing import json_for_script
@@ -84,8 +85,16 @@ def write_report(path: str | os.PathLike[str], findings: Findings) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def page(findings: Findings) -> str:
-    """HTML of a report; text from files is escaped."""
+def page(findings: Findings, figures: Iterable[Illustration] | None = None) -> str:
+    """HTML of a report; text from files is escaped.
+
+    Parameters
+    ----------
+    findings
+        What is known.
+    figures
+        To show; all that can be drawn by default.
+    """
     groups = findings.groups
     missing = {_QUESTIONS.get(name, name): why for name, why in findings.missing.items()}
     style, script = f"\n{_resource('page.css')}{colors()}\n", f"\n{_resource('page.js')}"
@@ -111,7 +120,7 @@ def page(findings: Findings) -> str:
         share_name=SHARE,
         missing=missing,
         tables=page_tables(findings),
-        figures=[one.embedded() for one in illustrations(findings)],
+        figures=list(illustrations(findings) if figures is None else figures),
         settings=settings_rows(findings),
         provenance=provenance_rows(findings),
     )

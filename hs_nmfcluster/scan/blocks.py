@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,12 @@ _BYTES, _SIDE = 32 * 2**20, 256
 _PER_LINE = 4
 # Share of the largest eigenvalue of a product below which one is rounding.
 _ROUNDING = 1e-12
+
+
+def most_bytes(scan_shape: tuple[int, ...], n_pixels: int) -> int:
+    """Bytes that the sums of a scan take at most."""
+    n_lines = prod(scan_shape[:-1]) if len(scan_shape) > 1 else scan_shape[0]
+    return min(_BYTES, 8 * n_lines * _PER_LINE * n_pixels)
 
 
 @dataclass(frozen=True)
@@ -176,12 +183,13 @@ class Blocks:
 
     @classmethod
     def of(cls, found: BlockSums, layout: BlockLayout) -> "Blocks":
-        """Put sums in order."""
+        """Put sums in order, and take them out of what was found: there is no room for both."""
         order = sorted(found.sums)
         places = np.array([found.places[block] for block in order])
-        sums = np.array([found.sums[block] for block in order])
+        sums = np.empty((len(order), *layout.binned_shape))
+        for pattern, block in zip(sums, order, strict=True):
+            pattern[...] = found.sums.pop(block).reshape(pattern.shape)
         n = places[:, 0]
-        sums = sums.reshape(-1, *layout.binned_shape)
         return cls(layout, sums, n.astype(np.int64), places[:, 1:] / n[:, None])
 
     def leading(self, number: int) -> NDArray[np.float64]:

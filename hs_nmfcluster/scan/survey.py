@@ -1,6 +1,6 @@
 """The first look at a scan, in one pass: sums by which all else about it is judged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import dask.array as da
 import numpy as np
@@ -87,6 +87,10 @@ class Survey:
     def scan_shape(self) -> tuple[int, ...]:
         """Shape of the scan, of which some positions may not have been looked at."""
         return self.blocks.layout.scan_shape
+
+    def without_sums(self) -> "Survey":
+        """Return the same without the patterns of blocks, which take room."""
+        return replace(self, blocks=replace(self.blocks, sums=self.blocks.sums[:0].copy()))
 
     @property
     def mean(self) -> NDArray[np.float64]:

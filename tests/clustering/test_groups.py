@@ -231,6 +231,7 @@ class TestPlot:
         assert groups.plot(scaling="linear").axes
 
 
+@pytest.mark.slow
 class TestSave:
     @pytest.mark.parametrize("suffix", [".hspy", ".zspy"])
     @pytest.mark.parametrize("where", [{"n_groups": 3}, {"distance": 0.3}, {"n_groups": 1}])

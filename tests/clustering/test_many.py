@@ -217,6 +217,7 @@ def large():
     ), families
 
 
+@pytest.mark.slow
 class TestLargeTree:
     def test_says_how_it_was_made(self, large):
         tree, _ = large
@@ -337,6 +338,7 @@ def mixed():
     ), kinds
 
 
+@pytest.mark.slow
 class TestLargeTreeOfCrystalsAndMatrix:
     def test_crystals_are_told_first(self, mixed):
         tree, kinds = mixed

@@ -303,6 +303,7 @@ class TestPlotPolar:
             tree.plot_polar(99)
 
 
+@pytest.mark.slow
 class TestExplore:
     @staticmethod
     def click(figure, x):

@@ -70,6 +70,7 @@ class TestRankCurves:
     def test_few_passes(self, study):
         assert study.passes <= 25
 
+    @pytest.mark.slow
     def test_few_passes_where_nothing_settles(self):
         # Noise next to which a PCA curve hardly bends, and a tolerance that nothing reaches.
         rng = np.random.default_rng(0)

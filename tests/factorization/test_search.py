@@ -53,6 +53,7 @@ def specimen():
     return s.data, mask, s.data[:, :, ~mask].reshape(420, -1).astype(float)
 
 
+@pytest.mark.slow
 class TestAgainstScikitLearn:
     def test_best_mse_of_every_rank(self, specimen):
         data, mask, X = specimen

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(params=[390, 1300], ids=["phone", "desktop"])
 def opened(request, browser, report):

@@ -10,6 +10,8 @@ from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.data_tables import tables
 from hs_nmfcluster.words import group_name
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def written(scan, groups):

@@ -10,6 +10,8 @@ from hs_nmfcluster.report.explorable import explorable
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.page import write_report
 
+pytestmark = pytest.mark.slow
+
 MANY = 150
 
 

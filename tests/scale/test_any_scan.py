@@ -2,6 +2,7 @@
 
 import dask.array as da
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scans import assert_same, counts, decompose, tight
@@ -30,8 +31,9 @@ def scans(draw):
     return data, chunks, left_out, dark
 
 
+@pytest.mark.slow
 @given(scan=scans(), compression=st.sampled_from(["auto", None]))
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_lazy_equals_eager(scan, compression):
     data, chunks, left_out, dark = scan
     arguments = {

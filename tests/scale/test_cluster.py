@@ -39,12 +39,18 @@ def reference():
     return decompose(signal(counts(SHAPE, k=4)), 4, **ARGUMENTS)
 
 
-def lazy_scan(log, pause=0.0):
+def lazy_scan(log, pause=0.0, workers=1):
+    """Scan whose blocks take down who reads them, and wait until so many have come to do it."""
+
     # Not a function of this module, which the workers cannot import: it goes to them as it is.
     def slow(block):
         with Path(log).open("a") as file:
             file.write(f"{os.getpid()}\n")
         time.sleep(pause)
+        waited = 0.0
+        while len(set(Path(log).read_text().split())) < workers and waited < 20:
+            time.sleep(0.05)
+            waited += 0.05
         return block
 
     data = da.from_array(counts(SHAPE, k=4), chunks=(1, 10, 16, 18))
@@ -55,7 +61,7 @@ def lazy_scan(log, pause=0.0):
 
 @pytest.fixture
 def small_chunks(monkeypatch):
-    monkeypatch.setattr("hs_nmfcluster.engine.memory.CHUNK_BYTES", 4096)
+    monkeypatch.setattr("hs_nmfcluster.engine.memory.CHUNK_BYTES", 24_000)
 
 
 @pytest.mark.slow
@@ -68,7 +74,7 @@ class TestTwoWorkers:
         if not kept:
             monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.0)
         found = decompose(
-            signal(counts(SHAPE, k=4), (2, 4, 7, 5)), 4, **arguments, max_memory="1 GB"
+            signal(counts(SHAPE, k=4), (4, 6, 9, 10)), 4, **arguments, max_memory="1 GB"
         )
         assert found.settings["data_in_memory"] == kept
         expected = (
@@ -81,7 +87,7 @@ class TestTwoWorkers:
         left_out = np.zeros(SHAPE[:2], bool)
         left_out[2:5, 3] = left_out[0] = True
         masks = {"navigation_mask": left_out}
-        s = signal(counts(SHAPE, k=4), (2, 4, 7, 5))
+        s = signal(counts(SHAPE, k=4), (4, 6, 9, 10))
         found = decompose(s, 4, **ARGUMENTS, **masks)
         assert found.maps._lazy
         assert "NMF maps" in repr(found.maps)
@@ -103,7 +109,7 @@ class TestTwoWorkers:
 
     def test_progress(self, capsys, monkeypatch):
         monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.0)
-        s = signal(counts(SHAPE, k=4), (2, 4, 7, 5))
+        s = signal(counts(SHAPE, k=4), (4, 6, 9, 10))
         found = decompose(s, 4, **ARGUMENTS, show_progressbar=True)
         assert_bar_ended(capsys.readouterr().err, found)
 
@@ -135,10 +141,12 @@ class TestTwoWorkers:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
-def test_workers_that_come_and_go(reference, tmp_path, monkeypatch):
+def test_workers_that_come_and_go(tmp_path, monkeypatch):
     """An adaptive cluster begins with one worker and takes more as there is work."""
     monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.0)
     log = tmp_path / "log"
+    arguments = ARGUMENTS | {"max_iterations": 2}
+    expected = decompose(signal(counts(SHAPE, k=4)), 4, **arguments)
     with (
         distributed.LocalCluster(
             n_workers=1, threads_per_worker=1, dashboard_address=None, memory_limit="1 GB"
@@ -146,9 +154,9 @@ def test_workers_that_come_and_go(reference, tmp_path, monkeypatch):
         distributed.Client(cluster),
     ):
         cluster.adapt(minimum=1, maximum=2, interval="200 ms", target_duration="100 ms")
-        found = decompose(lazy_scan(log=str(log), pause=0.02), 4, **ARGUMENTS)
+        found = decompose(lazy_scan(log=str(log), workers=2), 4, **arguments)
     assert len(set(log.read_text().split())) > 1
-    assert_same(found, reference, rtol=1e-5)
+    assert_same(found, expected, rtol=1e-5)
 
 
 class ManyWorkers:

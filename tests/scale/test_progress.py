@@ -3,6 +3,7 @@
 import re
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import dask
 import numpy as np
@@ -26,7 +27,8 @@ class TestBar:
     @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
     def test_under_every_scheduler(self, capsys, scheduler):
         s = signal(counts(), (2, 6, 7, 9))
-        with dask.config.set(scheduler=scheduler):
+        pool = {"pool": ProcessPoolExecutor(1)} if scheduler == "processes" else {}
+        with dask.config.set(scheduler=scheduler, **pool):
             budget = tight(s, 3)
             capsys.readouterr()
             found = decompose(s, show_progressbar=True, **budget)

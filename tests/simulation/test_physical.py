@@ -102,6 +102,7 @@ class TestSpecimen:
         assert positions[:, 1].max() > 19.9
 
 
+@pytest.mark.slow
 class TestNanocrystalsInGlass:
     def test_same_for_every_chunking(self):
         eager = nanocrystals_in_glass(**QUICK)[0]
@@ -202,6 +203,7 @@ class TestNanocrystalsInGlass:
             nanocrystals_in_glass(**{**QUICK, **arguments})
 
 
+@pytest.mark.slow
 class TestGlassPattern:
     """The halo and its speckle."""
 

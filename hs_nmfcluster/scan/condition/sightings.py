@@ -81,7 +81,8 @@ def see_beam(
     centers = found * binning + (binning - 1) / 2
     known = np.isfinite(centers).all(axis=1)
     weights = blocks.n_positions.astype(float)
-    return Sightings(patterns[known], centers[known], blocks.places[known], weights[known])
+    patterns = patterns if known.all() else patterns[known]
+    return Sightings(patterns, centers[known], blocks.places[known], weights[known])
 
 
 def binned_mask(bad: NDArray[np.bool_], blocks: Blocks) -> NDArray[np.bool_]:
@@ -169,18 +170,15 @@ def _against_mean(patterns: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDAr
     use[reach:-reach, reach:-reach] = ~near_bad[reach:-reach, reach:-reach]
     if use.sum() < 50:
         return np.full((len(patterns), 2), np.nan)
-    smooth = np.stack(
-        [ndimage.gaussian_filter(filled(one, bad), _BLUR, mode="nearest") for one in patterns]
-    )
+    # All of them together are large, and what is smooth is exact enough in single precision.
+    smooth, moved = np.empty((2, *patterns.shape), np.float32)
+    for place, one in zip(smooth, patterns, strict=True):
+        ndimage.gaussian_filter(filled(one, bad), _BLUR, mode="nearest", output=place)
     offsets = np.zeros((len(patterns), 2))
     for _ in range(_ROUNDS):
-        moved = np.stack(
-            [
-                ndimage.shift(one, -offset[::-1], order=1, mode="nearest")
-                for one, offset in zip(smooth, offsets, strict=True)
-            ]
-        )
-        mean = moved.mean(axis=0)
+        for place, one, offset in zip(moved, smooth, offsets, strict=True):
+            ndimage.shift(one, -offset[::-1], order=1, mode="nearest", output=place)
+        mean = moved.mean(axis=0, dtype=np.float64)
         slope_y, slope_x = np.gradient(mean)
         # Counts of which a dark level was taken off may be negative.
         level = np.maximum(mean[use], 1e-12 + 0.01 * np.abs(mean[use]).mean())
