@@ -43,6 +43,8 @@ class Corrected:
         How the beam was found.
     shown
         Where the patterns show the beam, ``(x, y)`` in pixels; None where they show none.
+    overview
+        Leading singular vectors of the sums of neighbouring patterns, ``(n, n_v, n_u)``.
     """
 
     corrections: Corrections
@@ -52,6 +54,7 @@ class Corrected:
     detector: Detector
     center_from: str
     shown: tuple[float, float] | None
+    overview: NDArray[np.float64]
 
 
 def correct(
@@ -61,6 +64,7 @@ def correct(
     center: tuple[float, float] | None,
     look: Survey,
     look_again: Callable[[Mending], Survey],
+    leading: int = 0,
 ) -> Corrected:
     """Find out what is to be corrected, and how.
 
@@ -78,6 +82,8 @@ def correct(
         Look at the patterns as they are.
     look_again
         Takes the same look at the corrected ones.
+    leading
+        Singular vectors that the overview has at most.
     """
     axes, shape = scan.detector, look.mean.shape
     corrections, beam = (NOTHING if wanted is None else wanted), None
@@ -89,21 +95,23 @@ def correct(
         if axes.distortion is not None:
             # It was measured beforehand, on what was chosen for it.
             corrections = replace(corrections, distortion=None)
-    look = look.without_sums()
+    overview, look = look.blocks.leading(leading), look.without_sums()
     unusable = unusable_pixels(corrections, shape)
     if beam is None or corrections.gain is not None:
         beam = estimate_beam_center(_divided(look.mean, corrections.gain, unusable), unusable)
     middle, center_from = axes.find_center(center, look.mean, beam)
     mending = mend(corrections, left_out, look.scan_shape, shape, middle)
     if mending.placement is not None or corrections.left_out is not None:
+        again = look_again(mending)
+        overview = again.blocks.leading(leading)
         # What was counted stays so when it is divided.
-        look = replace(look_again(mending).without_sums(), whole=look.whole)
+        look = replace(again.without_sums(), whole=look.whole)
     mean = np.where(mending.missing, np.nan, look.mean)
     distortion = mending.distortion or axes.distortion
     detector = replace(axes.around(middle), distortion=as_distortion(distortion))
     nowhere = ((shape[1] - 1) / 2, (shape[0] - 1) / 2)
     shown = None if tuple(beam) == nowhere else beam
-    return Corrected(corrections, mending, look, mean, detector, center_from, shown)
+    return Corrected(corrections, mending, look, mean, detector, center_from, shown, overview)
 
 
 def _tells_enough(look: Survey) -> bool:

@@ -17,6 +17,7 @@ from hs_nmfcluster.engine.cutting import Cut
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.corrected import Corrected, Wanted, correct
+from hs_nmfcluster.factorization.krylov import block_width
 from hs_nmfcluster.factorization.needs import Needs, factorization_needs, neighbourhood_needs
 from hs_nmfcluster.factorization.neighbourhoods.first_look import kept_positions, looked_at
 from hs_nmfcluster.scan.arguments import TooManyComponentsError, check_rank
@@ -118,9 +119,10 @@ class Prepared:
     reads: int
     needs: Needs
 
-    def overview(self, number: int) -> NDArray[np.float64]:
-        """Leading patterns of parts of the scan, so many at most, ``(n, n_pixels)``."""
-        return self.look.blocks.leading(number)[:, ~self.mask.array]
+    @property
+    def overview(self) -> NDArray[np.float64]:
+        """Leading patterns of parts of the scan, ``(n, n_pixels)``."""
+        return self.corrected.overview[:, ~self.mask.array]
 
     @property
     def center_off(self) -> float:
@@ -179,6 +181,11 @@ class Demand:
     compressed: bool = True
     limited: bool = False
 
+    @property
+    def leading(self) -> int:
+        """Patterns that the compression begins with."""
+        return block_width(max(self.ranks)) if self.compressed else 0
+
     def needs(self, matrix: ScanMatrix, blocks_at_a_time: int) -> Needs:
         """Memory that it takes."""
         limit = min(matrix.n_positions, matrix.n_pixels)
@@ -215,6 +222,7 @@ class DemandInTiles:
 
     size: tuple[int, ...] | None
     n_components: int | None
+    leading = 0
 
     def needs(self, matrix: ScanMatrix, blocks_at_a_time: int) -> Needs:
         """Memory that it takes."""
@@ -298,6 +306,7 @@ def prepare(scan: Scan, selection: Selection, demand: Demand | DemandInTiles, jo
         # Under no name of its own, so that it can be forgotten there.
         survey_matrix(demand.looked_at(whole), pattern_shape, job),
         look_again,
+        demand.leading,
     )
     mask = selection.mask(corrected)
     check_values(corrected.look, mask.array, scan.axes.shape)

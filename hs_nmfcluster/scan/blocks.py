@@ -205,6 +205,8 @@ class Blocks:
         numpy.ndarray
             ``(n, n_v, n_u)``, orthogonal, but for what binning has taken away.
         """
+        if not number:
+            return np.zeros((0, *self.layout.pattern_shape))
         rows = self.sums.reshape(len(self.sums), -1)
         squares, vectors = np.linalg.eigh(rows @ rows.T)
         # Of less than that nothing but rounding is left.

@@ -47,3 +47,26 @@ class TestSurvey:
         look = survey(np.full((300, 2, 2), 255, dtype="u1"))
         np.testing.assert_array_equal(look.total, 300 * 255)
         assert (survey(np.full((40, 2, 2), 6e4, dtype="f2")).mean > 5.9e4).all()
+
+
+class TestLeading:
+    """Singular vectors of the sums of neighbouring patterns."""
+
+    def test_are_those_of_the_mean_patterns(self):
+        data = np.random.default_rng(0).poisson(5.0, (6, 8, 9, 11))
+        found = survey(data).blocks.leading(3)
+        means = data.reshape(6, 4, 2, 99).mean(axis=2).reshape(24, 99)
+        expected = np.linalg.svd(means)[2][:3]
+        np.testing.assert_allclose(np.abs(found.reshape(3, 99) @ expected.T), np.eye(3), atol=1e-9)
+
+    def test_fewer_than_asked_for_and_none(self):
+        blocks = survey(np.outer(np.arange(1, 49), np.arange(99)).reshape(6, 8, 9, 11)).blocks
+        assert len(blocks.leading(5)) == 1
+        assert blocks.leading(0).shape == (0, 9, 11)
+
+    def test_binned_sums_are_seen_on_the_detector(self):
+        data = np.zeros((4, 4, 300, 301), np.float32)
+        data[..., 299, 300] = 1.0
+        found = survey(data).blocks.leading(2)
+        assert found.shape == (1, 300, 301)
+        assert abs(found[0, 299, 300]) == 1
