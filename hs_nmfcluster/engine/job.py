@@ -192,11 +192,15 @@ class Job:
     def hold(self, matrix: ScanMatrix) -> ScanMatrix:
         """Read the data and keep them, here or on the workers of the user's cluster.
 
+        Of patterns in memory that are moved or divided, keep what becomes of them.
+
         Raises
         ------
         ReadingError
             If a block cannot be read, naming it.
         """
+        if not matrix.is_lazy:
+            return matrix.with_rows(scheduling.side_by_side(_cut, matrix.blocks))
         rows = []
         at_a_time = _BLOCKS_AT_A_TIME * scheduling.n_workers()
         self.say("reading")
@@ -390,6 +394,12 @@ def check_unchanged(square: float, before: float) -> None:
             "The data have changed while they were read, or are not those of `checkpoint`: the sum "
             f"of their squares was {before:.12g} when this job began and is {square:.12g} now."
         )
+
+
+def _cut(block: Block) -> NDArray:
+    held: Any = block.rows
+    rows: NDArray = held[:]
+    return rows
 
 
 def _divided(matrix: ScanMatrix) -> NDArray[np.int64]:

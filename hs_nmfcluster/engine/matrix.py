@@ -272,6 +272,12 @@ class ScanMatrix:
             cut=cut,
         )
 
+    def masked(self, mask: NDArray[np.bool_]) -> "ScanMatrix":
+        """Return the kept pixels ``(n_v, n_u)`` of rows of whole patterns that are in memory."""
+        every = np.ones(int(np.prod(self.scan_shape, dtype=np.int64)), bool)
+        # Of the source, whose patterns are as they were, values are still taken as before.
+        return replace(self.cut_out(every, Cut().without(mask)), cut=self.cut.without(mask))
+
     def changed(self, change: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> "ScanMatrix":
         """Return the matrix with something done to its rows whenever they are read."""
         later = dask.delayed(ChangedRows, pure=False)

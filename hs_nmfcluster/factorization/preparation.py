@@ -292,10 +292,18 @@ def prepare(scan: Scan, selection: Selection, demand: Demand | DemandInTiles, jo
     if lazy and client is None and whole.n_bytes <= room:
         whole = job.hold(whole)
     held_whole = lazy and not whole.is_lazy
+    if held_whole:
+        room -= whole.n_bytes
     pattern_shape = scan.data.shape[-2:]
+    moved: ScanMatrix | None = None
 
     def look_again(mending: Mending) -> Survey:
-        again = demand.looked_at(read(None, mending))
+        nonlocal moved
+        again = read(None, mending)
+        if mending.placement is not None and not again.is_lazy and again.n_bytes <= room:
+            # To move patterns in every pass takes as long as half of what is done with them.
+            moved = again = job.hold(again)
+        again = demand.looked_at(again)
         return survey_matrix(again, pattern_shape, job, "survey of corrected patterns")
 
     corrected = correct(
@@ -310,7 +318,7 @@ def prepare(scan: Scan, selection: Selection, demand: Demand | DemandInTiles, jo
     )
     mask = selection.mask(corrected)
     check_values(corrected.look, mask.array, scan.axes.shape)
-    matrix = read(mask.array, corrected.mending)
+    matrix = read(mask.array, corrected.mending) if moved is None else moved.masked(mask.array)
     demand.check(matrix)
     # The data without what the mask leaves out may fit where all of them do not.
     fits = matrix.is_lazy and matrix.n_bytes <= room

@@ -116,6 +116,23 @@ class TestCut:
                 assert (cut.n_pixels, cut.dtype) == (matrix.n_pixels, matrix.dtype)
                 np.testing.assert_array_equal(rows_of(cut), expected)
 
+    @pytest.mark.parametrize("response", [None, np.linspace(0.5, 1.5, 42, dtype=np.float32)])
+    def test_same_if_moved_patterns_are_held(self, response):
+        mask = np.random.default_rng(3).random(DETECTOR) < 0.3
+        left_out = np.zeros(SCAN, bool)
+        left_out[1, 2] = True
+        where = placement(response)
+        lazy = da.from_array(DATA, chunks=(2, 2, 6, 3))
+        for data in (DATA, lazy):
+            expected = ScanMatrix.from_array(data, left_out, mask, placement=where)
+            held = Job().hold(ScanMatrix.from_array(data, left_out, placement=where))
+            assert not held.is_lazy
+            assert all(isinstance(block.rows, np.ndarray) for block in held.blocks)
+            found = held.masked(mask)
+            assert (found.n_pixels, found.dtype) == (expected.n_pixels, expected.dtype)
+            np.testing.assert_array_equal(rows_of(found), rows_of(expected))
+            np.testing.assert_array_equal(found.cut.pixels, expected.cut.pixels)
+
     def test_in_windows_and_by_processes(self, by_value):
         where = placement()
         every = Cut(None, where)(DATA.reshape(15, 42), np.arange(15))
