@@ -1,0 +1,82 @@
+"""The analysis that a user has made of a scan, made once more of other data of the same scan."""
+
+import dask.array as da
+import numpy as np
+from hyperspy.signal import BaseSignal
+from numpy.typing import NDArray
+
+from hs_nmfcluster.bridge.axes import with_data
+from hs_nmfcluster.factorization.constraints import MapResolution, SmoothPatterns
+from hs_nmfcluster.results.factorization import Factorization
+
+_CONSTRAINTS = {one.__name__: one for one in (MapResolution, SmoothPatterns)}
+_SAME = (
+    "restarts",
+    "tolerance",
+    "ridge",
+    "random_state",
+    "compression",
+    "max_iterations",
+    "weighting",
+)
+
+
+def check_same_scan(signal: BaseSignal, nmf: Factorization) -> None:
+    """Refuse a factorization of a scan of another shape.
+
+    Raises
+    ------
+    ValueError
+        Naming both shapes.
+    """
+    shape = nmf.position_mse.shape + nmf.detector_mask.shape
+    if signal.data.shape != shape:
+        raise ValueError(
+            f"`factorization` is of a scan of shape {shape} (array order), this one is of shape "
+            f"{signal.data.shape}."
+        )
+
+
+def repeated(
+    signal: BaseSignal,
+    nmf: Factorization,
+    data: NDArray | da.Array,
+    *,
+    left_out: NDArray[np.bool_] | None = None,
+    show_progressbar: bool | None = None,
+) -> Factorization:
+    """Factorize other data of a scan as it was factorized: same masks, corrections and settings.
+
+    Parameters
+    ----------
+    signal
+        The scan.
+    nmf
+        What was found in it.
+    data
+        Of the same shape.
+    left_out
+        Positions to leave out beside those that were, ``scan_shape``.
+    show_progressbar
+        None takes HyperSpy's preference.
+    """
+    settings = nmf.settings
+    skipped = np.isnan(nmf.position_mse)
+    skipped = skipped if left_out is None else skipped | left_out
+    constraints = settings.get("constraints") or {}
+    # Of a compressed problem settings name the rule that solves it, whatever was asked for.
+    solver = settings["solver"] if settings["compression"] is None else "als"
+    found: Factorization = with_data(signal, data, "Repeated").decompose_als_nmf(
+        settings["n_components"] or "auto",
+        tiles=settings["tiles"],
+        solver=solver,
+        **{name: settings[name] for name in _SAME},
+        navigation_mask=skipped if skipped.any() else None,
+        signal_mask=nmf.detector_mask,
+        corrections=nmf.corrections,
+        center=nmf.center,
+        constraints=[_CONSTRAINTS[name](**values) for name, values in constraints.items()] or None,
+        print_info=False,
+        show_progressbar=show_progressbar,
+    )
+    return found
