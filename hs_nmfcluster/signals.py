@@ -33,7 +33,15 @@ from hs_nmfcluster.factorization.constraints import Constraint
 from hs_nmfcluster.materials.calibration import Known, known_spacings
 from hs_nmfcluster.results.calibration import Calibration, calibrated
 from hs_nmfcluster.results.confirmation import Confirmation, Split, confirm
+from hs_nmfcluster.results.detection_limit import (
+    AskedParticles,
+    DetectionLimit,
+    checked_numbers,
+    checked_pattern,
+    find_limit,
+)
 from hs_nmfcluster.results.factorization import Factorization
+from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.results.repeating import check_same_scan
 from hs_nmfcluster.results.scan_condition import ScanCondition
@@ -861,6 +869,81 @@ class NMFDiffraction2D(Signal2D):
             seed=draw_seed(random_state),
             show_progressbar=show_progressbar,
         )
+
+    def detection_limit(
+        self,
+        groups: Groups | None = None,
+        *,
+        diameters: Sequence[float] | None = None,
+        fractions: Sequence[float] | None = None,
+        pattern: Literal["groups"] | BaseSignal | np.ndarray = "groups",
+        number: int | None = None,
+        random_state: int | np.random.Generator | None = None,
+        show_progressbar: bool | None = None,
+    ) -> DetectionLimit:
+        """Say how small and how weak a particle would have been found in this scan.
+
+        Synthetic particles are planted in the matrix of the scan while it is read, the same
+        analysis is made, and what comes back is counted, twice: the second time around the
+        diameter of which half was found. Each particle has the pattern of a group of crystals,
+        turned at random; the electrons that it scatters are drawn from those of the position, so
+        that the noise is the scan's own. The data are not changed, and not copied unless they are
+        lazy and fit into memory. Takes about as long as two analyses; of a scan of many
+        neighbourhoods 4 × 4 stand for all.
+
+        Parameters
+        ----------
+        groups
+            Groups of crystals of this scan; by default those of the decomposition in
+            ``learning_results`` at the suggested cut.
+        diameters
+            In the unit of `Groups.particle_sizes`: nm, or steps. By default from one step on, then
+            around the limit.
+        fractions
+            Shares of the electrons, in the analysed pixels, that a particle takes in its middle. By
+            default proportional to its diameter, as a sphere takes them of the crystals that were
+            found.
+        pattern
+            ``"groups"``: of the groups of crystals in turn; or one pattern ``(n_v, n_u)``, of which
+            the spots are taken.
+        number
+            Particles at a time; by default one for each 90 positions.
+        random_state
+            An integer makes the run repeatable.
+        show_progressbar
+            None takes HyperSpy's preference.
+
+        Returns
+        -------
+        DetectionLimit
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a scan that has not been decomposed by `decompose_als_nmf`; groups of several scans
+            or of a scan of another shape; no crystal to take patterns or electrons from; a scan
+            without two axes; an argument that is out of range.
+
+        Examples
+        --------
+        >>> s.decompose_als_nmf()  # doctest: +SKIP
+        >>> s.detection_limit().plot()  # doctest: +SKIP
+        """
+        check_scan(self)
+        sizes, shares = (
+            checked_numbers("diameters", diameters),
+            checked_numbers("fractions", fractions, 1.0),
+        )
+        planted = pattern if isinstance(pattern, str) else checked_pattern(self, pattern)
+        if isinstance(planted, str):
+            checks.check_choice("pattern", planted, ("groups",))
+        if number is not None:
+            checks.check_whole_number("number", number)
+        nmf = self._decomposed(None if groups is None else groups.tree.factorization)
+        if groups is None:
+            groups = self.hierarchical_cluster(nmf, show_progressbar=show_progressbar).cut()
+        asked = AskedParticles(sizes, shares, planted, number, draw_seed(random_state))
+        return find_limit(self, groups, nmf, asked, show_progressbar)
 
     def plot_scan(
         self,

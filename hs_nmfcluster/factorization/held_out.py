@@ -62,8 +62,8 @@ def thinned(
     return held if held_out else patterns - held
 
 
-def are_counts(look: Survey, kept: NDArray[np.bool_]) -> bool:
-    """Whether the data are electrons one by one, whose noise thinning divides.
+def counting_gain(look: Survey, kept: NDArray[np.bool_]) -> float:
+    """Variance of the data over their mean, as far as counting makes it: 1 of single electrons.
 
     Thickness and speckle add to the variance by the square of the mean, counting by the mean: what
     their ratio is where the mean goes to zero is the counting's alone.
@@ -74,15 +74,31 @@ def are_counts(look: Survey, kept: NDArray[np.bool_]) -> bool:
         First look at the scan.
     kept
         Pixels that are not masked.
+
+    Returns
+    -------
+    float
+        0 where there is none to be seen.
     """
     mean = look.mean[kept]
-    if not look.whole or look.negative[kept].any() or not (mean > 0).any():
-        return False
     lit = np.flatnonzero(mean > 0)
+    if lit.size < 2:
+        return 0.0
     lit = lit[:: -(-lit.size // _ASKED)]
     ratio = look.variance[kept][lit] / mean[lit]
-    _, at_zero = stats.siegelslopes(ratio, mean[lit])
-    return bool(at_zero < _COUNTS)
+    return max(float(stats.siegelslopes(ratio, mean[lit])[1]), 0.0)
+
+
+def are_counts(look: Survey, kept: NDArray[np.bool_]) -> bool:
+    """Whether the data are electrons one by one, whose noise thinning divides.
+
+    Parameters
+    ----------
+    look, kept
+        As of :func:`counting_gain`.
+    """
+    whole = look.whole and not look.negative[kept].any()
+    return bool(whole and (look.mean[kept] > 0).any() and counting_gain(look, kept) < _COUNTS)
 
 
 def every_other(scan_shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -43,6 +43,7 @@ def repeated(
     data: NDArray | da.Array,
     *,
     left_out: NDArray[np.bool_] | None = None,
+    more: int = 0,
     show_progressbar: bool | None = None,
 ) -> Factorization:
     """Factorize other data of a scan as it was factorized: same masks, corrections and settings.
@@ -57,6 +58,9 @@ def repeated(
         Of the same shape.
     left_out
         Positions to leave out beside those that were, ``scan_shape``.
+    more
+        Crystals that are in them beside: a factorization of the whole scan gets so many components
+        more.
     show_progressbar
         None takes HyperSpy's preference.
     """
@@ -64,10 +68,13 @@ def repeated(
     skipped = np.isnan(nmf.position_mse)
     skipped = skipped if left_out is None else skipped | left_out
     constraints = settings.get("constraints") or {}
+    n_components = settings["n_components"]
+    if n_components is not None and settings["tiles"] is None:
+        n_components += more
     # Of a compressed problem settings name the rule that solves it, whatever was asked for.
     solver = settings["solver"] if settings["compression"] is None else "als"
     found: Factorization = with_data(signal, data, "Repeated").decompose_als_nmf(
-        settings["n_components"] or "auto",
+        "auto" if n_components is None else n_components,
         tiles=settings["tiles"],
         solver=solver,
         **{name: settings[name] for name in _SAME},

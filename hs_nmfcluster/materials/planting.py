@@ -1,0 +1,261 @@
+"""Synthetic particles, planted in a scan while it is read, so that one can count which are found.
+
+A particle takes a share of the scattered electrons at each position that the probe meets it in, and
+scatters them into its spots. To counts this is done electron by electron: those that it takes are
+drawn from those that are there, what it scatters has counting noise of its own, and the result is
+as noisy as the scan is.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, sparse
+
+from hs_nmfcluster.engine.random_numbers import generator_at
+from hs_nmfcluster.materials.apertures import ring_means
+from hs_nmfcluster.materials.spots import find_spots, owner_of_pixels
+from hs_nmfcluster.scan.detector import Detector
+
+# Stream of random numbers by which electrons are taken and scattered.
+_STREAM = 17
+# Points along each axis at which the thickness of a particle is taken, a position.
+_FINE = 5
+# Standard deviations of the probe beyond which it meets nothing.
+_REACH = 3.0
+#: Full width at half maximum over standard deviation of a Gaussian.
+FWHM = 2 * np.sqrt(2 * np.log(2))
+
+
+@dataclass(frozen=True, eq=False)
+class Planting:
+    """Particles to be planted in a scan.
+
+    Parameters
+    ----------
+    shares
+        Share of the electrons that each particle takes at each position, sparse,
+        ``(n_positions, n)``.
+    patterns
+        Where each particle scatters them, ``(n, n_v, n_u)`` of unit sum.
+    measured
+        Pixels over which electrons are counted, ``(n_v, n_u)``.
+    gain
+        Variance of the data over their mean by counting; 1 of single electrons, 0 without noise.
+    counts
+        Whether the data are single electrons, which are whole.
+    shifts
+        Of the beam, ``(n_positions, 2)`` in pixels, (x, y); None where it stands still.
+    response
+        Of the pixels, ``(n_v, n_u)``; None where they are alike.
+    """
+
+    shares: sparse.csr_array
+    patterns: NDArray[np.float64]
+    measured: NDArray[np.bool_]
+    gain: float = 1.0
+    counts: bool = True
+    shifts: NDArray[np.floating] | None = None
+    response: NDArray[np.floating] | None = None
+    _met: NDArray[np.bool_] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_met", np.diff(self.shares.indptr) > 0)
+
+    def expected(self, position: int) -> tuple[float, NDArray[np.float64]]:
+        """Share of the electrons that is taken at a position, and where it goes, per electron."""
+        row = slice(*self.shares.indptr[position : position + 2])
+        shares, which = self.shares.data[row], self.shares.indices[row]
+        pattern = np.asarray(np.tensordot(shares, self.patterns[which], axes=1))
+        if self.shifts is not None:
+            moved = ndimage.shift(pattern, self.shifts[position][::-1], order=1)
+            pattern = np.asarray(moved, dtype=np.float64)
+        if self.response is not None:
+            pattern = np.asarray(pattern * self.response, dtype=np.float64)
+        return min(float(shares.sum()), 1.0), np.maximum(pattern, 0.0)
+
+
+def planted(
+    patterns: NDArray, positions: NDArray[np.int64], planting: Planting, seed: int
+) -> NDArray:
+    """Plant particles in some of the patterns of a scan.
+
+    Parameters
+    ----------
+    patterns
+        ``(n, n_v, n_u)``, not changed.
+    positions
+        ``(n,)``.
+    planting
+        The particles.
+    seed
+        Of the electrons.
+
+    Examples
+    --------
+    >>> shares = sparse.csr_array([[0.5], [0.0]])
+    >>> planting = Planting(shares, np.eye(1, 100).reshape(1, 10, 10), np.ones((10, 10), bool))
+    >>> scan = np.full((2, 10, 10), 100)
+    >>> found = planted(scan, np.arange(2), planting, seed=0)
+    >>> bool(abs(found[0, 0, 0] - 5050) < 300), int(found[1].min())
+    (True, 100)
+    """
+    here = np.flatnonzero(planting._met[positions])
+    if not here.size:
+        return patterns
+    result = patterns.copy()
+    most = np.iinfo(result.dtype).max if result.dtype.kind in "iu" else np.inf
+    for row in here.tolist():
+        position = int(positions[row])
+        rng = generator_at(seed, position, _STREAM)
+        own = np.asarray(patterns[row])
+        share, pattern = planting.expected(position)
+        expected = pattern * max(float(own[planting.measured].sum(dtype=np.float64)), 0.0)
+        if planting.counts:
+            left = own - rng.binomial(own.astype(np.int64), share)
+            result[row] = np.minimum(left + rng.poisson(expected), most)
+            continue
+        if planting.gain > 0:
+            expected = np.asarray(planting.gain * rng.poisson(expected / planting.gain))
+        mixed = (1 - share) * own + expected
+        result[row] = np.minimum(np.rint(mixed) if np.isfinite(most) else mixed, most)
+    return result
+
+
+def spots_alone(
+    pattern: NDArray[np.floating], detector: Detector, radial_range: tuple[float, float]
+) -> NDArray[np.float64]:
+    """Pattern of a crystal without the halo that it lies on, of unit sum.
+
+    Parameters
+    ----------
+    pattern
+        ``(n_v, n_u)``, NaN where not measured.
+    detector
+        Its geometry.
+    radial_range
+        ``(inner, outer)`` in the detector's units, between which spots are looked for.
+
+    Raises
+    ------
+    ValueError
+        If it shows no spots.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:41, :41]
+    >>> spot = np.exp(-((x - 30) ** 2 + (y - 20) ** 2) / 4)
+    >>> alone = spots_alone(1 + 9 * spot, Detector((41, 41), (20, 20)), (3, 18))
+    >>> np.unravel_index(alone.argmax(), alone.shape), float(alone[5, 5])
+    ((np.int64(20), np.int64(30)), 0.0)
+    """
+    spots = find_spots(pattern, detector, radial_range=radial_range)
+    if not len(spots):
+        raise ValueError("This pattern shows no spots, by which a particle would be found.")
+    owners = owner_of_pixels(spots, detector)
+    excess = np.nan_to_num(pattern - ring_means(pattern, owners < 0, detector))
+    alone = np.where(owners >= 0, np.maximum(excess, 0.0), 0.0)
+    return np.asarray(alone / alone.sum())
+
+
+def footprint(
+    middle: tuple[float, float],
+    diameter: float,
+    probe: float,
+    scale: tuple[float, float],
+    scan_shape: tuple[int, int],
+    *,
+    sphere: bool,
+) -> tuple[tuple[slice, slice], NDArray[np.float64]]:
+    """Share of its middle that the probe meets of a particle at the positions around it.
+
+    Parameters
+    ----------
+    middle
+        ``(x, y)`` in positions.
+    diameter, probe
+        Of the particle, and full width at half maximum of the probe.
+    scale
+        Step of the scan along ``(x, y)``, in the same unit.
+    scan_shape
+        ``(n_y, n_x)``.
+    sphere
+        Whether thickness falls off towards the rim, or not at all, as of a disc.
+
+    Examples
+    --------
+    >>> where, shares = footprint((5.0, 4.0), 3.0, 0.0, (1.0, 1.0), (20, 20), sphere=False)
+    >>> where, shares.astype(int).tolist()
+    ((slice(3, 6, None), slice(4, 7, None)), [[1, 1, 1], [1, 1, 1], [1, 1, 1]])
+    """
+    sigma = probe / FWHM
+    reach = [(diameter / 2 + _REACH * sigma) / step for step in scale]
+    spans, fine = [], []
+    for at, far, n in zip(middle, reach, scan_shape[::-1], strict=True):
+        first, last = max(int(np.ceil(at - far)), 0), min(int(at + far) + 1, n)
+        spans.append(slice(first, max(last, first)))
+        # From beyond the window, so that the probe meets all that there is.
+        fine.append(np.arange((last - first + 2 * int(far + 1)) * _FINE) - int(far + 1) * _FINE)
+    x, y = (
+        (own / _FINE + span.start - at) * step
+        for own, span, at, step in zip(fine, spans, middle, scale, strict=True)
+    )
+    away = np.hypot(x[None, :], y[:, None]) / (diameter / 2)
+    if sphere:
+        thickness = np.sqrt(np.maximum(1 - away**2, 0.0))
+    else:
+        thickness = (away <= 1).astype(np.float64)
+    blurred = ndimage.gaussian_filter(thickness, [sigma / step * _FINE for step in scale[::-1]])
+    start = [int(far + 1) * _FINE for far in reach]
+    shares = blurred[start[1] :: _FINE, start[0] :: _FINE]
+    columns, rows = spans
+    return (rows, columns), shares[: rows.stop - rows.start, : columns.stop - columns.start]
+
+
+def scattered_places(
+    free: NDArray[np.bool_],
+    radii: NDArray[np.float64],
+    gap: float,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Draw places for particles that lie in free positions and do not touch each other.
+
+    Parameters
+    ----------
+    free
+        Positions where a middle may lie that is no nearer than its radius to what is not free,
+        ``(n_y, n_x)``.
+    radii
+        Of the particles in positions, ``(n,)``.
+    gap
+        Least distance between two of them in positions.
+    rng
+        Draws them.
+
+    Returns
+    -------
+    numpy.ndarray
+        Middles ``(x, y)`` in positions, ``(n, 2)``; NaN for those that found no place.
+
+    Examples
+    --------
+    >>> places = scattered_places(np.ones((40, 40), bool), np.full(5, 3.0), 2.0,
+    ...     np.random.default_rng(0))
+    >>> from scipy.spatial.distance import pdist
+    >>> bool(pdist(places).min() >= 8)
+    True
+    """
+    room = ndimage.distance_transform_edt(np.pad(free, 1))[1:-1, 1:-1]
+    places = np.full((len(radii), 2), np.nan)
+    # The largest first, as long as there is room for them.
+    for number in np.argsort(-radii, kind="stable"):
+        rows, columns = np.nonzero(room > radii[number] + gap / 2)
+        if not rows.size:
+            continue
+        chosen = int(rng.integers(rows.size))
+        at = np.array([columns[chosen], rows[chosen]]) + rng.uniform(-0.5, 0.5, 2)
+        places[number] = at
+        y, x = np.indices(free.shape)
+        away = np.hypot(x - at[0], y - at[1]) - radii[number] - gap / 2
+        room = np.minimum(room, np.maximum(away, 0.0))
+    return places
