@@ -886,8 +886,8 @@ class NMFDiffraction2D(Signal2D):
         Synthetic particles are planted in the matrix of the scan while it is read, the same
         analysis is made, and what comes back is counted, twice: the second time around the
         diameter of which half was found. Each particle has the pattern of a group of crystals,
-        turned at random; the electrons that it scatters are drawn from those of the position, so
-        that the noise is the scan's own. The data are not changed, and not copied unless they are
+        turned at random; the electrons that it scatters come on top of those that are there, with
+        their counting noise. The data are not changed, and not copied unless they are
         lazy and fit into memory. Takes about as long as two analyses; of a scan of many
         neighbourhoods 4 × 4 stand for all.
 
@@ -900,9 +900,9 @@ class NMFDiffraction2D(Signal2D):
             In the unit of `Groups.particle_sizes`: nm, or steps. By default from one step on, then
             around the limit.
         fractions
-            Shares of the electrons, in the analysed pixels, that a particle takes in its middle. By
-            default proportional to its diameter, as a sphere takes them of the crystals that were
-            found.
+            Electrons that a particle scatters into its spots in its middle, over those that the
+            matrix scatters into the analysed pixels. By default proportional to its diameter, as
+            those of the crystals that were found, one of which is drawn for each.
         pattern
             ``"groups"``: of the groups of crystals in turn; or one pattern ``(n_v, n_u)``, of which
             the spots are taken.
@@ -932,7 +932,7 @@ class NMFDiffraction2D(Signal2D):
         check_scan(self)
         sizes, shares = (
             checked_numbers("diameters", diameters),
-            checked_numbers("fractions", fractions, 1.0),
+            checked_numbers("fractions", fractions),
         )
         planted = pattern if isinstance(pattern, str) else checked_pattern(self, pattern)
         if isinstance(planted, str):

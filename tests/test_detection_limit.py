@@ -95,7 +95,7 @@ def test_table_has_a_row_for_each_particle(limit, tmp_path):
     [
         ({"diameters": [0, 3]}, "`diameters` must be numbers > 0, got"),
         ({"diameters": "3 nm"}, "`diameters` must be numbers > 0, got"),
-        ({"fractions": [1.5]}, "`fractions` must be numbers > 0 and ≤ 1"),
+        ({"fractions": [-0.5]}, "`fractions` must be numbers > 0, got"),
         ({"pattern": "crystal"}, "`pattern` must be one of 'groups'"),
         ({"pattern": np.ones((3, 4))}, r"a pattern of shape \(48, 48\)"),
         ({"number": 0}, "`number` must be ≥ 1"),

@@ -1,9 +1,9 @@
 """Synthetic particles, planted in a scan while it is read, so that one can count which are found.
 
-A particle takes a share of the scattered electrons at each position that the probe meets it in, and
-scatters them into its spots. To counts this is done electron by electron: those that it takes are
-drawn from those that are there, what it scatters has counting noise of its own, and the result is
-as noisy as the scan is.
+A particle scatters electrons of the direct beam into its spots, at each position at which the probe
+meets it. They come on top of what the matrix scatters, each by chance, so that the noise of what
+was there and theirs together are the noise that the scan would have. What little of the matrix a
+particle displaces stays.
 """
 
 from dataclasses import dataclass, field
@@ -34,7 +34,7 @@ class Planting:
     Parameters
     ----------
     shares
-        Share of the electrons that each particle takes at each position, sparse,
+        Electrons that each particle adds at each position, over those that are there, sparse,
         ``(n_positions, n)``.
     patterns
         Where each particle scatters them, ``(n, n_v, n_u)`` of unit sum.
@@ -42,8 +42,6 @@ class Planting:
         Pixels over which electrons are counted, ``(n_v, n_u)``.
     gain
         Variance of the data over their mean by counting; 1 of single electrons, 0 without noise.
-    counts
-        Whether the data are single electrons, which are whole.
     shifts
         Of the beam, ``(n_positions, 2)`` in pixels, (x, y); None where it stands still.
     response
@@ -54,7 +52,6 @@ class Planting:
     patterns: NDArray[np.float64]
     measured: NDArray[np.bool_]
     gain: float = 1.0
-    counts: bool = True
     shifts: NDArray[np.floating] | None = None
     response: NDArray[np.floating] | None = None
     _met: NDArray[np.bool_] = field(init=False)
@@ -62,8 +59,8 @@ class Planting:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_met", np.diff(self.shares.indptr) > 0)
 
-    def expected(self, position: int) -> tuple[float, NDArray[np.float64]]:
-        """Share of the electrons that is taken at a position, and where it goes, per electron."""
+    def added(self, position: int) -> NDArray[np.float64]:
+        """Electrons to be expected at a position for each that is there, ``(n_v, n_u)``."""
         row = slice(*self.shares.indptr[position : position + 2])
         shares, which = self.shares.data[row], self.shares.indices[row]
         pattern = np.asarray(np.tensordot(shares, self.patterns[which], axes=1))
@@ -72,7 +69,7 @@ class Planting:
             pattern = np.asarray(moved, dtype=np.float64)
         if self.response is not None:
             pattern = np.asarray(pattern * self.response, dtype=np.float64)
-        return min(float(shares.sum()), 1.0), np.maximum(pattern, 0.0)
+        return np.maximum(pattern, 0.0)
 
 
 def planted(
@@ -97,7 +94,7 @@ def planted(
     >>> planting = Planting(shares, np.eye(1, 100).reshape(1, 10, 10), np.ones((10, 10), bool))
     >>> scan = np.full((2, 10, 10), 100)
     >>> found = planted(scan, np.arange(2), planting, seed=0)
-    >>> bool(abs(found[0, 0, 0] - 5050) < 300), int(found[1].min())
+    >>> bool(abs(found[0, 0, 0] - 5100) < 300), int(found[1].max())
     (True, 100)
     """
     here = np.flatnonzero(planting._met[positions])
@@ -109,16 +106,12 @@ def planted(
         position = int(positions[row])
         rng = generator_at(seed, position, _STREAM)
         own = np.asarray(patterns[row])
-        share, pattern = planting.expected(position)
-        expected = pattern * max(float(own[planting.measured].sum(dtype=np.float64)), 0.0)
-        if planting.counts:
-            left = own - rng.binomial(own.astype(np.int64), share)
-            result[row] = np.minimum(left + rng.poisson(expected), most)
-            continue
+        there = max(float(own[planting.measured].sum(dtype=np.float64)), 0.0)
+        added = planting.added(position) * there
         if planting.gain > 0:
-            expected = np.asarray(planting.gain * rng.poisson(expected / planting.gain))
-        mixed = (1 - share) * own + expected
-        result[row] = np.minimum(np.rint(mixed) if np.isfinite(most) else mixed, most)
+            added = np.asarray(planting.gain * rng.poisson(added / planting.gain))
+        added = np.rint(added) if np.isfinite(most) else added
+        result[row] = np.minimum(own + added, most)
     return result
 
 

@@ -79,7 +79,8 @@ class PlantedParticles:
     x, y, diameter
         In the unit of the scan.
     fraction
-        Share of the electrons, in the analysed pixels, that each takes in its middle.
+        Electrons that each scatters into its spots in its middle, over those of the matrix in the
+        analysed pixels.
     pattern
         Number of the pattern that it was given: of the group of crystals, or 0 of the one given.
     angle
@@ -137,8 +138,8 @@ class DetectionLimit(Tabular):
     units : str
         Of diameters: ``"nm"``, or ``"px"``.
     fractions : tuple of float or None
-        Those that were asked for; None where a particle takes the more electrons the thicker it is,
-        as the crystals that were found do.
+        Those that were asked for; None where a particle scatters the more electrons the larger it
+        is, as one of the crystals that were found does.
     false_positives : tuple of int
         Particles that each analysis found where there is none, neither planted nor found before.
     sample : tuple of int
@@ -220,7 +221,7 @@ class DetectionLimit(Tabular):
 
     @property
     def intensity_bias(self) -> float:
-        """Median of found over true share of the electrons, minus 1."""
+        """Median of found over true fraction, minus 1."""
         return _median_ratio(self.planted.found_fraction, self.planted.fraction)
 
     def _of(self, fraction: float | None) -> PlantedParticles:
@@ -260,7 +261,8 @@ class DetectionLimit(Tabular):
     def _sentence(self, fraction: float | None) -> str:
         fit = self._fit(fraction)
         below, above = fit.bracketed
-        taking = "" if fraction is None else f" that take {100 * fraction:.2g} % of the electrons"
+        share = "" if fraction is None else f"{100 * fraction:.2g} % of the electrons"
+        taking = share and f" that scatter {share}"
         tried = self._of(fraction).diameter
         if not above:
             return f"particles{taking} are hardly found, up to {tried.max():.2g} {self.units}"
@@ -405,14 +407,14 @@ class _Field:
     straight, detector
         Geometry of these, and of the scan.
     per_thickness
-        Share of the electrons over diameter of the known particles, by number of the source.
+        Fraction over diameter of each of the known particles, by number of the source.
     electrons
         Mean number in the analysed pixels of a position.
     sample
         Positions that are analysed.
     number
         Particles at a time.
-    gain, counts
+    gain
         As of a `Planting`.
     """
 
@@ -423,12 +425,11 @@ class _Field:
     sources: dict[int, NDArray[np.float64]]
     straight: Detector
     detector: Detector
-    per_thickness: dict[int, float]
+    per_thickness: dict[int, NDArray[np.float64]]
     electrons: float
     sample: NDArray[np.bool_]
     number: int
     gain: float
-    counts: bool
     show: bool | None
 
     @classmethod
@@ -467,14 +468,13 @@ class _Field:
             else _per_thickness([known], electrons)
             for number in found
         }
-        if asked.fractions is None and not all(np.isfinite(list(per_thickness.values()))):
+        if asked.fractions is None and not all(one.size for one in per_thickness.values()):
             raise ValueError(
                 "No particle was measured that says how many electrons they take: give "
                 "`fractions`, for instance [0.01, 0.05]."
             )
         sample = _sample(~skipped, nmf.settings)
         number = asked.number or max(int(sample.sum()) // _POSITIONS_EACH, 1)
-        counts = are_counts(look, kept)
         return cls(
             signal,
             nmf,
@@ -487,8 +487,7 @@ class _Field:
             electrons,
             sample,
             number,
-            1.0 if counts else counting_gain(look, kept),
-            counts,
+            1.0 if are_counts(look, kept) else counting_gain(look, kept),
             show,
         )
 
@@ -529,7 +528,7 @@ class _Field:
         diameter = np.array([d for d, _ in chosen])
         fraction = np.array(
             [
-                min(self.per_thickness[int(p)] * d, 1.0) if f is None else f
+                d * rng.choice(self.per_thickness[int(p)]) if f is None else f
                 for (d, f), p in zip(chosen, pattern, strict=True)
             ]
         )
@@ -654,23 +653,22 @@ class _Field:
             patterns,
             ~self.nmf.detector_mask,
             self.gain,
-            self.counts,
             None if made is None or made.shifts is None else made.shifts.reshape(-1, 2),
             None if made is None else made.gain,
         )
 
 
-def _per_thickness(several: Sequence[Sequence[Particle]], electrons: float) -> float:
-    """Share of the electrons over diameter of the first particles that were measured, or NaN."""
+def _per_thickness(several: Sequence[Sequence[Particle]], electrons: float) -> NDArray[np.float64]:
+    """Fraction over diameter of each of the first particles that were measured, ``(n,)``."""
     for particles in several:
         known = [
             p.height / electrons / p.diameter
             for p in particles
-            if np.isfinite(p.diameter) and not p.at_edge
+            if np.isfinite(p.diameter) and not p.at_edge and p.height > 0
         ]
         if known:
-            return float(np.median(known))
-    return np.nan
+            return np.array(known)
+    return np.empty(0)
 
 
 def _sample(used: NDArray[np.bool_], settings: dict[str, Any]) -> NDArray[np.bool_]:
@@ -692,7 +690,7 @@ def _sample(used: NDArray[np.bool_], settings: dict[str, Any]) -> NDArray[np.boo
     return inside & used
 
 
-def checked_numbers(name: str, values: object, most: float = np.inf) -> tuple[float, ...] | None:
+def checked_numbers(name: str, values: object) -> tuple[float, ...] | None:
     """Return some numbers above zero, or None.
 
     Raises
@@ -703,11 +701,10 @@ def checked_numbers(name: str, values: object, most: float = np.inf) -> tuple[fl
     if values is None:
         return None
     given = np.atleast_1d(np.asarray(values))
-    what = "numbers > 0" if np.isinf(most) else f"numbers > 0 and ≤ {most:g}"
     if given.dtype.kind not in "iuf" or given.ndim > 1 or not given.size:
-        raise TypeError(f"`{name}` must be {what}, got {values!r}.")
-    if not ((given > 0) & (given <= most) & np.isfinite(given)).all():
-        raise ValueError(f"`{name}` must be {what}, got {values!r}.")
+        raise TypeError(f"`{name}` must be numbers > 0, got {values!r}.")
+    if not ((given > 0) & np.isfinite(given)).all():
+        raise ValueError(f"`{name}` must be numbers > 0, got {values!r}.")
     return tuple(float(value) for value in np.unique(given))
 
 

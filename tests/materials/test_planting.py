@@ -25,13 +25,13 @@ def planting(fraction, **others):
 
 
 class TestElectrons:
-    def test_are_taken_and_scattered_with_the_noise_of_counts(self):
+    def test_come_with_the_noise_of_counts(self):
         counts = np.random.default_rng(0).poisson(8.0, (N, 4, 5)).astype(np.uint16)
         before = counts.copy()
         found = planted(counts, np.arange(N), planting(0.1), seed=5)
         np.testing.assert_array_equal(counts, before)
         assert found.dtype == counts.dtype
-        expected = np.full((4, 5), 0.9 * 8.0)
+        expected = np.full((4, 5), 8.0)
         expected[1, 2] += 0.75 * 0.1 * 160
         expected[3, 3] += 0.25 * 0.1 * 160
         error = np.sqrt(expected / N)
@@ -41,11 +41,12 @@ class TestElectrons:
 
     def test_of_a_camera_that_multiplies_them_are_as_noisy_as_its_own(self):
         data = 20.0 * np.random.default_rng(0).poisson(8.0, (N, 4, 5))
-        found = planted(data, np.arange(N), planting(0.2, gain=20.0, counts=False), seed=5)
+        found = planted(data, np.arange(N), planting(0.2, gain=20.0), seed=5)
         bright = found[:, 1, 2]
-        assert bright.mean() == pytest.approx(20 * (0.8 * 8 + 0.75 * 0.2 * 160), rel=0.01)
-        # Of those that stay and of those that come.
-        variance = 400 * (0.64 * 8 + 0.75 * 0.2 * 160 * (1 + 0.75 * 0.2))
+        assert bright.mean() == pytest.approx(20 * (8 + 0.75 * 0.2 * 160), rel=0.01)
+        # Of those that are there, of those that come, and as many come as are there.
+        share = 0.75 * 0.2
+        variance = 400 * (8 + 160 * share + 160 * share**2 + 2 * 8 * share)
         assert bright.var() == pytest.approx(variance, rel=0.1)
 
     def test_do_not_depend_on_which_positions_come_together(self):
@@ -62,7 +63,7 @@ class TestElectrons:
         counts = np.full((N, 4, 5), 100)
         moved = planting(0.5, shifts=np.tile([1.0, -1.0], (N, 1)), response=np.full((4, 5), 2.0))
         found = planted(counts, np.arange(N), moved, seed=0).mean(axis=0)
-        assert found[0, 3] == pytest.approx(50 + 2 * 0.75 * 0.5 * 2000, rel=0.01)
+        assert found[0, 3] == pytest.approx(100 + 2 * 0.75 * 0.5 * 2000, rel=0.01)
 
 
 class TestFootprint:
