@@ -907,7 +907,7 @@ class NMFDiffraction2D(Signal2D):
             ``"groups"``: of the groups of crystals in turn; or one pattern ``(n_v, n_u)``, of which
             the spots are taken.
         number
-            Particles at a time; by default one for each 90 positions.
+            Particles at a time; by default one for each 120 positions.
         random_state
             An integer makes the run repeatable.
         show_progressbar

@@ -10,15 +10,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import ndimage, sparse, special
 
 from hs_nmfcluster.engine.random_numbers import generator_at
-from hs_nmfcluster.materials.apertures import ring_means
-from hs_nmfcluster.materials.spots import find_spots, owner_of_pixels
+from hs_nmfcluster.materials.apertures import aperture_sums, ring_means
+from hs_nmfcluster.materials.spots import Spots, owner_of_pixels
 from hs_nmfcluster.scan.detector import Detector
 
 # Stream of random numbers by which electrons are taken and scattered.
 _STREAM = 17
+# Blur of the edge of a spot in pixels, and radii that are tried, over that of an aperture.
+_EDGE = 0.5
+_RADII = np.geomspace(0.1, 1.0, 20)
 # Points along each axis at which the thickness of a particle is taken, a position.
 _FINE = 5
 # Standard deviations of the probe beyond which it meets nothing.
@@ -115,40 +118,64 @@ def planted(
     return result
 
 
-def spots_alone(
-    pattern: NDArray[np.floating], detector: Detector, radial_range: tuple[float, float]
-) -> NDArray[np.float64]:
-    """Pattern of a crystal without the halo that it lies on, of unit sum.
+def radius_of_spots(pattern: NDArray[np.floating], spots: Spots, detector: Detector) -> float:
+    """Radius in pixels with which drawn spots are most like those of a pattern.
 
     Parameters
     ----------
     pattern
         ``(n_v, n_u)``, NaN where not measured.
+    spots
+        Found in it.
     detector
         Its geometry.
-    radial_range
-        ``(inner, outer)`` in the detector's units, between which spots are looked for.
+    """
+    near = (owner_of_pixels(spots, detector) >= 0) & np.isfinite(pattern)
+    excess = (pattern - ring_means(pattern, ~near, detector))[near]
+    radii = _RADII * float(spots.reach.max())
+    drawn = (drawn_spots(spots, detector, radius)[near] for radius in radii)
+    return float(radii[np.argmax([excess @ one / np.linalg.norm(one) for one in drawn])])
 
-    Raises
-    ------
-    ValueError
-        If it shows no spots.
+
+def drawn_spots(spots: Spots, detector: Detector, radius: float) -> NDArray[np.float64]:
+    """Draw spots without noise and without a halo, ``(n_v, n_u)`` of unit sum.
+
+    Parameters
+    ----------
+    spots
+        Of a pattern.
+    detector
+        On which they are drawn.
+    radius
+        Of a spot in pixels.
 
     Examples
     --------
-    >>> y, x = np.mgrid[:41, :41]
-    >>> spot = np.exp(-((x - 30) ** 2 + (y - 20) ** 2) / 4)
-    >>> alone = spots_alone(1 + 9 * spot, Detector((41, 41), (20, 20)), (3, 18))
-    >>> np.unravel_index(alone.argmax(), alone.shape), float(alone[5, 5])
-    ((np.int64(20), np.int64(30)), 0.0)
+    >>> spots = Spots(*np.array([[5.0], [0.0], [0.1], [1.0], [3.0]]))
+    >>> image = drawn_spots(spots, Detector((41, 41), (20, 20)), 1.3)
+    >>> np.unravel_index(image.argmax(), image.shape), round(float(image[:, 22:29].sum()), 2)
+    ((np.int64(20), np.int64(25)), 1.0)
     """
-    spots = find_spots(pattern, detector, radial_range=radial_range)
-    if not len(spots):
-        raise ValueError("This pattern shows no spots, by which a particle would be found.")
-    owners = owner_of_pixels(spots, detector)
-    excess = np.nan_to_num(pattern - ring_means(pattern, owners < 0, detector))
-    alone = np.where(owners >= 0, np.maximum(excess, 0.0), 0.0)
-    return np.asarray(alone / alone.sum())
+    image = np.zeros(detector.shape)
+    v, u = np.indices(detector.shape)
+    columns, rows = detector.pixels_at(spots.x, spots.y)
+    for x, y, intensity in zip(columns, rows, spots.intensity, strict=True):
+        away = np.hypot(u - x, v - y) - radius
+        disc = special.erfc(away / (np.sqrt(2) * _EDGE))
+        image += max(float(intensity), 0.0) * disc / max(disc.sum(), np.finfo(float).tiny)
+    return np.asarray(image / image.sum())
+
+
+def share_in_apertures(spots: Spots, radius: float, detector: Detector) -> float:
+    """Share of the intensity of drawn spots that apertures around them hold above their rings.
+
+    Parameters
+    ----------
+    spots, radius, detector
+        As of :func:`drawn_spots`.
+    """
+    image = drawn_spots(spots, detector, radius)
+    return float(aperture_sums(image, owner_of_pixels(spots, detector), len(spots), detector).sum())
 
 
 def footprint(

@@ -12,7 +12,6 @@ from scipy import ndimage, sparse
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import detector_of
 from hs_nmfcluster.bridge.progress import pass_progress
-from hs_nmfcluster.clustering.averages import on_detector, rotated_average
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.mapping import changed
 from hs_nmfcluster.engine.matrix import ScanMatrix
@@ -21,12 +20,15 @@ from hs_nmfcluster.materials.apertures import ring_means
 from hs_nmfcluster.materials.particles import Particle
 from hs_nmfcluster.materials.planting import (
     Planting,
+    drawn_spots,
     footprint,
     planted,
+    radius_of_spots,
     scattered_places,
-    spots_alone,
+    share_in_apertures,
 )
 from hs_nmfcluster.materials.recall import RecallFit, share_found
+from hs_nmfcluster.materials.spots import Spots, find_spots
 from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.factorization import Factorization
@@ -58,7 +60,7 @@ _COLUMNS = (
 _ALIKE = 0.5
 # Positions of the scan for each particle that is planted in it at a time: with more of them they
 # would be harder to find than the specimen's own.
-_POSITIONS_EACH = 90
+_POSITIONS_EACH = 120
 # Analyses that are made; the later ones where the first has found the limit to lie.
 _RUNS = 2
 # Diameters of the first of them, from one step to so many, or to the largest that was found; and of
@@ -403,13 +405,14 @@ class _Field:
     known
         These, of all groups of crystals.
     sources
-        Patterns to plant, by number, without halo and as they lie in `straight`.
-    straight, detector
-        Geometry of these, and of the scan.
+        Spots of the patterns to plant, and their radius in pixels, by number.
+    detector
+        Geometry of the scan's.
     per_thickness
         Fraction over diameter of each of the known particles, by number of the source.
     electrons
-        Mean number in the analysed pixels of a position.
+        Height of a particle's image by which it is a fraction: the mean number of electrons in the
+        analysed pixels, times the share of a spot that an aperture holds, by number of the source.
     sample
         Positions that are analysed.
     number
@@ -422,11 +425,10 @@ class _Field:
     nmf: Factorization
     sizes: ParticleSizes
     known: tuple[Particle, ...]
-    sources: dict[int, NDArray[np.float64]]
-    straight: Detector
+    sources: dict[int, tuple[Spots, float]]
     detector: Detector
     per_thickness: dict[int, NDArray[np.float64]]
-    electrons: float
+    electrons: dict[int, float]
     sample: NDArray[np.bool_]
     number: int
     gain: float
@@ -445,28 +447,41 @@ class _Field:
         sizes = groups._sizes
         if not isinstance(sizes, ParticleSizes):
             raise ValueError("A detection limit is of one scan, these groups are of several.")
-        detector, straight = detector_of(nmf.patterns, nmf.center), groups.tree.grid.detector
         crystals = [g for g in range(len(groups)) if g not in groups.matrix]
-        limits = groups._arrays.limits
+        detector, straight = detector_of(nmf.patterns, nmf.center), groups.tree.grid.detector
         if isinstance(asked.pattern, str):
-            if not crystals:
-                raise ValueError(
-                    "There is no crystal in these groups whose pattern could be planted: give a "
-                    "`pattern` and `fractions`."
-                )
-            found = {g: groups.patterns.data[g] for g in crystals}
+            found = {g: (groups.patterns.data[g], straight) for g in crystals}
         else:
-            found = {0: on_detector(asked.pattern[None], detector, straight)[0]}
+            found = {0: (asked.pattern, detector)}
+        limits = groups._arrays.limits
+        spots = {n: find_spots(*one, radial_range=limits) for n, one in found.items()}
+        sources = {
+            n: (own, radius_of_spots(found[n][0], own, found[n][1]))
+            for n, own in spots.items()
+            if len(own)
+        }
+        if not sources:
+            raise ValueError(
+                "There is no crystal in these groups whose pattern could be planted: give a "
+                "`pattern` and `fractions`."
+                if isinstance(asked.pattern, str)
+                else "`pattern` shows no spots, by which a particle would be found."
+            )
         kept, skipped = ~nmf.detector_mask, np.isnan(nmf.position_mse)
         with pass_progress(show if signal._lazy else False, "Counts") as bar:
             look = survey_matrix(ScanMatrix.from_array(signal.data, skipped), kept.shape, Job(bar))
         known = tuple(p for g in crystals for p in sizes[g].particles)
-        electrons = float(look.mean[kept].sum())
+        # An aperture does not hold all of a spot.
+        electrons = {
+            number: float(look.mean[kept].sum()) * share_in_apertures(*source, detector)
+            for number, source in sources.items()
+        }
         per_thickness = {
-            number: _per_thickness([sizes[number].particles, known], electrons)
-            if isinstance(asked.pattern, str)
-            else _per_thickness([known], electrons)
-            for number in found
+            number: _per_thickness(
+                [sizes[number].particles, known] if isinstance(asked.pattern, str) else [known],
+                electrons[number],
+            )
+            for number in sources
         }
         if asked.fractions is None and not all(one.size for one in per_thickness.values()):
             raise ValueError(
@@ -480,8 +495,7 @@ class _Field:
             nmf,
             sizes,
             known,
-            {n: spots_alone(p, straight, limits) for n, p in found.items()},
-            straight,
+            sources,
             detector,
             per_thickness,
             electrons,
@@ -598,7 +612,8 @@ class _Field:
                 own = again.patterns.data[one.component]
                 if not came_back[number] and self._alike(own, patterns[number]):
                     came_back[number] = True
-                    diameter[number], fraction[number] = one.diameter, one.height / self.electrons
+                    unit = self.electrons[int(sown.pattern[number])]
+                    diameter[number], fraction[number] = one.diameter, one.height / unit
                     break
             false += not near.size and not self._is_known(one)
         return replace(
@@ -618,14 +633,14 @@ class _Field:
         )
 
     def _patterns(self, sown: PlantedParticles) -> NDArray[np.float64]:
-        """Pattern of each particle on the scan's detector, of unit sum."""
-        turned = []
-        for number, angle in zip(sown.pattern, sown.angle, strict=True):
-            source = self.sources[int(number)]
-            own = rotated_average(source[None], np.array([angle]), self.straight)
-            seen = np.nan_to_num(on_detector(own[None], self.straight, self.detector)[0])
-            turned.append(seen / seen[~self.nmf.detector_mask].sum())
-        return np.array(turned)
+        """Pattern of each particle on the scan's detector, of unit sum over the kept pixels."""
+        kept = ~self.nmf.detector_mask
+        drawn = []
+        for number, angle in zip(sown.pattern.tolist(), sown.angle.tolist(), strict=True):
+            spots, radius = self.sources[number]
+            one = drawn_spots(spots.turned(angle), self.detector, radius)
+            drawn.append(one / one[kept].sum())
+        return np.array(drawn)
 
     def _planting(self, sown: PlantedParticles, patterns: NDArray[np.float64]) -> Planting:
         pixel, shape = self.sizes.pixel, self.sample.shape

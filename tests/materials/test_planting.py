@@ -5,12 +5,14 @@ from scipy.spatial.distance import pdist
 
 from hs_nmfcluster.materials.planting import (
     Planting,
+    drawn_spots,
     footprint,
     planted,
+    radius_of_spots,
     scattered_places,
-    spots_alone,
 )
 from hs_nmfcluster.materials.recall import RecallFit, share_found
+from hs_nmfcluster.materials.spots import find_spots
 from hs_nmfcluster.scan.detector import Detector
 
 N = 4000
@@ -104,10 +106,21 @@ def test_particles_lie_apart_and_where_it_is_free():
     assert 0 < np.isnan(crowded[:, 0]).sum() < 200
 
 
-def test_a_pattern_without_spots_cannot_be_planted():
-    noise = np.random.default_rng(0).normal(100, 1, (64, 64))
-    with pytest.raises(ValueError, match="shows no spots"):
-        spots_alone(noise, Detector((64, 64), (32, 32)), (4, 30))
+@pytest.mark.parametrize("radius", [1.2, 3.5])
+def test_spots_are_drawn_as_they_were_found(radius):
+    detector = Detector((96, 96), (48.3, 46.8), (0.1, 0.1))
+    y, x = np.indices((96, 96))
+    places = np.array([[20.0, 3.0], [-20.0, -3.0], [-4.0, 26.0], [4.0, -26.0]])
+    discs = [np.hypot(x - 48.3 - u, y - 46.8 - v) <= radius for u, v in places]
+    pattern = 50 + sum(h * disc for h, disc in zip((9, 9, 4, 4), discs, strict=True))
+    spots = find_spots(pattern, detector)
+    found = radius_of_spots(pattern, spots, detector)
+    drawn = drawn_spots(spots, detector, found)
+    true = (pattern - 50) / (pattern - 50).sum()
+    assert drawn.sum() == pytest.approx(1)
+    assert (drawn * true).sum() > 0.95 * np.sqrt((drawn**2).sum() * (true**2).sum())
+    again = find_spots(50 + 1000 * drawn_spots(spots.turned(37.0), detector, found), detector)
+    np.testing.assert_allclose(np.sort(again.radius), np.sort(spots.radius), atol=0.03)
 
 
 class TestRecall:
