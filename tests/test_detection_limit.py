@@ -83,6 +83,16 @@ def test_scan_without_crystals_needs_a_pattern(scan):
     assert "there are hardly any above" in found.in_words()
 
 
+def test_report_tells_of_it(scan, limit, tmp_path):
+    signal, groups = scan
+    confirmation = signal.confirm_components(groups.tree.factorization, random_state=0, **QUIET)
+    groups.report(tmp_path / "r.html", detection_limit=limit, confirmation=confirmation)
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert 'id="detection_limit"' in page
+    assert limit.in_words().split(";")[0] in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert "in the held-out electrons" in page.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def test_table_has_a_row_for_each_particle(limit, tmp_path):
     limit.to_csv(tmp_path / "limit.csv")
     lines = (tmp_path / "limit.csv").read_text().splitlines()
