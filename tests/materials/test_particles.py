@@ -192,6 +192,19 @@ class TestCrystals:
         found = sorted(sizes[0].diameters)
         assert found == pytest.approx([8, 10], rel=0.06)
 
+    def test_many_angles_stay_apart_where_apertures_cover_much_of_their_rings(self):
+        y, x = np.indices((30, 60))
+        maps = [1.0 * (np.hypot(x - 7 - 11 * n, y - 15) < 3.2) for n in range(5)]
+        u, v = 8.0 * (np.indices((9, 9)).reshape(2, -1) - 4)
+        r, angle = np.hypot(u, v), np.rad2deg(np.arctan2(v, u))
+        net = [(a, b) for a, b in zip(r, angle, strict=True) if 0 < a < 30]
+        turned = [[(a, b + 18.0 * n) for a, b in net] for n in range(5)]
+        groups = groups_of(*(pattern_of(one, halo=0.1) for one in turned), pattern_of([], halo=1.0))
+        every = np.stack([*maps, np.ones(x.shape)])
+        assert sorted(find_crystals(groups, every).parts) == [(n,) for n in range(5)]
+        sizes, _ = measure_particles(groups, every, every, scale=(1.0, 1.0), shape="disc")
+        assert [len(group.particles) for group in sizes] == [1] * 5 + [0]
+
     def test_only_what_is_a_crystal_is_looked_at(self):
         groups, maps = self.split()
         chosen = replace(groups, crystalline=np.array([False, False, True, False]))
