@@ -235,6 +235,39 @@ class TestMeanParticle:
         assert np.isnan(width_of_mean_particle(np.zeros((9, 9)))).all()
 
 
+class TestLimits:
+    """95 % of the limits hold what they are limits of."""
+
+    @pytest.mark.parametrize("number", [2, 4, 20])
+    def test_of_the_mean_diameter(self, number):
+        rng, held = np.random.default_rng(number), 0
+        for _ in range(400):
+            diameters = 7 + 0.5 * rng.standard_normal(number)
+            own = tuple(Particle(0.0, 0.0, d, 0.05, False, 1.0) for d in diameters)
+            low, high = GroupSizes(own, np.nan, np.nan).mean_limits
+            held += low <= 7 <= high
+        # 380 are expected, with a standard deviation of 4.4.
+        assert 365 < held < 395
+
+    def test_of_the_mean_diameter_hold_what_all_particles_share(self):
+        own = tuple(Particle(0.0, 0.0, 7.0 + 0.001 * n, 0.001, False, 1.0) for n in range(50))
+        low, high = GroupSizes(own, np.nan, np.nan, common_error=0.04).mean_limits
+        assert high - low == pytest.approx(2 * 1.96 * 0.04 * 7.02, rel=0.01)
+        assert np.isnan(GroupSizes((), np.nan, np.nan).mean_limits).all()
+
+    @pytest.mark.parametrize("expected", [0.5, 3.0, 20.0])
+    def test_of_the_number(self, expected):
+        one = Particle(0.0, 0.0, 7.0, 0.1, False, 1.0)
+        rng, held = np.random.default_rng(0), 0
+        for n in rng.poisson(expected, 400):
+            low, high = GroupSizes((one,) * n, np.nan, np.nan).number_limits
+            held += low <= expected <= high
+        assert held > 372
+
+    def test_of_none_that_was_found(self):
+        assert GroupSizes((), np.nan, np.nan).number_limits == pytest.approx((0, 3.689), abs=1e-3)
+
+
 class TestGroupsOfParticles:
     def test_counts_and_diameters(self, groups, specimen, family):
         sizes = groups.particle_sizes()
