@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.simulation import linear_mixture
+from hs_nmfcluster.simulation import Instrument, linear_mixture
 
 QUIET = {"show_progressbar": False}
 
@@ -33,6 +33,24 @@ def test_crystals_are_confirmed_at_other_positions(scan):
     np.testing.assert_array_equal(found.confirmed, found.crystalline)
     with pytest.raises(ValueError, match='split="positions"'):
         scaled.confirm_components(nmf, split="electrons", **QUIET)
+
+
+def test_a_beam_that_moves_is_no_noise():
+    moving, _ = linear_mixture(
+        (26, 26),
+        (64, 64),
+        pixel_size=0.3,
+        n_particles=3,
+        dose=3e5,
+        seed=4,
+        instrument=Instrument(drift=5.0),
+    )
+    nmf = moving.decompose_als_nmf(random_state=0, print_info=False, **QUIET)
+    assert nmf.corrections.shifts is not None
+    found = moving.confirm_components(nmf, random_state=0, **QUIET)
+    assert found.split == "electrons"
+    np.testing.assert_array_equal(found.confirmed, found.crystalline)
+    assert found.crystalline.sum() == 3
 
 
 def test_what_is_not_found_again_is_not_confirmed(scan):

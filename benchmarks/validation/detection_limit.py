@@ -236,7 +236,7 @@ if __name__ == "__main__":
     main(
         "detection_limit",
         __doc__.splitlines()[0],
-        {"small": Settings(), "full": Settings(FULL, tested=10)},
+        {"small": Settings(), "full": Settings(FULL)},
         study,
         figure,
     )

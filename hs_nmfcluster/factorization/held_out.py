@@ -89,16 +89,18 @@ def counting_gain(look: Survey, kept: NDArray[np.bool_]) -> float:
     return max(float(stats.siegelslopes(ratio, mean[lit])[1]), 0.0)
 
 
-def are_counts(look: Survey, kept: NDArray[np.bool_]) -> bool:
+def are_counts(look: Survey, kept: NDArray[np.bool_], gain: float) -> bool:
     """Whether the data are electrons one by one, whose noise thinning divides.
 
     Parameters
     ----------
     look, kept
         As of :func:`counting_gain`.
+    gain
+        What that says.
     """
     whole = look.whole and not look.negative[kept].any()
-    return bool(whole and (look.mean[kept] > 0).any() and counting_gain(look, kept) < _COUNTS)
+    return bool(whole and 0 < gain < _COUNTS)
 
 
 def every_other(scan_shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -14,7 +14,6 @@ from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.mapping import changed
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.held_out import (
-    are_counts,
     every_other,
     expected_false,
     held_out_significance,
@@ -25,10 +24,9 @@ from hs_nmfcluster.materials.apertures import ring_means
 from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.factorization import Factorization
-from hs_nmfcluster.results.repeating import repeated
+from hs_nmfcluster.results.repeating import counting, repeated
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.local_maps import LocalMaps
-from hs_nmfcluster.scan.survey import survey_matrix
 from hs_nmfcluster.words import counted, named_components
 
 if TYPE_CHECKING:
@@ -215,9 +213,7 @@ def _divided(
     def held_out(data: NDArray | da.Array, left_out: NDArray[np.bool_]) -> ScanMatrix:
         return ScanMatrix.from_array(data, left_out, mask, placement=nmf._placement())
 
-    with pass_progress(show_progressbar if signal._lazy else False, "Counts") as bar:
-        whole = ScanMatrix.from_array(signal.data, skipped)
-        counts = are_counts(survey_matrix(whole, mask.shape, Job(bar)), ~mask)
+    counts = counting(signal, nmf, show_progressbar)[0] == 1
     if split == "electrons" and not counts:
         raise ValueError(
             '`split="electrons"` needs data that are counts of single electrons; these are not. '

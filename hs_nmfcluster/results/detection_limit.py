@@ -11,11 +11,7 @@ from scipy import ndimage, sparse
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import detector_of
-from hs_nmfcluster.bridge.progress import pass_progress
-from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.mapping import changed
-from hs_nmfcluster.engine.matrix import ScanMatrix
-from hs_nmfcluster.factorization.held_out import are_counts, counting_gain
 from hs_nmfcluster.materials.apertures import ring_means
 from hs_nmfcluster.materials.particles import Particle
 from hs_nmfcluster.materials.planting import (
@@ -33,11 +29,10 @@ from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.groups import Groups
-from hs_nmfcluster.results.repeating import repeated
+from hs_nmfcluster.results.repeating import counting, repeated
 from hs_nmfcluster.results.sizes import ParticleSizes
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.detector import Detector
-from hs_nmfcluster.scan.survey import survey_matrix
 from hs_nmfcluster.words import counted, times
 
 if TYPE_CHECKING:
@@ -468,12 +463,11 @@ class _Field:
                 else "`pattern` shows no spots, by which a particle would be found."
             )
         kept, skipped = ~nmf.detector_mask, np.isnan(nmf.position_mse)
-        with pass_progress(show if signal._lazy else False, "Counts") as bar:
-            look = survey_matrix(ScanMatrix.from_array(signal.data, skipped), kept.shape, Job(bar))
+        gain, mean = counting(signal, nmf, show)
         known = tuple(p for g in crystals for p in sizes[g].particles)
         # An aperture does not hold all of a spot.
         electrons = {
-            number: float(look.mean[kept].sum()) * share_in_apertures(*source, detector)
+            number: float(mean[kept].sum()) * share_in_apertures(*source, detector)
             for number, source in sources.items()
         }
         per_thickness = {
@@ -501,7 +495,7 @@ class _Field:
             electrons,
             sample,
             number,
-            1.0 if are_counts(look, kept) else counting_gain(look, kept),
+            gain,
             show,
         )
 

@@ -6,8 +6,13 @@ from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
 from hs_nmfcluster.bridge.axes import with_data
+from hs_nmfcluster.bridge.progress import pass_progress
+from hs_nmfcluster.engine.job import Job
+from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.constraints import MapResolution, SmoothPatterns
+from hs_nmfcluster.factorization.held_out import are_counts, counting_gain
 from hs_nmfcluster.results.factorization import Factorization
+from hs_nmfcluster.scan.survey import survey_matrix
 
 _CONSTRAINTS = {one.__name__: one for one in (MapResolution, SmoothPatterns)}
 _SAME = (
@@ -35,6 +40,33 @@ def check_same_scan(signal: BaseSignal, nmf: Factorization) -> None:
             f"`factorization` is of a scan of shape {shape} (array order), this one is of shape "
             f"{signal.data.shape}."
         )
+
+
+def counting(
+    signal: BaseSignal, nmf: Factorization, show_progressbar: bool | None = None
+) -> tuple[float, NDArray[np.float64]]:
+    """How a scan counts electrons: variance over mean by counting, and the mean pattern.
+
+    The former is exactly 1 of data that are single electrons. Where patterns are corrected it is
+    asked of corrected ones, as what moves looks like noise.
+
+    Parameters
+    ----------
+    signal, nmf
+        The scan, and what was found in it.
+    show_progressbar
+        Of lazy data; None takes HyperSpy's preference.
+    """
+    kept, skipped, placement = ~nmf.detector_mask, np.isnan(nmf.position_mse), nmf._placement()
+    with pass_progress(show_progressbar if signal._lazy else False, "Counts") as bar:
+        looks = [
+            survey_matrix(
+                ScanMatrix.from_array(signal.data, skipped, placement=one), kept.shape, Job(bar)
+            )
+            for one in ([None] if placement is None else [None, placement])
+        ]
+    gain = counting_gain(looks[-1], kept)
+    return 1.0 if are_counts(looks[0], kept, gain) else gain, looks[-1].mean
 
 
 def repeated(

@@ -6,6 +6,7 @@ from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.held_out import (
     are_counts,
+    counting_gain,
     every_other,
     expected_false,
     held_out_significance,
@@ -34,8 +35,11 @@ def test_single_electrons_are_told_from_scaled_ones(gain, speckle):
     rate = np.linspace(5, 60, 144).reshape(12, 12)
     rate = rate * (rng.gamma(1 / speckle, speckle, (400, 12, 12)) if speckle else 1)
     data = gain * rng.poisson(rate, (400, 12, 12))
-    assert are_counts(survey(data), np.ones((12, 12), bool)) == (gain == 1)
-    assert not are_counts(survey(data + 0.5), np.ones((12, 12), bool))
+    kept = np.ones((12, 12), bool)
+    measured = counting_gain(survey(data), kept)
+    assert measured == pytest.approx(gain, rel=0.3)
+    assert are_counts(survey(data), kept, measured) == (gain == 1)
+    assert not are_counts(survey(data + 0.5), kept, measured)
 
 
 def test_noise_is_as_significant_as_normal_numbers_are():
