@@ -96,7 +96,6 @@ FULL = (
     Specimen("atoms", 5e4),
     Specimen("atoms", 2e5),
     Specimen("atoms", 1.5e6),
-    Specimen("atoms", 6e6),
 )
 
 
