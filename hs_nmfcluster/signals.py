@@ -8,7 +8,7 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import dask.array as da
 import numpy as np
@@ -26,13 +26,24 @@ from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.mapping import map_patterns, placed
 from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.engine.random_numbers import draw_seed
 from hs_nmfcluster.factorization import decomposition
 from hs_nmfcluster.factorization.arguments import check_arguments, check_study_arguments
 from hs_nmfcluster.factorization.constraints import Constraint
 from hs_nmfcluster.materials.calibration import Known, known_spacings
 from hs_nmfcluster.results.calibration import Calibration, calibrated
+from hs_nmfcluster.results.confirmation import Confirmation, Split, confirm
+from hs_nmfcluster.results.detection_limit import (
+    AskedParticles,
+    DetectionLimit,
+    checked_numbers,
+    checked_pattern,
+    find_limit,
+)
 from hs_nmfcluster.results.factorization import Factorization
+from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.rank_study import RankStudy
+from hs_nmfcluster.results.repeating import check_same_scan
 from hs_nmfcluster.results.scan_condition import ScanCondition
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.scan import arguments as checks
@@ -792,6 +803,148 @@ class NMFDiffraction2D(Signal2D):
         tree.factorization = factorization
         return tree
 
+    def confirm_components(
+        self,
+        factorization: Factorization | None = None,
+        *,
+        share: float = 0.1,
+        split: Split = "auto",
+        random_state: int | np.random.Generator | None = None,
+        show_progressbar: bool | None = None,
+    ) -> Confirmation:
+        """Say which crystals are real: there in electrons that had no part in finding them.
+
+        The electrons of every pattern are divided by chance (binomial thinning). The same analysis
+        is made of the larger part, and each crystal that it finds is looked for in the rest, where
+        its pattern has to lie where its map says. Where the data are no counts of single electrons,
+        every other position takes the place of the rest. Takes as long as the analysis and one pass
+        more.
+
+        What is asked here is whether noise alone would show such a thing. Speckle, which is in all
+        of the electrons, is told from crystals before that, see `ClusterTree.evidence`.
+
+        Parameters
+        ----------
+        factorization
+            Whose components are in question; by default the decomposition in ``learning_results``.
+        share
+            Of the electrons that is held out, above 0 and below 1. To find takes more of them than
+            to find again.
+        split
+            ``"electrons"``, ``"positions"``, or ``"auto"``: electrons where the data are counts.
+        random_state
+            An integer makes the run repeatable.
+        show_progressbar
+            None takes HyperSpy's preference.
+
+        Returns
+        -------
+        Confirmation
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a scan that has not been decomposed by `decompose_als_nmf`, a factorization of
+            another scan, a share or a split that is not allowed, or electrons asked for of data
+            that are no counts.
+
+        Examples
+        --------
+        >>> from hs_nmfcluster.simulation import linear_mixture
+        >>> s, truth = linear_mixture((20, 20), (48, 48), pixel_size=0.4, n_particles=2)
+        >>> nmf = s.decompose_als_nmf(3, restarts=2, random_state=0, print_info=False)
+        >>> s.confirm_components(show_progressbar=False).confirmed.tolist()
+        [False, True, True]
+        """
+        check_scan(self)
+        checks.check_choice("split", split, get_args(Split))
+        share = checks.check_positive("share", share)
+        if share >= 1:
+            raise ValueError(f"`share` must be > 0 and < 1, got {share}.")
+        return confirm(
+            self,
+            self._decomposed(factorization),
+            share=share,
+            split=split,
+            seed=draw_seed(random_state),
+            show_progressbar=show_progressbar,
+        )
+
+    def detection_limit(
+        self,
+        groups: Groups | None = None,
+        *,
+        diameters: Sequence[float] | None = None,
+        fractions: Sequence[float] | None = None,
+        pattern: Literal["groups"] | BaseSignal | np.ndarray = "groups",
+        number: int | None = None,
+        random_state: int | np.random.Generator | None = None,
+        show_progressbar: bool | None = None,
+    ) -> DetectionLimit:
+        """Say how small and how weak a particle would have been found in this scan.
+
+        Synthetic particles are planted in the matrix of the scan while it is read, the same
+        analysis is made, and what comes back is counted, twice: the second time around the
+        diameter of which half was found. Each particle has the pattern of a group of crystals,
+        turned at random; the electrons that it scatters come on top of those that are there, with
+        their counting noise. The data are not changed, and not copied unless they are
+        lazy and fit into memory. Takes about as long as two analyses; of a scan of many
+        neighbourhoods 4 × 4 stand for all.
+
+        Parameters
+        ----------
+        groups
+            Groups of crystals of this scan; by default those of the decomposition in
+            ``learning_results`` at the suggested cut.
+        diameters
+            In the unit of `Groups.particle_sizes`: nm, or steps. By default from one step on, then
+            around the limit.
+        fractions
+            Electrons that a particle scatters into its spots in its middle, over those that the
+            matrix scatters into the analysed pixels. By default proportional to its diameter, as
+            those of the crystals that were found, one of which is drawn for each.
+        pattern
+            ``"groups"``: of the groups of crystals in turn; or one pattern ``(n_v, n_u)``, of which
+            the spots are taken.
+        number
+            Particles at a time; by default one for each 120 positions.
+        random_state
+            An integer makes the run repeatable.
+        show_progressbar
+            None takes HyperSpy's preference.
+
+        Returns
+        -------
+        DetectionLimit
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a scan that has not been decomposed by `decompose_als_nmf`; groups of several scans
+            or of a scan of another shape; no crystal to take patterns or electrons from; a scan
+            without two axes; an argument that is out of range.
+
+        Examples
+        --------
+        >>> s.decompose_als_nmf()  # doctest: +SKIP
+        >>> s.detection_limit().plot()  # doctest: +SKIP
+        """
+        check_scan(self)
+        sizes, shares = (
+            checked_numbers("diameters", diameters),
+            checked_numbers("fractions", fractions),
+        )
+        planted = pattern if isinstance(pattern, str) else checked_pattern(self, pattern)
+        if isinstance(planted, str):
+            checks.check_choice("pattern", planted, ("groups",))
+        if number is not None:
+            checks.check_whole_number("number", number)
+        nmf = self._decomposed(None if groups is None else groups.tree.factorization)
+        if groups is None:
+            groups = self.hierarchical_cluster(nmf, show_progressbar=show_progressbar).cut()
+        asked = AskedParticles(sizes, shares, planted, number, draw_seed(random_state))
+        return find_limit(self, groups, nmf, asked, show_progressbar)
+
     def plot_scan(
         self,
         inner: float = 0.0,
@@ -899,6 +1052,18 @@ class NMFDiffraction2D(Signal2D):
         if last is None or not learning_results.match(self, last.patterns.data, last.maps.data):
             return None
         return last
+
+    def _decomposed(self, factorization: Factorization | None) -> Factorization:
+        """Take a factorization of this scan: the one given, or the last one."""
+        found = self._last_factorization() if factorization is None else factorization
+        if found is None:
+            raise ValueError(
+                "There is no decomposition: call `decompose_als_nmf` first, or hand over its "
+                "result as `factorization`."
+            )
+        _check_factorization(found)
+        check_same_scan(self, found)
+        return found
 
     def _components(
         self,

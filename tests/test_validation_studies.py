@@ -23,6 +23,9 @@ STUDIES = (
     "tiles",
     "particles",
     "defaults",
+    "matrix_only",
+    "cross_validation",
+    "detection_limit",
 )
 SHARED = "_common"
 
@@ -73,6 +76,25 @@ class TestStudies:
         table = self.check(study, study.Settings(("discs 5 nm",), (1.0,), 2), tmp_path)
         assert table.column("true").tolist() == [12]
         assert table.column("extra").tolist() == table.column("missed").tolist() == [0]
+
+    def test_matrix_only(self, studies, tmp_path):
+        study = studies["matrix_only"]
+        table = self.check(study, study.Settings((2e5,), (), 16, 1), tmp_path)
+        assert table.column("confirmed").tolist() == [0]
+
+    def test_cross_validation(self, studies, tmp_path):
+        study = studies["cross_validation"]
+        cases = (("linear", 2e5, 0.05, 1),)
+        table = self.check(study, study.Settings(cases, (3, 4, 5), 24, 2, 1), tmp_path)
+        assert table.column("K").tolist() == table.column("cross-validated").tolist() == [4]
+
+    @pytest.mark.slow
+    def test_detection_limit(self, studies, tmp_path, monkeypatch):
+        study = studies["detection_limit"]
+        monkeypatch.setattr(study, "SIDE", 40)
+        settings = study.Settings((study.Specimen("linear", 2e5),), 1, 1)
+        table = self.check(study, settings, tmp_path)
+        assert table.column("hold").tolist() == ["yes"]
 
     def test_defaults(self, studies, tmp_path, capsys):
         study = studies["defaults"]

@@ -6,7 +6,12 @@ from sphinx.application import Sphinx
 from sphinx.util.typing import ExtensionMetadata
 
 # Protocols, of which a reader knows the class.
-_PROTOCOL = re.compile(r"hs_nmfcluster\.report\.subject\.(Factorization)")
+_CLASSES = {
+    "Factorization": "hs_nmfcluster.Factorization",
+    "DetectionLimit": "hs_nmfcluster.results.detection_limit.DetectionLimit",
+    "Trust": "hs_nmfcluster.results.confirmation.Confirmation",
+}
+_PROTOCOL = re.compile(rf"hs_nmfcluster\.report\.subject\.({'|'.join(_CLASSES)})\b")
 _EXPANDED = re.compile(r"~?numpy\.ndarray\[tuple\[[^\]]*\], ~?numpy\.dtype\[~?([\w.]+)\]\]")
 
 
@@ -25,7 +30,7 @@ def shorten(
 
 def _shortened(text: str) -> str:
     text = _EXPANDED.sub(lambda m: f"NDArray[{m[1].rpartition('.')[2]}]", text)
-    return _PROTOCOL.sub(r"hs_nmfcluster.\1", text)
+    return _PROTOCOL.sub(lambda m: _CLASSES[m[1]], text)
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:

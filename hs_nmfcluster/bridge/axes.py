@@ -156,6 +156,14 @@ def diffraction_signal(
     return signal
 
 
+def with_data(signal: BaseSignal, data: NDArray | da.Array, title: str) -> BaseSignal:
+    """Scan of the same axes with other data of the same shape."""
+    scan = [axis_dict(a, navigate=True) for a in _array_order(signal.axes_manager.navigation_axes)]
+    found = diffraction_signal(data, [*scan, *signal_axes(signal)], title)
+    set_distortion(found, detector_axes(signal).distortion)
+    return found
+
+
 def pattern_stack(
     source: BaseSignal,
     patterns: NDArray,

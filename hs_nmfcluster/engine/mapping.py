@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import dask
 import dask.array as da
 import numpy as np
 from dask.system import CPU_COUNT
@@ -84,6 +85,53 @@ def placed(
     where = da.from_array(positions, chunks=(*data.chunks[:-2], (1,), (1,)))
     meta = np.empty((0,) * data.ndim, dtype)
     return da.map_blocks(place, data, where, chunks=data.chunks, dtype=dtype, meta=meta)
+
+
+def changed(
+    function: Callable[..., NDArray], data: NDArray | da.Array, *shared: object
+) -> da.Array:
+    """Patterns to which something is done that depends on where they are, lazily.
+
+    Data in memory are not copied: what is done to a chunk is done when it is read.
+
+    Parameters
+    ----------
+    function
+        ``function(patterns, positions, *shared)`` of ``(n, n_v, n_u)`` and their flat indices,
+        ``(n,)``; returns patterns of the same shape and dtype.
+    data
+        ``(…, n_v, n_u)``.
+    *shared
+        Sent to the workers once.
+    """
+    # Without a name of its own dask would read all of the data to make one.
+    lazy = data if isinstance(data, da.Array) else da.from_array(data, name=False)
+    source = whole_patterns(lazy)
+    numbers = np.arange(int(np.prod(data.shape[:-2]))).reshape(*data.shape[:-2], 1, 1)
+    where = da.from_array(numbers, chunks=(*source.chunks[:-2], (1,), (1,)))
+    promises = [dask.delayed(one, traverse=False) for one in shared]
+    dtype = source.dtype.newbyteorder("=")
+
+    def change(patterns: NDArray, positions: NDArray[np.int64], *given: object) -> NDArray:
+        rows = dense(patterns).reshape(-1, *patterns.shape[-2:])
+        return function(rows, positions.ravel(), *given).astype(dtype).reshape(patterns.shape)
+
+    axes = tuple(range(source.ndim))
+    arguments = [part for promise in promises for part in (promise, None)]
+    result: da.Array = da.blockwise(
+        change,
+        axes,
+        source,
+        axes,
+        where,
+        axes,
+        *arguments,
+        dtype=dtype,
+        meta=np.empty((0,) * source.ndim, dtype),
+        # Along the detector there is one number a pattern.
+        align_arrays=False,
+    )
+    return result
 
 
 def _map_array(

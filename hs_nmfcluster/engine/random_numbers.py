@@ -39,6 +39,30 @@ def uniform(seed: int, stream: int, rows: NDArray[np.int64], columns: int) -> ND
     return (bits >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
+def generator_at(seed: int, position: int, stream: int) -> np.random.Generator:
+    """Random numbers of any law that belong to one position.
+
+    Parameters
+    ----------
+    seed
+        Seed of the whole job.
+    position
+        Flat index of the position.
+    stream
+        Number of an independent stream; each purpose has its own, those of
+        `simulation.chunks.STREAMS` are below 16.
+
+    Examples
+    --------
+    >>> first = generator_at(7, 100, 16).poisson(50.0, 3)
+    >>> bool((first == generator_at(7, 100, 16).poisson(50.0, 3)).all())
+    True
+    """
+    key = np.array([seed, position], dtype=np.uint64)
+    counter = np.array([0, 0, 0, stream], dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+
+
 def whole_numbers(rows: NDArray[np.int64], columns: int, below: int) -> NDArray[np.intp]:
     """Whole numbers from 0, a pure function of row and column, ``(n, columns)``.
 

@@ -96,15 +96,17 @@ def find_crystals(groups: GroupArrays, maps: Maps) -> CrystalMaps:
     """
     spots = {int(k): _spots_of(groups, int(k)) for k in np.flatnonzero(groups.crystals)}
     crystals = [k for k, found in spots.items() if len(found)]
-    inside = _in_apertures(groups, spots, crystals)
-    own = np.array([inside[k, j] for j, k in enumerate(crystals)])
+    inside, beyond_chance = _in_apertures(groups, spots, crystals)
+    own = np.array([beyond_chance[k, j] for j, k in enumerate(crystals)])
     norms = LocalMaps.known(maps).norms[crystals]
     left = [int(j) for j in np.argsort(-own * norms, kind="stable") if own[j] > 0]
     parts: list[list[int]] = []
     while left:
         first = left[0]
         same = [
-            j for j in left if j == first or inside[crystals[j], first] > _SAME_CRYSTAL * own[j]
+            j
+            for j in left
+            if j == first or beyond_chance[crystals[j], first] > _SAME_CRYSTAL * own[j]
         ]
         # What is left of a part of a crystal, or of several, is no crystal of its own.
         if groups.whole[crystals[first]]:
@@ -131,20 +133,24 @@ def _spots_of(groups: GroupArrays, component: int) -> Spots:
 
 def _in_apertures(
     groups: GroupArrays, spots: dict[int, Spots], crystals: list[int]
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Intensity of each component in the spots of each crystal, ``(n_components, n)``.
 
-    Above the mean of the rings, of which the component's own spots are no part.
+    Above the mean of the rings, of which the component's own spots are no part; and above what is
+    there whichever way the component is turned. Apertures of many spots on a coarse detector cover
+    half of their rings, and so half of any crystal's spots.
     """
     detector, ring = groups.detector, groups.detector.ring(*groups.limits)
     owners = {k: owner_of_pixels(spots[k], detector) for k in crystals}
     apertures = [np.flatnonzero((owners[k] >= 0) & ring) for k in crystals]
-    inside = np.zeros((len(groups.components), len(crystals)))
+    inside, beyond_chance = np.zeros((2, len(groups.components), len(crystals)))
     for k, pattern in enumerate(groups.components):
         free = ring & (owners[k] < 0) if k in owners else ring
-        excess = np.nan_to_num(pattern - ring_means(pattern, free, detector)).ravel()
-        inside[k] = [excess[pixels].sum() for pixels in apertures]
-    return inside
+        excess = np.nan_to_num(pattern - ring_means(pattern, free, detector))
+        turned = excess - ring_means(excess, ring & np.isfinite(pattern), detector)
+        inside[k] = [excess.ravel()[pixels].sum() for pixels in apertures]
+        beyond_chance[k] = [turned.ravel()[pixels].sum() for pixels in apertures]
+    return inside, beyond_chance
 
 
 def _unmixed(inside: NDArray[np.float64], leaders: NDArray[np.intp]) -> NDArray[np.float64]:

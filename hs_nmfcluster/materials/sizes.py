@@ -6,6 +6,7 @@ from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from hs_nmfcluster.materials.crystal_maps import find_crystals
 from hs_nmfcluster.materials.group_arrays import GroupArrays
@@ -16,6 +17,8 @@ from hs_nmfcluster.materials.segments import Segment, find_segments
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 from hs_nmfcluster.scan.local_maps import LocalMaps, Maps
 
+# Chance on either side of limits.
+_TAIL = 0.025
 _SHAPES = ("auto", "disc", "sphere")
 # Least share of a particle's height that comes from the components of its own crystal. What others
 # leave in its spots makes an image too, where they are far brighter.
@@ -72,6 +75,31 @@ class GroupSizes:
         single = np.mean([p.sigma for p in whole])
         error = max(scatter, single) / np.sqrt(len(whole))
         return mean, float(np.hypot(error, self.common_error * mean))
+
+    @property
+    def mean_limits(self) -> tuple[float, float]:
+        """Limits between which the mean diameter lies (95 %); NaN where none was measured.
+
+        By Student's distribution, as the scatter of a few particles is hardly known itself.
+        """
+        mean, error = self.mean
+        n = len(self._whole)
+        common = self.common_error * mean
+        own = np.sqrt(max(error**2 - common**2, 0.0))
+        # Of a single particle its own uncertainty is known, but no scatter.
+        factor = stats.t.isf(_TAIL, n - 1) if n > 1 else stats.norm.isf(_TAIL)
+        reach = float(np.hypot(factor * own, stats.norm.isf(_TAIL) * common))
+        return mean - reach, mean + reach
+
+    @property
+    def number_limits(self) -> tuple[float, float]:
+        """Limits between which the number to be expected in such a scan lies (95 %).
+
+        Exact ones of counting (Garwood, Biometrika 28, 437, 1936): of none found, 0 to 3.7.
+        """
+        n = self.effective_number
+        low = stats.chi2.ppf(_TAIL, 2 * n) / 2 if n > 0 else 0.0
+        return float(low), float(stats.chi2.isf(_TAIL, 2 * n + 2) / 2)
 
     @property
     def aspect_ratio(self) -> float:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from hs_nmfcluster.plotting.condition import plot_condition as plot_condition
     from hs_nmfcluster.plotting.crystallinity import plot_crystallinity as plot_crystallinity
     from hs_nmfcluster.plotting.dendrogram import plot_dendrogram
+    from hs_nmfcluster.plotting.detection_limit import plot_detection_limit as plot_detection_limit
     from hs_nmfcluster.plotting.diagnosis import draw_spectrum, map_spectrum, plot_diagnosis
     from hs_nmfcluster.plotting.explorer import CutExplorer as CutExplorer
     from hs_nmfcluster.plotting.figures import off_screen as off_screen
@@ -73,6 +74,7 @@ __getattr__, __dir__ = lazy_names(
         "hs_nmfcluster.plotting.condition": ("plot_condition",),
         "hs_nmfcluster.plotting.crystallinity": ("plot_crystallinity",),
         "hs_nmfcluster.plotting.dendrogram": ("plot_dendrogram",),
+        "hs_nmfcluster.plotting.detection_limit": ("plot_detection_limit",),
         "hs_nmfcluster.plotting.diagnosis": ("draw_spectrum", "map_spectrum", "plot_diagnosis"),
         "hs_nmfcluster.plotting.explorer": ("CutExplorer",),
         "hs_nmfcluster.plotting.figures": ("off_screen",),

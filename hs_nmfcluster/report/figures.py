@@ -156,6 +156,15 @@ def _of_answers(findings: Findings) -> Iterator[Illustration]:
             ),
             findings.sizes,
         )
+    if findings.detection_limit is not None:
+        yield Illustration(
+            "detection_limit",
+            "Detection limit",
+            "Share of synthetic particles, planted in this scan, that the analysis found, with "
+            "limits of 95 %; shaded: the diameter of which half are found. Right: diameters as "
+            "they were found.",
+            findings.detection_limit.plot,
+        )
     if findings.orientation is not None and any(findings.orientation.symmetry):
         yield from _pages(
             Illustration(

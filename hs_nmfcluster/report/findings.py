@@ -8,6 +8,7 @@ from hyperspy.signal import BaseSignal
 
 from hs_nmfcluster.report.subject import (
     Crystallinity,
+    DetectionLimit,
     Factorization,
     Groups,
     Orientation,
@@ -17,6 +18,7 @@ from hs_nmfcluster.report.subject import (
     Sizes,
     Spacings,
     Tree,
+    Trust,
 )
 
 T = TypeVar("T")
@@ -42,6 +44,8 @@ class Findings:
         The study of the number of components.
     spacings, sizes, orientation, crystallinity, phases
         What the groups say about the specimen.
+    detection_limit, confirmation
+        How far to trust that.
     source
         File or command that the scan comes from, where that is known better than the results do.
     beam_energy
@@ -61,6 +65,8 @@ class Findings:
     orientation: Orientation | None = None
     crystallinity: Crystallinity | None = None
     phases: Phases | None = None
+    detection_limit: DetectionLimit | None = None
+    confirmation: Trust | None = None
     source: str = ""
     beam_energy: float | None = None
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -80,6 +86,8 @@ class Findings:
         spacings: Spacings | None = None,
         sizes: Sizes | None = None,
         candidates: object = None,
+        detection_limit: DetectionLimit | None = None,
+        confirmation: Trust | None = None,
         beam_energy: float | None = None,
         probe_size: float | None = None,
         particle_shape: Literal["auto", "disc", "sphere"] = "auto",
@@ -92,6 +100,8 @@ class Findings:
         groups
             The groups.
         signal, factorization, study, spacings, sizes, candidates, show_progressbar
+            As in `Groups.report`.
+        detection_limit, confirmation
             As in `Groups.report`.
         beam_energy, probe_size, particle_shape
             For `Groups.lattice_spacings` and `Groups.particle_sizes`, where these are asked.
@@ -123,6 +133,8 @@ class Findings:
             orientation=asked("orientation", groups.orientation_map),
             crystallinity=asked("crystallinity", groups.crystallinity),
             phases=phases,
+            detection_limit=detection_limit,
+            confirmation=confirmation,
             missing=missing,
         )
 

@@ -371,6 +371,17 @@ class Sizes(Drawn, Tabular, Protocol):
         """Say what is known of the particles of one group."""
 
 
+class Trust(Tabular, Protocol):
+    """What is known of how far to trust an answer."""
+
+    def in_words(self) -> str:
+        """Say it in a sentence."""
+
+
+class DetectionLimit(Drawn, Trust, Protocol):
+    """Which synthetic particles were found."""
+
+
 class Orientation(Drawn, Tabular, Protocol):
     """In-plane angles of the crystals of each group."""
 

@@ -139,6 +139,10 @@ def key_facts(findings: Findings) -> list[Row]:
     if findings.crystallinity is not None:
         share, error = (100 * value for value in findings.crystallinity.in_spots)
         rows.append(("Crystallinity", f"{with_error(share, error)} % of the intensity in spots"))
+    if findings.detection_limit is not None:
+        rows.append(("Detection limit", findings.detection_limit.in_words()))
+    if findings.confirmation is not None:
+        rows.append(("Confirmation", findings.confirmation.in_words()))
     if nmf is not None:
         pca = "" if np.isnan(nmf.pca_mse) else f" (PCA of as many components: {nmf.pca_mse:.6g})"
         rows.append(("Mean square error", f"{nmf.mse:.6g}{pca}"))

@@ -708,6 +708,8 @@ class Groups:
         spacings: LatticeSpacings | None = None,
         sizes: ParticleSizes | SizesByScan | None = None,
         candidates: object = None,
+        detection_limit: subject.DetectionLimit | None = None,
+        confirmation: subject.Trust | None = None,
         overwrite: bool | None = None,
         show_progressbar: bool | None = None,
     ) -> None:
@@ -732,6 +734,8 @@ class Groups:
             probe removed; by default they are called without arguments.
         candidates
             Phases to match with the spacings, as in `match_phases`.
+        detection_limit, confirmation
+            What `NMFDiffraction2D.detection_limit` and `confirm_components` gave.
         overwrite
             As in HyperSpy: None asks if the file exists.
         show_progressbar
@@ -764,6 +768,8 @@ class Groups:
             spacings=spacings,
             sizes=sizes,
             candidates=candidates,
+            detection_limit=detection_limit,
+            confirmation=confirmation,
             show_progressbar=show_progressbar,
         )
         write_report(path, findings)

@@ -180,6 +180,31 @@ class ParticleSizes(Tabular):
         number = self[group].effective_number
         return number / self.area, np.sqrt(number) / self.area
 
+    def density_limits(self, group: int | str) -> tuple[float, float]:
+        """Limits between which the number of particles per area lies (95 %).
+
+        Exact limits of counting: of a group without a particle, from 0 to what would hardly have
+        been missed by chance.
+
+        Parameters
+        ----------
+        group
+            Number or name of the group.
+
+        Returns
+        -------
+        tuple of float
+            Per `units` squared.
+
+        Examples
+        --------
+        >>> low, high = sizes.density_limits("i")
+        >>> low < sizes.number_density(0)[0] < high
+        True
+        """
+        low, high = self[group].number_limits
+        return low / self.area, high / self.area
+
     def histogram(
         self, bins: int | Sequence[float] = 10, group: int | None = None
     ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

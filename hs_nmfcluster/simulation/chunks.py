@@ -7,6 +7,8 @@ import dask.array as da
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.engine.random_numbers import generator_at
+
 #: One independent random stream per purpose, so that adding draws to one leaves the others alone.
 STREAMS = {"specimen": 0, "noise": 1, "structure": 2, "instrument": 3}
 
@@ -36,9 +38,7 @@ def position_generator(seed: int, position: int, stream: str = "noise") -> np.ra
     >>> bool((first == position_generator(7, 100).poisson(50.0, 3)).all())
     True
     """
-    key = np.array([seed, position], dtype=np.uint64)
-    counter = np.array([0, 0, 0, STREAMS[stream]], dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+    return generator_at(seed, position, STREAMS[stream])
 
 
 def poisson_counts(

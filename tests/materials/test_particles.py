@@ -192,6 +192,19 @@ class TestCrystals:
         found = sorted(sizes[0].diameters)
         assert found == pytest.approx([8, 10], rel=0.06)
 
+    def test_many_angles_stay_apart_where_apertures_cover_much_of_their_rings(self):
+        y, x = np.indices((30, 60))
+        maps = [1.0 * (np.hypot(x - 7 - 11 * n, y - 15) < 3.2) for n in range(5)]
+        u, v = 8.0 * (np.indices((9, 9)).reshape(2, -1) - 4)
+        r, angle = np.hypot(u, v), np.rad2deg(np.arctan2(v, u))
+        net = [(a, b) for a, b in zip(r, angle, strict=True) if 0 < a < 30]
+        turned = [[(a, b + 18.0 * n) for a, b in net] for n in range(5)]
+        groups = groups_of(*(pattern_of(one, halo=0.1) for one in turned), pattern_of([], halo=1.0))
+        every = np.stack([*maps, np.ones(x.shape)])
+        assert sorted(find_crystals(groups, every).parts) == [(n,) for n in range(5)]
+        sizes, _ = measure_particles(groups, every, every, scale=(1.0, 1.0), shape="disc")
+        assert [len(group.particles) for group in sizes] == [1] * 5 + [0]
+
     def test_only_what_is_a_crystal_is_looked_at(self):
         groups, maps = self.split()
         chosen = replace(groups, crystalline=np.array([False, False, True, False]))
@@ -220,6 +233,39 @@ class TestMeanParticle:
 
     def test_none(self):
         assert np.isnan(width_of_mean_particle(np.zeros((9, 9)))).all()
+
+
+class TestLimits:
+    """95 % of the limits hold what they are limits of."""
+
+    @pytest.mark.parametrize("number", [2, 4, 20])
+    def test_of_the_mean_diameter(self, number):
+        rng, held = np.random.default_rng(number), 0
+        for _ in range(400):
+            diameters = 7 + 0.5 * rng.standard_normal(number)
+            own = tuple(Particle(0.0, 0.0, d, 0.05, False, 1.0) for d in diameters)
+            low, high = GroupSizes(own, np.nan, np.nan).mean_limits
+            held += low <= 7 <= high
+        # 380 are expected, with a standard deviation of 4.4.
+        assert 365 < held < 395
+
+    def test_of_the_mean_diameter_hold_what_all_particles_share(self):
+        own = tuple(Particle(0.0, 0.0, 7.0 + 0.001 * n, 0.001, False, 1.0) for n in range(50))
+        low, high = GroupSizes(own, np.nan, np.nan, common_error=0.04).mean_limits
+        assert high - low == pytest.approx(2 * 1.96 * 0.04 * 7.02, rel=0.01)
+        assert np.isnan(GroupSizes((), np.nan, np.nan).mean_limits).all()
+
+    @pytest.mark.parametrize("expected", [0.5, 3.0, 20.0])
+    def test_of_the_number(self, expected):
+        one = Particle(0.0, 0.0, 7.0, 0.1, False, 1.0)
+        rng, held = np.random.default_rng(0), 0
+        for n in rng.poisson(expected, 400):
+            low, high = GroupSizes((one,) * n, np.nan, np.nan).number_limits
+            held += low <= expected <= high
+        assert held > 372
+
+    def test_of_none_that_was_found(self):
+        assert GroupSizes((), np.nan, np.nan).number_limits == pytest.approx((0, 3.689), abs=1e-3)
 
 
 class TestGroupsOfParticles:
