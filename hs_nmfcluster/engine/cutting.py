@@ -124,8 +124,9 @@ class Cut:
         kinds = placement.kinds[positions]
         for kind in np.unique(kinds).tolist():
             own = np.flatnonzero(kinds == kind)
-            targets, sources = self._replaced[kind]
-            choices = whole_numbers(positions[own], len(targets), CHOICES)
+            drawn, targets, sources = self._replaced[kind]
+            # Of all, so that no value depends on what else is kept.
+            choices = whole_numbers(positions[own], len(drawn), CHOICES)[:, drawn]
             begins = whole_numbers(positions[own], 2, _DIFFERENT)
             # One by one: a row lies in the cache.
             for i, begin, choice in zip(own.tolist(), begins.tolist(), choices, strict=True):
@@ -140,14 +141,18 @@ class Cut:
         return found
 
     @cached_property
-    def _replaced(self) -> list[tuple[NDArray[np.int64], NDArray[np.integer]]]:
-        """Of each kind, the kept pixels that are replaced, and where they are taken from."""
+    def _replaced(
+        self,
+    ) -> list[tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.integer]]]:
+        """Of each kind, which replaced pixels are kept, these, and where they are taken from."""
         assert self.placement is not None
-        pairs = zip(self.placement.replaced, self.placement.sources, strict=True)
-        if self.pixels is None:
-            return list(pairs)
-        kept = [(np.isin(one, self.pixels, assume_unique=True), one, of) for one, of in pairs]
-        return [(one[own], of[..., own]) for own, one, of in kept]
+        found = []
+        for one, of in zip(self.placement.replaced, self.placement.sources, strict=True):
+            kept = np.ones(len(one), bool)
+            if self.pixels is not None:
+                kept = np.isin(one, self.pixels, assume_unique=True)
+            found.append((kept, one[kept], of[..., kept]))
+        return found
 
 
 class _Placing:
