@@ -89,7 +89,6 @@ def correct(
         if axes.distortion is not None:
             # It was measured beforehand, on what was chosen for it.
             corrections = replace(corrections, distortion=None)
-    look = look.without_sums()
     unusable = unusable_pixels(corrections, shape)
     if beam is None or corrections.gain is not None:
         beam = estimate_beam_center(_divided(look.mean, corrections.gain, unusable), unusable)
@@ -97,7 +96,7 @@ def correct(
     mending = mend(corrections, left_out, look.scan_shape, shape, middle)
     if mending.placement is not None or corrections.left_out is not None:
         # What was counted stays so when it is divided.
-        look = replace(look_again(mending).without_sums(), whole=look.whole)
+        look = replace(look_again(mending), whole=look.whole)
     mean = np.where(mending.missing, np.nan, look.mean)
     distortion = mending.distortion or axes.distortion
     detector = replace(axes.around(middle), distortion=as_distortion(distortion))

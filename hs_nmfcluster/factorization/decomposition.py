@@ -19,7 +19,6 @@ from hs_nmfcluster.factorization.constraints import (
     check_scan_axes,
 )
 from hs_nmfcluster.factorization.fit import Fit, fit
-from hs_nmfcluster.factorization.krylov import block_width
 from hs_nmfcluster.factorization.neighbourhoods.local import Plan
 from hs_nmfcluster.factorization.neighbourhoods.mosaic import (
     Mosaic,
@@ -103,7 +102,7 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
         ridge=arguments.ridge,
         constraints=constraints,
         pixel_weights=weighting.pixels,
-        overview=prepared.overview(block_width(arguments.n_components)) if compressed else None,
+        overview=prepared.overview,
     )
     found = fit(
         prepared.matrix,
@@ -244,7 +243,7 @@ def study_ranks(scan: Scan, arguments: StudyArguments, selection: Selection, job
         seed=arguments.random_state,
         constraints=constraints,
         pixel_weights=weighting.pixels,
-        overview=prepared.overview(block_width(max(arguments.ranks))),
+        overview=prepared.overview,
     )
     ranks = np.array(arguments.ranks)
     curves = rank_curves(prepared.matrix, ranks, settings, job)

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -17,6 +17,7 @@ from hs_nmfcluster.engine.cutting import Cut
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.corrected import Corrected, Wanted, correct
+from hs_nmfcluster.factorization.krylov import block_width
 from hs_nmfcluster.factorization.needs import Needs, factorization_needs, neighbourhood_needs
 from hs_nmfcluster.factorization.neighbourhoods.first_look import kept_positions, looked_at
 from hs_nmfcluster.scan.arguments import TooManyComponentsError, check_rank
@@ -109,6 +110,9 @@ class Prepared:
         How often the source was read to come here; 0 where it was in memory anyway.
     needs
         Memory that the factorization takes at most.
+    overview
+        Leading patterns of parts of the scan, ``(n, n_pixels)``, where a compression is to begin
+        with them.
     """
 
     matrix: ScanMatrix
@@ -117,10 +121,7 @@ class Prepared:
     held: bool
     reads: int
     needs: Needs
-
-    def overview(self, number: int) -> NDArray[np.float64]:
-        """Leading patterns of parts of the scan, so many at most, ``(n, n_pixels)``."""
-        return self.look.blocks.leading(number)[:, ~self.mask.array]
+    overview: NDArray[np.float64] | None
 
     @property
     def center_off(self) -> float:
@@ -196,6 +197,12 @@ class Demand:
         """Part of the scan that the first look is taken of."""
         return matrix
 
+    def overview(self, look: Survey, kept: NDArray[np.bool_]) -> NDArray[np.float64] | None:
+        """Leading patterns of parts of the scan, on the pixels that are kept."""
+        if not self.compressed:
+            return None
+        return look.blocks.leading(block_width(max(self.ranks)))[:, kept]
+
     def check(self, matrix: ScanMatrix) -> None:
         """Refuse more components than positions or pixels."""
         check_rank(self.asked_by, max(self.ranks), matrix.n_positions, matrix.n_pixels)
@@ -225,6 +232,9 @@ class DemandInTiles:
         positions = looked_at(kept_positions(matrix))
         whole = len(positions) == matrix.n_positions
         return matrix if whole else matrix.at(positions)
+
+    def overview(self, look: Survey, kept: NDArray[np.bool_]) -> None:
+        """Neighbourhoods are not compressed all at once."""
 
     def check(self, matrix: ScanMatrix) -> None:
         """Refuse more components than a neighbourhood has positions."""
@@ -303,12 +313,16 @@ def prepare(scan: Scan, selection: Selection, demand: Demand | DemandInTiles, jo
     check_values(corrected.look, mask.array, scan.axes.shape)
     matrix = read(mask.array, corrected.mending)
     demand.check(matrix)
+    overview = demand.overview(corrected.look, ~mask.array)
+    # What the sums of neighbouring patterns can tell is known; they take room.
+    corrected = replace(corrected, look=corrected.look.without_sums())
     # The data without what the mask leaves out may fit where all of them do not.
     fits = matrix.is_lazy and matrix.n_bytes <= room
     reads = int(lazy) + int(fits)
     if fits:
         matrix = job.hold(matrix)
-    prepared = Prepared(matrix, corrected, mask, not lazy or held_whole or fits, reads, needs)
+    held = not lazy or held_whole or fits
+    prepared = Prepared(matrix, corrected, mask, held, reads, needs, overview)
     _report(prepared, job, lazy=lazy)
     return prepared
 
