@@ -366,6 +366,8 @@ class TestRefusals:
             (["--inner", "3", "--outer", "2"], "inner < outer"),
             (["--inner", "-1"], "inner < outer"),
             (["--seed", "-1"], "`--seed`"),
+            (["--tiles", "4,5,6"], '`--tiles` must be "auto", none or'),
+            (["--tiles", "none", "--inner", "90", "--outer", "91"], "`--inner` and `--outer`"),
             (["--scan-shape", "4", "4"], "`--scan-shape`"),
             (["--scan-shape", "-6", "-5"], "`--scan-shape`"),
             (["--dataset", "1"], "`--dataset`"),

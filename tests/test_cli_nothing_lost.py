@@ -75,6 +75,22 @@ def fail(*_args, **_kwargs):
     raise RuntimeError("the roof fell in")
 
 
+CIF = """data_fcc
+_cell_length_a 4.0
+_cell_length_b 4.0
+_cell_length_c 4.0
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_space_group_name_H-M_alt 'F m -3 m'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Al1 Al 0 0 0
+"""
 STEPS = {
     "tree": (NMFDiffraction2D, "hierarchical_cluster", OF_FACTORIZATION),
     "groups": (ClusterTree, "cut", OF_FACTORIZATION | {"tree.hspy"}),
@@ -107,6 +123,25 @@ class TestFaultAfterEachStep:
         assert set(summary["files"]) == found
         assert summary["mse"] > 0
         assert "roof fell in" in (tmp_path / "out" / "failures.txt").read_text(encoding="utf-8")
+
+    @pytest.mark.parametrize("step", ["phases", "results.emd"])
+    def test_what_was_asked_for(self, file, tmp_path, capsys, monkeypatch, no_figures, step):
+        (tmp_path / "fcc.cif").write_text(CIF)
+        asked = {"phases": ["--phases", str(tmp_path / "fcc.cif")], "results.emd": ["--emd"]}[step]
+        if step == "phases":
+            monkeypatch.setattr(Groups, "match_phases", fail)
+        else:
+            monkeypatch.setattr("hs_nmfcluster.cli.products.save_emd", fail)
+        folder = tmp_path / "out"
+        assert main(["run", str(file), "-o", str(folder), *QUICK, "-q", "--report", *asked]) == 1
+        line = f"hs-nmfcluster: {step} could not be made, all else goes on: RuntimeError: the roof"
+        assert line in capsys.readouterr().err
+        found = open_all(folder)
+        answers = {"spacings.csv", "orientations.csv", "crystallinity.csv", "report.html"}
+        assert OF_FACTORIZATION | OF_GROUPS | answers | {"failures.txt"} <= found
+        assert not {"phases.csv", "results.emd"} & found
+        assert list(summary_of(folder)["failed"]) == [step]
+        assert set(summary_of(folder)["files"]) == found
 
     @pytest.mark.slow
     def test_a_figure(self, file, tmp_path, capsys, monkeypatch):

@@ -208,6 +208,10 @@ class TestMaterials:
     def test_values(self, file, tmp_path, capsys, option, value):
         self.refused(capsys, [file, "-o", tmp_path, f"{option}={value}"], f"`{option}`")
 
+    def test_energy_in_volts(self, file, tmp_path, capsys):
+        arguments = [file, "-o", tmp_path, "--beam-energy", "300000"]
+        self.refused(capsys, arguments, "`--beam-energy` is in kV")
+
     @pytest.mark.parametrize("from_file", [False, True])
     def test_angles_become_spacings(self, tmp_path, from_file):
         path = scan_file(tmp_path / "scan.hspy", "mrad")

@@ -43,6 +43,25 @@ def rows_of(path):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.parametrize("name", ["factorization.hspy", "maps.hspy", "group_patterns.tif"])
+def test_a_result_is_no_scan(finished, name, tmp_path, capsys):
+    arguments = ["-o", str(tmp_path / "new"), "-q"]
+    assert main(["run", str(finished / name), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert f"`hs-nmfcluster recut {finished}`" in error
+    assert error.count("\n") == 1
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["factorization.hspy", "tree.hspy"])
+def test_a_result_is_no_scan_elsewhere(finished, name, tmp_path, capsys):
+    shutil.copy(finished / name, tmp_path)
+    assert main(["run", str(tmp_path / name), "-o", str(tmp_path / "new")]) == 2
+    assert "It is a result, written by" in capsys.readouterr().err
+    with pytest.raises(ValueError, match=r"`hs_nmfcluster\.load` opens it"):
+        hs_nmfcluster.load_scan(tmp_path / name)
+
+
 @pytest.mark.slow
 class TestFiles:
     """What the run itself has written."""

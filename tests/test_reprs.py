@@ -14,7 +14,9 @@ from scans import counts, decompose, signal
 
 from hs_nmfcluster import ClusterTree, Factorization, Groups, RankStudy
 from hs_nmfcluster.plotting import group_color
-from hs_nmfcluster.report.cards import restarts_in_words, stability_in_words
+from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report.cards import restarts_in_words, restarts_of, stability_in_words
+from hs_nmfcluster.report.figures import illustrations
 from hs_nmfcluster.report.markup import card, map_uri, pattern_uri
 
 
@@ -160,6 +162,14 @@ class TestWords:
 
     def test_restarts(self):
         assert restarts_in_words(np.zeros(2)) == "best of 2, the worst 0 above"
+
+    def test_restarts_of_neighbourhoods(self, nmf):
+        tiled = replace(nmf, settings=nmf.settings | {"tiles": [8, 8], "restarts": 3})
+        assert restarts_of(tiled) == "3 of each neighbourhood"
+        assert "convergence" not in [
+            one.name for one in illustrations(Findings(factorization=tiled))
+        ]
+        assert "convergence" in [one.name for one in illustrations(Findings(factorization=nmf))]
 
     def test_stability(self):
         assert stability_in_words(np.array([np.nan])) == "not known from a single restart"

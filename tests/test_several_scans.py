@@ -145,6 +145,8 @@ class TestCluster:
         given = [_tiny("1/nm"), _tiny("mrad")]
         with pytest.raises(ValueError, match="beam_energy"):
             hs_nmfcluster.cluster(given)
+        with pytest.raises(ValueError, match="200000 V are 200 kV"):
+            hs_nmfcluster.cluster(given, beam_energy=200e3)
         tree = hs_nmfcluster.cluster(given, beam_energy=200)
         assert tree.scans[1].grid.detector.units == "1/nm"
 

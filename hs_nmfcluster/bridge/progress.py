@@ -15,8 +15,8 @@ Item = TypeVar("Item")
 _FORMAT = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 # How far a bar may come before the job has ended: more passes may be needed than expected.
 _NEARLY = 0.99
-# Seconds between two lines of a log.
-_LOG_INTERVAL = 30
+# Seconds between two lines of a log, and before the first one: what is refused is refused sooner.
+_LOG_INTERVAL, _LOG_DELAY = 30, 2
 
 
 class PassBar:
@@ -103,7 +103,12 @@ def pass_progress(show: bool | None, description: str, usual: int = 1) -> Iterat
         return
     with progressbar(desc=description, total=1.0, bar_format=_FORMAT, **_in_lines()) as bar:
         watched = PassBar(bar, usual)
-        yield watched
+        try:
+            yield watched
+        except Exception:
+            # What went wrong is said without half a bar above it.
+            bar.leave = False
+            raise
         watched.finish()
 
 
@@ -137,7 +142,8 @@ def _in_lines() -> dict[str, Any]:
     in_notebook = type(sys.stderr).__module__.startswith("ipykernel")
     if in_notebook or sys.stderr.isatty():
         return {}
-    return {"file": _Lines(), "mininterval": _LOG_INTERVAL, "maxinterval": _LOG_INTERVAL}
+    often = {"mininterval": _LOG_INTERVAL, "maxinterval": _LOG_INTERVAL}
+    return {"file": _Lines(), "delay": _LOG_DELAY, **often}
 
 
 class _Lines:

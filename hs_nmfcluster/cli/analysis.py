@@ -61,9 +61,11 @@ class Options:
         for name in ("n_components", "restarts", "n_groups"):
             if getattr(self, name) is not None:
                 checks.check_whole_number(name, getattr(self, name))
-        for name in ("distance", "beam_energy", "probe_size"):
+        for name in ("distance", "probe_size"):
             if getattr(self, name) is not None:
                 checks.check_positive(name, getattr(self, name))
+        if self.beam_energy is not None:
+            checks.check_beam_energy(self.beam_energy)
         most = None if isinstance(self.tiles, tuple) else self.n_components
         if most is not None and self.n_groups is not None and self.n_groups > most:
             raise ValueError(
@@ -239,11 +241,10 @@ def join(factorizations: Mapping[str, Factorization], options: Options) -> Clust
 
 def with_beam_energy(options: Options, signal: NMFDiffraction2D) -> Options:
     """Take the energy of the beam from the file, where none is chosen."""
-    energy = signal.metadata.get_item("Acquisition_instrument.TEM.beam_energy", None)
-    known = isinstance(energy, int | float) and energy > 0
-    if options.beam_energy is not None or not known:
+    if options.beam_energy is not None:
         return options
-    return replace(options, beam_energy=float(energy))
+    energy = signal.metadata.get_item("Acquisition_instrument.TEM.beam_energy", None)
+    return replace(options, beam_energy=checks.known_beam_energy(energy))
 
 
 def check_phases(units: str, options: Options) -> None:

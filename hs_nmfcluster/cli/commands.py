@@ -21,7 +21,7 @@ from hs_nmfcluster.cli.analysis import (
 from hs_nmfcluster.cli.analysis import (
     join as join_scans,
 )
-from hs_nmfcluster.cli.folder import file_name, output_folder, read_summary
+from hs_nmfcluster.cli.folder import check_no_result, file_name, output_folder, read_summary
 from hs_nmfcluster.cli.outputs import Outputs
 from hs_nmfcluster.cli.products import OF_NO_CUT
 from hs_nmfcluster.cli.steps import Steps
@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     """Analyse one file and give the summary."""
     chosen, steps = _chosen(options), _steps(options)
     folder = options.output or f"{Path(options.file).stem}_nmf"
+    check_no_result(Path(options.file))
     signal, lines = open_scan(
         options.file,
         dataset=options.dataset,

@@ -116,6 +116,26 @@ def read_summary(folder: Path) -> dict[str, Any]:
     raise ValueError(f"{path} is no summary that this program has written.")
 
 
+def check_no_result(path: Path) -> None:
+    """Refuse a file that a run has written as the scan of another.
+
+    Raises
+    ------
+    ValueError
+        If it is among the files of the summary beside it.
+    """
+    try:
+        summary = read_summary(path.parent)
+    except (OSError, ValueError):
+        return
+    if path.name in summary.get("files", ()):
+        raise ValueError(
+            f"{path} is a result of the run on {summary.get('source')}, no scan: "
+            f"`hs-nmfcluster recut {path.parent}` cuts its tree anew, `hs-nmfcluster join` "
+            "clusters several runs together."
+        )
+
+
 def file_name(name: str) -> str:
     """Name of a scan as that of a folder.
 

@@ -21,9 +21,20 @@ _OPTIONS = {
 _SAME = ("center", "checkpoint", "dataset", "distance", "flyback", "inner", "outer", "phases")
 _SAME_TOO = ("corrections", "reader", "restarts", "tiles", "transpose", "weighting")
 _OPTIONS |= {name: f"--{name}" for name in (*_SAME, *_SAME_TOO)}
-_QUOTED = re.compile(r"`(\w+)(?:=[^`]*)?`")
+_QUOTED = re.compile(r"`(\w+)(?:=([^`]*))?`")
 # These are words of no language, with or without quotes, unless they are part of a file's name.
 _BARE = re.compile(r"(?<![\w./\\-])(\w+_\w+)(?![\w./\\(-])")
+# What the command line has no option for, and how it says what only Python can.
+_ONLY_IN_PYTHON = (
+    (r"`MapResolution\(limit=([^)]*)\)`", r"`--map-resolution \1`"),
+    (r"; give it as `SmoothPatterns\(.*?\)` in [^.]*", ": leave `--smooth-patterns` out"),
+    (r" with `navigation_mask` or its pixels| that `navigation_mask` keeps", ""),
+    (r" or `navigation_mask`", ""),
+    (r", or replace them, for instance with `s\.map\(np\.nan_to_num\)`", ""),
+    (r", fewer `n_radial` or `n_azimuthal`(, or a number as `n_neighbors`)?", ""),
+    (r"Set `scale` and `units` of `s\.axes_manager\.\w+`", "Calibrate them in the file"),
+    (r"\bNone\b", "none"),
+)
 
 
 def in_words_of_options(text: str) -> str:
@@ -40,13 +51,23 @@ def in_words_of_options(text: str) -> str:
     '`--components` must be ≥ 1, got 0.'
     >>> in_words_of_options("random_state was 0, is 9")
     '--seed was 0, is 9'
+    >>> in_words_of_options("`tiles=None` or `center=(63.5, 64.0)`")
+    '`--tiles none` or `--center 63.5 64.0`'
     >>> in_words_of_options("/data/scan_shape.hspy: there is no such file.")
     '/data/scan_shape.hspy: there is no such file.'
     """
-    text = _QUOTED.sub(lambda name: _named(name, "`{}`"), text)
-    return _BARE.sub(lambda name: _named(name, "{}"), text)
+    for python, words in _ONLY_IN_PYTHON:
+        text = re.sub(python, words, text)
+    return _BARE.sub(_bare, _QUOTED.sub(_quoted, text))
 
 
-def _named(found: re.Match[str], how: str) -> str:
+def _quoted(found: re.Match[str]) -> str:
     option = _OPTIONS.get(found[1])
-    return found[0] if option is None else how.format(option)
+    if option is None:
+        return found[0]
+    value = re.sub(r"[(),'\"]", "", found[2] or "")
+    return f"`{option} {value}`" if value else f"`{option}`".replace(" and ", "` and `")
+
+
+def _bare(found: re.Match[str]) -> str:
+    return _OPTIONS.get(found[1], found[0])

@@ -82,8 +82,8 @@ def decompose(scan: Scan, arguments: Arguments, selection: Selection, job: Job) 
     prepared = prepare(scan, selection, demand, job)
     if prepared.matrix.n_positions > _LARGE:
         job.tell(
-            "One factorization of the whole scan, as in the paper; neighbourhoods "
-            '(`tiles="auto"`) find more of the crystals in so large a scan'
+            "One factorization of the whole scan, as in the paper; neighbourhoods, the default, "
+            "find more of the crystals in so large a scan"
         )
     constraints, resolved = _bind(scan, arguments.constraints, prepared)
     kept = ~prepared.mask.array

@@ -7,6 +7,7 @@ from typing import Any
 from hs_nmfcluster.bridge.checks import check_scan
 from hs_nmfcluster.io.layout import is_swapped, transposed, with_scan_axes, with_scan_shape
 from hs_nmfcluster.io.readers import NotAScanError, Opened, open_file
+from hs_nmfcluster.io.storage import kind_of
 from hs_nmfcluster.words import say, times
 
 __all__ = ["NotAScanError", "load_scan", "open_scan"]
@@ -161,6 +162,12 @@ def _choose(signals: list[Any], dataset: int | None, name: str) -> int:
 
 def _why_not(signal: Any) -> str:
     """Why a signal is no scan; empty if it is one."""
+    kind = kind_of(signal)
+    if kind is not None:
+        return (
+            f"It is a result, written by `{kind}.save`. `hs_nmfcluster.load` opens it; "
+            "`hs-nmfcluster recut` and `hs-nmfcluster join` go on from the folder of a run."
+        )
     try:
         check_scan(signal)
     except (TypeError, ValueError) as error:

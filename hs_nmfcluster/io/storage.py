@@ -81,6 +81,12 @@ def read(path: str | os.PathLike[str]) -> tuple[BaseSignal, str, dict[str, Any]]
     return signal, kind, state
 
 
+def kind_of(signal: BaseSignal) -> str | None:
+    """Kind of result that a signal was saved as part of, None of any other signal."""
+    kind = signal.metadata.get_item(f"{_NODE}.kind")
+    return kind if kind in _LOADERS else None
+
+
 def _as_dict(tree: Any) -> dict[str, Any]:
     """Nested dictionaries, signals kept as such (``as_dictionary`` would dissolve them)."""
     state: dict[str, Any] = {}

@@ -125,7 +125,7 @@ class GroupImages:
             norm = intensity_norm(maps.values[group], self.scaling)
             draw_map(ax, maps, group, norm, scale_bar=first, color=color)
             grey = maps.are_images and np.isnan(maps.values).any()
-            said = f"{heading}\n(grey: not measured)" if grey else heading
+            said = f"{heading}\n(grey: not\nmeasured)" if grey else heading
             _finish(ax, color, f"{heading.lower()} {group}", said if first else "")
         annotate(axes[0], group_name(group))
 

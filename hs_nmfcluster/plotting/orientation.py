@@ -110,7 +110,10 @@ def plot_orientation(
         else:
             draw_profile(ax, maps.values[group], maps.pixel, color=group_color(group))
             tidy(ax, x=ax.get_xlabel(), y="Angle (°)")
-            ax.set_ylim(0.0, period)
+            # A crystal may be as small as one position, and most have one at 0°, on the frame.
+            ax.lines[0].set(marker=".", clip_on=False)
+            length = max(maps.values[group].size - 1, 1) * abs(maps.pixel.x)
+            ax.set(xlim=(0, length), ylim=(0, period))
         wheel = figure.add_subplot(
             grid[2 * row + 1, column], projection="polar", label=f"wheel {group}"
         )

@@ -153,10 +153,12 @@ def _color_bar(
     bar.set_label(label, fontsize=FONT_SIZE)
 
 
-def _label_components(ax: Axes, names: Sequence[str], groups: Sequence[int] | None) -> None:
-    # Many labels stand upright, as lines of text of 7 points in a panel of about 170.
-    upright = len(names) > 10 or max(len(name) for name in names) > 3
-    step = int(np.ceil(len(names) * 7.0 / 170.0))
+def _label_components(
+    ax: Axes, names: Sequence[str], groups: Sequence[int] | None, room: float = 170.0
+) -> None:
+    # Many labels stand upright, as lines of text of 7 points in a panel of so many.
+    upright = len(names) > 0.06 * room or max(len(name) for name in names) > 3
+    step = int(np.ceil(len(names) * 7.0 / room))
     shown = range(0, len(names), step)
     ax.set_xticks(shown, [names[index] for index in shown])
     ax.set_yticks(shown, [names[index] for index in shown])
@@ -224,7 +226,8 @@ def plot_scatter_tableau(
     ax.imshow(upper, cmap=SIMILARITY_CMAP, norm=Normalize(-1, 1), interpolation="nearest")
     x, y = _scatter_points(rows, max_points)
     ax.plot(x, y, "o", color="0.15", markersize=0.7, markeredgewidth=0, rasterized=True)
-    _rule_cells(ax, names)
+    _rule_cells(ax, len(names))
+    _label_components(ax, names, None, room=72.0 * size)
     inside = f" (in a cell: {escape(quantity)}, min. to max.)"
     tidy(ax, x="Component" + inside, y="Component" + inside, spines=_ALL_SIDES)
     ax.tick_params(length=0)
@@ -257,11 +260,9 @@ def _scatter_points(
     ).ravel()
 
 
-def _rule_cells(ax: Axes, names: Sequence[str]) -> None:
-    edges = np.arange(len(names) - 1) + 0.5
-    limits = (-0.5, len(names) - 0.5)
+def _rule_cells(ax: Axes, number: int) -> None:
+    edges = np.arange(number - 1) + 0.5
+    limits = (-0.5, number - 0.5)
     ax.hlines(edges, *limits, color="0.8", linewidth=0.4)
     ax.vlines(edges, *limits, color="0.8", linewidth=0.4)
     ax.set(xlim=limits, ylim=limits[::-1])
-    ax.set_xticks(range(len(names)), names)
-    ax.set_yticks(range(len(names)), names)

@@ -30,7 +30,7 @@ def factorization_card(nmf: Factorization) -> str:
     facts = [
         ("Scan", f"{scan} positions, {times((n_u, n_v))} pixels"),
         ("MSE", f"{nmf.mse:.6g}{pca}"),
-        ("Restarts", restarts_in_words(nmf.restart_mse)),
+        ("Restarts", restarts_of(nmf)),
         ("Stability", stability_in_words(nmf.stability)),
         ("Data passes", str(nmf.passes)),
     ]
@@ -139,6 +139,13 @@ def listed(members: Sequence[int] | NDArray[np.integer]) -> str:
     shown = ", ".join(str(int(member)) for member in members[:_MOST_LISTED])
     more = ", …" if len(members) > _MOST_LISTED else ""
     return f"{counted(len(members), 'component')}: {shown}{more}"
+
+
+def restarts_of(nmf: Factorization) -> str:
+    """Say how many restarts a factorization had, and how far apart they ended."""
+    if nmf.settings.get("tiles") is not None:
+        return f"{nmf.settings['restarts']} of each neighbourhood"
+    return restarts_in_words(nmf.restart_mse)
 
 
 def restarts_in_words(mse: NDArray[np.float64]) -> str:

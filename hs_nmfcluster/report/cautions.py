@@ -88,8 +88,8 @@ def of_factorization(nmf: Factorization) -> Iterator[Caution]:
     if put_right:
         yield Caution(
             "Scan put right",
-            f"{in_words(put_right).capitalize()}: corrected while the scan was read. Compare with "
-            "`corrections=None` if what was found looks wrong to you.",
+            f"{in_words(put_right).capitalize()}: corrected while the scan was read. If that "
+            "looks wrong to you, compare with an analysis without corrections.",
         )
     if missed:
         yield _of_residual(by_position, n_positions < _FEW_POSITIONS * nmf.n_components)
@@ -227,7 +227,7 @@ def _of_cut(groups: Groups) -> Iterator[Caution]:
             "Cut not clear",
             f"{counted(cut.n_groups, 'group')} score {cut.score:.2f}, {compared}"
             f"{', and too many components may as well belong elsewhere' if noisy else ''}. "
-            "Look at the dendrogram and drag the cut with tree.explore().",
+            "Look at the dendrogram and at other cuts of it.",
             serious=True,
         )
     if cut.border:

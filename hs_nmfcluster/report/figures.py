@@ -219,7 +219,8 @@ def _of_components(findings: Findings) -> Iterator[Illustration]:
             "spots here are a phase that was missed.",
             findings.residual.plot,
         )
-    if nmf is not None:
+    # Neighbourhoods have no course that all of them share.
+    if nmf is not None and nmf.settings.get("tiles") is None:
         yield Illustration(
             "convergence",
             "Convergence",

@@ -20,6 +20,7 @@ from hs_nmfcluster.report.subject import (
     Tree,
     Trust,
 )
+from hs_nmfcluster.scan.arguments import check_beam_energy
 
 T = TypeVar("T")
 
@@ -109,8 +110,10 @@ class Findings:
         Raises
         ------
         TypeError, ValueError
-            As `Factorization.residual` and `Groups.match_phases`.
+            As `Factorization.residual` and `Groups.match_phases`; if the beam's energy is none.
         """
+        if beam_energy is not None:
+            check_beam_energy(beam_energy)
         missing: dict[str, str] = {}
         asked = Asked(missing)
         factorization = groups.tree.factorization if factorization is None else factorization

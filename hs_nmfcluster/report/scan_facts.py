@@ -9,6 +9,7 @@ import numpy as np
 from hs_nmfcluster.bridge.axes import pixel_size
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.subject import Factorization, Signal
+from hs_nmfcluster.scan.arguments import known_beam_energy
 from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.scan.units import PixelSize, format_units
 from hs_nmfcluster.words import times
@@ -78,7 +79,8 @@ def _voltage(findings: Findings) -> str:
     for signal in (findings.signal, None if nmf is None else nmf.patterns):
         if found is None and signal is not None:
             found = signal.metadata.get_item(key, None)
-    return f"{float(found):g} kV" if found else "not in the file"
+    energy = known_beam_energy(found)
+    return "not in the file" if energy is None else f"{energy:g} kV"
 
 
 def _dose(nmf: Factorization) -> str:

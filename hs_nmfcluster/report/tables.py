@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from hs_nmfcluster import plotting
-from hs_nmfcluster.report.cards import listed, restarts_in_words, stability_in_words
+from hs_nmfcluster.report.cards import listed, restarts_of, stability_in_words
 from hs_nmfcluster.report.drawings import Histogram, Rose, histograms, roses
 from hs_nmfcluster.report.explorable import MOST_GROUPS
 from hs_nmfcluster.report.findings import Findings
@@ -146,7 +146,7 @@ def key_facts(findings: Findings) -> list[Row]:
     if nmf is not None:
         pca = "" if np.isnan(nmf.pca_mse) else f" (PCA of as many components: {nmf.pca_mse:.6g})"
         rows.append(("Mean square error", f"{nmf.mse:.6g}{pca}"))
-        rows.append(("Restarts", restarts_in_words(nmf.restart_mse)))
+        rows.append(("Restarts", restarts_of(nmf)))
         rows.append(("Stability", stability_in_words(nmf.stability)))
     if findings.residual is not None:
         share = 100 * findings.residual.share_left
@@ -214,7 +214,9 @@ def _label(key: str) -> str:
 
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple | np.ndarray):
-        return times([int(n) for n in value]) if _whole(value) else ", ".join(map(str, value))
+        return times([int(n) for n in value]) if _whole(value) else ", ".join(map(_value, value))
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return "none" if value is None else str(value)
 
 

@@ -46,7 +46,7 @@ from hs_nmfcluster.results.scans import (
 )
 from hs_nmfcluster.results.sizes import ParticleSizes, scan_scale
 from hs_nmfcluster.results.spacings import LatticeSpacings
-from hs_nmfcluster.scan.arguments import check_relative_error
+from hs_nmfcluster.scan.arguments import check_beam_energy, check_relative_error
 from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.scan.units import PixelSize, inverse_nm_per
 from hs_nmfcluster.words import counted, distance_label, group_name, group_number
@@ -866,6 +866,8 @@ class Groups:
         [0.228, 0.161]
         """
         camera_error = check_relative_error("camera_error", camera_error)
+        if beam_energy is not None:
+            check_beam_energy(beam_energy)
         if isinstance(background, str):
             background = group_number(background, len(self))
         if background in self._filled:

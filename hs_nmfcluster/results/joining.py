@@ -15,6 +15,7 @@ from hs_nmfcluster.results.scans import TreeScan, unique_names
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.results.tree_growth import grow_rotated, planned
 from hs_nmfcluster.results.tree_inputs import checked_maps, checked_patterns, straightened
+from hs_nmfcluster.scan.arguments import check_beam_energy
 
 
 def cluster(
@@ -96,6 +97,8 @@ def cluster(
             },
         )
     titles = [nmf.settings.get("title") for nmf in given]
+    if beam_energy is not None:
+        check_beam_energy(beam_energy)
     called = unique_names(titles if names is None else _checked_names(names, given))
     straight = [straightened(nmf.patterns, nmf.center) for nmf in given]
     detectors = in_one_unit([detector for _, detector in straight], called, beam_energy)

@@ -9,6 +9,8 @@ import numpy as np
 
 Given = ParamSpec("Given")
 Returned = TypeVar("Returned")
+# In kV, of the strongest electron microscopes that were built.
+_HIGHEST_ENERGY = 3000
 
 
 def called_otherwise(
@@ -92,6 +94,37 @@ def _finite_number(
     if not (np.isfinite(value) and compare(value, 0)):
         raise ValueError(f"`{name}` must be finite and {allowed}, got {value}.")
     return float(value)
+
+
+def check_beam_energy(value: object) -> float:
+    """Return the energy of a beam in kV. Some thousand would be volts, which no microscope has.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming what was given and what is allowed.
+    """
+    energy = check_positive("beam_energy", value)
+    if energy > _HIGHEST_ENERGY:
+        raise ValueError(
+            f"`beam_energy` is in kV and must be at most {_HIGHEST_ENERGY}, got {energy:g}: "
+            f"{energy:g} V are {energy / 1000:g} kV."
+        )
+    return energy
+
+
+def known_beam_energy(value: object) -> float | None:
+    """Return the energy of a beam in kV as a file gives it, None where it can be none.
+
+    Examples
+    --------
+    >>> known_beam_energy(200), known_beam_energy(0), known_beam_energy("?")
+    (200.0, None, None)
+    """
+    try:
+        return check_beam_energy(value)
+    except (TypeError, ValueError):
+        return None
 
 
 def check_relative_error(name: str, value: object) -> float:

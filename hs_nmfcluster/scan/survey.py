@@ -332,6 +332,6 @@ def check_values(look: Survey, mask: NDArray[np.bool_], scan_shape: tuple[int, .
         )
     if not (look.maximum[~mask] > 0).any():
         raise ValueError(
-            "No signal is left after masking: all positive values lie in pixels that "
-            "`signal_mask` leaves out."
+            "No signal is left after masking: all positive values lie in pixels left "
+            "out by `signal_mask`."
         )

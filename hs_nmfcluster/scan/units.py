@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from pint import get_application_registry
 
+from hs_nmfcluster.scan.arguments import check_beam_energy
+
 #: Rest energy of the electron in keV.
 REST_ENERGY = 510.99895
 _UNCALIBRATED = {"", "px", "pixel", "pixels", "<undefined>", "1", "None", "[]"}
@@ -205,5 +207,11 @@ def electron_wavelength(beam_energy: float) -> float:
     --------
     >>> round(1e3 * electron_wavelength(300.0), 4)
     1.9687
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the energy is none, or in V.
     """
+    beam_energy = check_beam_energy(beam_energy)
     return float(1.23984198 / np.sqrt(beam_energy * (2 * REST_ENERGY + beam_energy)))

@@ -182,7 +182,11 @@ class TestOrientationMap:
         angles = found.orientation_map()
         assert angles.angle_maps.shape == (4, 52)
         assert np.isfinite(angles.angle_maps).any()
-        assert len(angles.plot().axes) == 6
+        figure = angles.plot()
+        assert len(figure.axes) == 6
+        for ax in figure.axes[::2]:
+            np.testing.assert_allclose(ax.get_xlim(), (0, 51))
+            assert ax.lines[0].get_marker() == "."
 
     def test_no_maps(self, groups):
         tree = ClusterTree.from_patterns(groups.tree.patterns)

@@ -111,6 +111,8 @@ class TestBadInput:
         ("options", "error"),
         [
             ({"background": 9}, ValueError),
+            ({"beam_energy": 300e3}, ValueError),
+            ({"beam_energy": "300"}, TypeError),
             ({"background": 1.5}, TypeError),
             ({"threshold": 0}, ValueError),
             ({"min_spots": 0}, ValueError),

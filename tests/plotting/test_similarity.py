@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex
@@ -109,3 +111,14 @@ class TestPlotScatterTableau:
     def test_max_points(self) -> None:
         with pytest.raises(ValueError, match="max_points is 0"):
             plot_scatter_tableau(np.ones((2, 3)), max_points=0)
+
+
+def test_many_labels_of_a_tableau_do_not_overlap():
+    rows = np.random.default_rng(0).random((60, 9))
+    figure = plot_scatter_tableau(rows, labels=[str(100 + number) for number in range(60)])
+    figure.draw_without_rendering()
+    ax = figure.axes[0]
+    for axis, way in ((ax.xaxis, "x"), (ax.yaxis, "y")):
+        boxes = [label.get_window_extent() for label in axis.get_ticklabels()]
+        edges = sorted((getattr(box, f"{way}0"), getattr(box, f"{way}1")) for box in boxes)
+        assert all(end < start + 1 for (_, end), (start, _) in pairwise(edges))

@@ -69,6 +69,18 @@ class TestBar:
         decompose(signal(counts()), show_progressbar=True)
         assert capsys.readouterr().err.count("\r") > 1
 
+    @pytest.mark.parametrize("terminal", [True, False])
+    def test_nothing_is_left_of_it_where_a_scan_is_refused(self, capsys, monkeypatch, terminal):
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+        data = counts().astype(float)
+        data[0, 1, 2, 3] = np.nan
+        with pytest.raises(ValueError, match="NaN"):
+            decompose(signal(data), show_progressbar=True)
+        printed = capsys.readouterr().err
+        assert ("ALS-NMF" in printed) == terminal
+        assert "\n" not in printed
+        assert not printed.rstrip("\r").rpartition("\r")[2].strip()
+
     @pytest.mark.parametrize("preferred", [True, False])
     def test_none_takes_the_preference(self, capsys, monkeypatch, preferred):
         monkeypatch.setattr(preferences.General, "show_progressbar", preferred)
