@@ -227,7 +227,7 @@ class Groups:
         Examples
         --------
         >>> print(groups.summary().splitlines()[0])
-        3 families of crystals (3 particles, 4.67 ± 0.02 px), matrix; cut clear
+        3 families of crystals (3 particles, 4.6... px), matrix; cut clear
         """
         missing: dict[str, str] = {}
         if sizes is None:
