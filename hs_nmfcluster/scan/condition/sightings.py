@@ -129,7 +129,8 @@ def _centroid(
     pattern: NDArray[np.float64], bad: NDArray[np.bool_], width: float
 ) -> NDArray[np.float64]:
     """Find the fixed point of the centroid under a window as wide as the beam, ``(x, y)``."""
-    smooth = ndimage.gaussian_filter(np.where(bad, 0.0, pattern), max(width / 2, 0.7))
+    blur = max(width / 2, 0.7)
+    smooth = ndimage.gaussian_filter(np.where(bad, 0.0, pattern), blur, truncate=2.0)
     y0, x0 = np.unravel_index(np.argmax(smooth), smooth.shape)
     center = np.array([float(x0), float(y0)])
     reach = int(np.ceil(4 * width)) + 2
@@ -140,19 +141,24 @@ def _centroid(
         return np.full(2, np.nan)
     level = np.percentile(spot[good > 0], 20)
     spot = np.maximum(spot - level, 0.0) * good
-    y, x = np.indices(spot.shape)
+    y, x = (np.arange(float(n)) for n in spot.shape)
     center -= u.start, v.start
     masked = bool((good == 0).any())
     for _ in range(_STEPS):
-        window = spot * np.exp(-((x - center[0]) ** 2 + (y - center[1]) ** 2) / (2 * width**2))
+        seen = spot
         if masked:
-            window = window * ndimage.map_coordinates(
-                good, [2 * center[1] - y, 2 * center[0] - x], order=1, mode="constant", cval=1.0
+            opposite = np.meshgrid(2 * center[1] - y, 2 * center[0] - x, indexing="ij")
+            seen = spot * ndimage.map_coordinates(
+                good, opposite, order=1, mode="constant", cval=1.0
             )
-        total = window.sum()
+        of_rows = np.exp(-((y - center[1]) ** 2) / (2 * width**2))
+        of_columns = np.exp(-((x - center[0]) ** 2) / (2 * width**2))
+        by_column = of_rows @ seen
+        total = by_column @ of_columns
         if total <= 0:
             return np.full(2, np.nan)
-        step = np.array([(window * x).sum(), (window * y).sum()]) / total - center
+        moments = by_column @ (of_columns * x), (of_rows * y) @ (seen @ of_columns)
+        step = np.array(moments) / total - center
         center = center + 1.5 * step if not masked else center + step
         if np.abs(step).max() < 1e-3:
             break
