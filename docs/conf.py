@@ -64,7 +64,7 @@ nitpick_ignore_regex = [
     (
         "py:class",
         r"\w+|hs_nmfcluster\.(plotting\.explorer\.G|results\.groups\.CutTree|results\.scans\.A"
-        r"|clustering\.alignable\.PolarPatterns|results\.tree_growth\.Grown|results\.group\._Whole"
+        r"|clustering\.polar\.PolarPatterns|results\.tree_growth\.Grown|results\.group\._Whole"
         r"|bridge\.corrections\.HasCorrections|scan\.local_maps\.LocalMaps"
         r"|scan\.blocks\.BlockLayout)",
     ),
