@@ -176,8 +176,8 @@ class TestStudies:
 
     def test_constraints(self, studies, geometry, tmp_path):
         study = studies["constraints"]
-        fine = replace(geometry, scan=24, detector=64, scan_step=0.75, diameter=5.0)
-        settings = study.Settings(fine, ("linear_mixture",), (30,), 0.1, (4,), 2, 1)
+        fine = replace(geometry, scan=20, detector=48, scan_step=0.9, diameter=5.0)
+        settings = study.Settings(fine, ("linear_mixture",), (30,), 0.1, (4,), 1, 1)
         table = self.check(study, settings, tmp_path)
         assert table.column("constraints").tolist() == ["none", "maps", "patterns", "both"]
         errors = table.column("pattern error"), table.column("map error")
