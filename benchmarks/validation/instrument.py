@@ -240,7 +240,9 @@ def figure(table: Table) -> "Figure":
         ax.set_ylim(0, 1.05)
         tidy(ax, x="", y=score)
     panels[1].set_xticks(range(len(kinds)), kinds, rotation=25, ha="right")
-    panels[0].legend(fontsize=SMALL_FONT_SIZE, frameon=False, ncols=2)
+    panels[0].legend(
+        fontsize=SMALL_FONT_SIZE, frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1)
+    )
     return drawn
 
 
