@@ -4,13 +4,14 @@ Each is a small class with the same few methods (`Alignable`), so that one loop 
 agglomerates all of them.
 """
 
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
 from hs_nmfcluster.clustering.correlation import (
+    Places,
     azimuthal_spectra,
     centered_maps,
     centered_patterns,
@@ -24,9 +25,6 @@ from hs_nmfcluster.clustering.gaps import Visibility, have_gaps, rotation_betwee
 from hs_nmfcluster.clustering.polar import PolarPatterns
 
 Metric = Literal["cross_correlation", "correlation", "cosine", "euclidean"]
-
-#: Places of things in a set.
-Places: TypeAlias = slice | NDArray[np.intp]
 
 # Single precision halves time and memory and changes similarities by some 1e-6, from here on.
 _MANY = 256

@@ -1,8 +1,13 @@
 """Arrays made ready for cross-correlation, and the peaks of what comes out of it."""
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft, ndimage
+
+#: Places of things in a set.
+Places: TypeAlias = slice | NDArray[np.intp]
 
 
 def centered_patterns(polar_patterns: NDArray) -> NDArray[np.floating]:

@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from hs_nmfcluster.clustering.correlation import azimuthal_spectra, correlation_over_rotations
+from hs_nmfcluster.clustering.correlation import (
+    Places,
+    azimuthal_spectra,
+    correlation_over_rotations,
+)
 from hs_nmfcluster.clustering.polar import PolarPatterns
 
 # Share of the bins of rings that may be missing before this is worth three correlations instead of
@@ -24,8 +28,6 @@ _LOOKED_AT = 64
 _LEAST_SEEN = 0.05
 # Weight below which a bin is rounding, of those of a union.
 _ROUNDING = 1e-5
-
-Places = slice | NDArray[np.intp]
 
 
 def have_gaps(polar_patterns: PolarPatterns) -> bool:

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hs_nmfcluster.clustering.alignable import Places, RotatablePatterns
+from hs_nmfcluster.clustering.alignable import RotatablePatterns
+from hs_nmfcluster.clustering.correlation import Places
 from hs_nmfcluster.clustering.cuts import members
 from hs_nmfcluster.scan.detector import Detector
 

@@ -13,10 +13,10 @@ from hs_nmfcluster.clustering.alignable import (
     Alignable,
     FixedRows,
     Metric,
-    Places,
     RotatablePatterns,
     ShiftableMaps,
 )
+from hs_nmfcluster.clustering.correlation import Places
 from hs_nmfcluster.clustering.gaps import have_gaps
 from hs_nmfcluster.clustering.mirror import MirrorablePatterns
 from hs_nmfcluster.clustering.polar import PolarGrid, PolarPatterns

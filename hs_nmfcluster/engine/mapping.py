@@ -78,11 +78,10 @@ def placed(
         found[:, missing.ravel()] = np.nan
         return found.reshape(*positions.shape[: patterns.ndim - 2], *pattern_shape)
 
-    positions = np.arange(int(np.prod(data.shape[:-2]))).reshape(*data.shape[:-2], 1, 1)
     if not isinstance(data, da.Array):
-        return place(data, positions)
+        return place(data, _positions_of(data))
     data = whole_patterns(data)
-    where = da.from_array(positions, chunks=(*data.chunks[:-2], (1,), (1,)))
+    where = _positions_by_chunk(data)
     meta = np.empty((0,) * data.ndim, dtype)
     return da.map_blocks(place, data, where, chunks=data.chunks, dtype=dtype, meta=meta)
 
@@ -107,8 +106,7 @@ def changed(
     # Without a name of its own dask would read all of the data to make one.
     lazy = data if isinstance(data, da.Array) else da.from_array(data, name=False)
     source = whole_patterns(lazy)
-    numbers = np.arange(int(np.prod(data.shape[:-2]))).reshape(*data.shape[:-2], 1, 1)
-    where = da.from_array(numbers, chunks=(*source.chunks[:-2], (1,), (1,)))
+    where = _positions_by_chunk(source)
     promises = [dask.delayed(one, traverse=False) for one in shared]
     dtype = source.dtype.newbyteorder("=")
 
@@ -132,6 +130,17 @@ def changed(
         align_arrays=False,
     )
     return result
+
+
+def _positions_of(data: NDArray | da.Array) -> NDArray[np.int64]:
+    """Give the flat index of each pattern, ``(…, 1, 1)``."""
+    scan_shape = data.shape[:-2]
+    return np.arange(int(np.prod(scan_shape))).reshape(*scan_shape, 1, 1)
+
+
+def _positions_by_chunk(data: da.Array) -> da.Array:
+    """Give the same in chunks as the patterns are."""
+    return da.from_array(_positions_of(data), chunks=(*data.chunks[:-2], (1,), (1,)))
 
 
 def _map_array(

@@ -47,6 +47,29 @@ def ring_means(
     return np.asarray((1 - share) * means[bins] + share * means[bins + 1])
 
 
+def without_rings(
+    pattern: NDArray[np.floating], kept: NDArray[np.bool_], detector: Detector
+) -> NDArray[np.float64]:
+    """Kept pixels of a pattern less the means of their rings: what its spots are, ``(n_pixels,)``.
+
+    Parameters
+    ----------
+    pattern
+        ``(n_v, n_u)``.
+    kept
+        Pixels that count, ``(n_v, n_u)``.
+    detector
+        Its geometry.
+
+    Examples
+    --------
+    >>> rings = Detector((5, 5), (2, 2)).radius()
+    >>> float(abs(without_rings(rings, rings < 9, Detector((5, 5), (2, 2)))).max()) < 0.5
+    True
+    """
+    return np.asarray((pattern - ring_means(pattern, kept, detector))[kept])
+
+
 def nearest_spot(
     x: NDArray[np.floating], y: NDArray[np.floating], reach: float, shape: tuple[int, int]
 ) -> NDArray[np.intp]:

@@ -14,6 +14,7 @@ from scipy import ndimage, sparse, special
 
 from hs_nmfcluster.engine.random_numbers import generator_at
 from hs_nmfcluster.materials.apertures import aperture_sums, ring_means
+from hs_nmfcluster.materials.profiles import FWHM
 from hs_nmfcluster.materials.spots import Spots, owner_of_pixels
 from hs_nmfcluster.scan.detector import Detector
 
@@ -26,8 +27,6 @@ _RADII = np.geomspace(0.1, 1.0, 20)
 _FINE = 5
 # Standard deviations of the probe beyond which it meets nothing.
 _REACH = 3.0
-#: Full width at half maximum over standard deviation of a Gaussian.
-FWHM = 2 * np.sqrt(2 * np.log(2))
 
 
 @dataclass(frozen=True, eq=False)

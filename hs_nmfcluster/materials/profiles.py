@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 #: Full width at half maximum over standard deviation of a Gaussian.
-_FWHM = 2 * np.sqrt(2 * np.log(2))
+FWHM = 2 * np.sqrt(2 * np.log(2))
 # Full width of a diffraction-limited probe times the radius of its aperture (cycles per length).
 _AIRY = 0.515
 # Radii over width of the probe between which the profiles of spheres are tabulated.
@@ -37,7 +37,7 @@ def disc(distance: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
     >>> disc(np.array([0.0, 1.0, 2.0]), 3.0).round(3)
     array([1. , 0.5, 0. ])
     """
-    edge = radius * _FWHM / np.sqrt(2)
+    edge = radius * FWHM / np.sqrt(2)
     height = special.erfc(edge * (distance - 1.0)) / special.erfc(-edge)
     return np.asarray(height, dtype=np.float64)
 

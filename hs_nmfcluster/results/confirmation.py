@@ -20,7 +20,7 @@ from hs_nmfcluster.factorization.held_out import (
     likeness,
     thinned,
 )
-from hs_nmfcluster.materials.apertures import ring_means
+from hs_nmfcluster.materials.apertures import without_rings
 from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.factorization import Factorization
@@ -241,4 +241,4 @@ def _templates(nmf: Factorization, components: NDArray[np.intp]) -> NDArray[np.f
     """Patterns without their rings at the kept pixels, ``(k, n_pixels)``."""
     kept, detector = ~nmf.detector_mask, detector_of(nmf.patterns, nmf.center)
     patterns = nmf.patterns.data[components]
-    return np.array([(one - ring_means(one, kept, detector))[kept] for one in patterns])
+    return np.array([without_rings(one, kept, detector) for one in patterns])

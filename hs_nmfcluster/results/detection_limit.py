@@ -12,7 +12,7 @@ from scipy import ndimage, sparse
 from hs_nmfcluster import plotting
 from hs_nmfcluster.bridge.axes import detector_of
 from hs_nmfcluster.engine.mapping import changed
-from hs_nmfcluster.materials.apertures import ring_means
+from hs_nmfcluster.materials.apertures import without_rings
 from hs_nmfcluster.materials.particles import Particle
 from hs_nmfcluster.materials.planting import (
     Planting,
@@ -616,7 +616,7 @@ class _Field:
 
     def _alike(self, first: NDArray[np.floating], second: NDArray[np.floating]) -> bool:
         kept = ~self.nmf.detector_mask
-        a, b = ((p - ring_means(p, kept, self.detector))[kept] for p in (first, second))
+        a, b = (without_rings(p, kept, self.detector) for p in (first, second))
         return bool(a @ b > _ALIKE * np.linalg.norm(a) * np.linalg.norm(b))
 
     def _is_known(self, one: Particle) -> bool:

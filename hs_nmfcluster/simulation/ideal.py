@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.materials.profiles import FWHM
 from hs_nmfcluster.simulation.camera import Camera
 from hs_nmfcluster.simulation.grating import PhaseGrating
 from hs_nmfcluster.simulation.optics import Microscope
 from hs_nmfcluster.simulation.particles import (
-    FWHM,
     Family,
     Particle,
     distinct_components,

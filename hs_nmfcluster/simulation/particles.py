@@ -7,13 +7,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.materials.profiles import FWHM
 from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.simulation.chunks import position_generator
 from hs_nmfcluster.simulation.patterns import soft_disc
 from hs_nmfcluster.simulation.truth import AMORPHOUS, Truth
-
-#: Full width at half maximum over standard deviation of a Gaussian.
-FWHM = 2 * np.sqrt(2 * np.log(2))
 
 
 class Family(Protocol):
