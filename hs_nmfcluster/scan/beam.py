@@ -27,6 +27,8 @@ _DISK_END = 0.05
 _SYMMETRIC = 0.2
 # Standard deviations of the correlation of noise, which the highest of all places does not reach.
 _BY_CHANCE = 6.0
+# Steps of a centroid at most, and the last one in pixels.
+_STEPS, _SETTLED = 100, 1e-4
 # Lines that are taken for a beam before it is found.
 _LINES = 8
 # Share of the circle around it that a beam fills at least, and of it that must be seen.
@@ -72,7 +74,10 @@ def estimate_beam_center(
     if core is not None:
         if _touches_edge(core):
             return _circle_through_rim(core)
-        return _windowed_centroid(image - _background(image)[0], core, unknown)
+        middle = ndimage.center_of_mass(core)[::-1]
+        width = max(np.sqrt(core.sum() / np.pi), 1.0)
+        beam = image - _background(image)[0]
+        return windowed_centroid(beam, unknown, middle, width) or middle
     symmetric = None if bad is None else center_of_symmetry(image, unknown)
     return symmetric or ((n_u - 1) / 2, (n_v - 1) / 2)
 
@@ -354,32 +359,63 @@ def _touches_edge(core: NDArray[np.bool_]) -> bool:
     return bool(core[[0, -1]].any() or core[:, [0, -1]].any())
 
 
-def _windowed_centroid(
-    image: NDArray[np.float64], core: NDArray[np.bool_], unknown: NDArray[np.bool_]
-) -> tuple[float, float]:
-    y, x = np.indices(image.shape)
-    center = np.array(ndimage.center_of_mass(core))
-    width = max(np.sqrt(core.sum() / np.pi), 1.0)
-    good = 1.0 - unknown
-    for i in range(100):
-        window = np.exp(-((y - center[0]) ** 2 + (x - center[1]) ** 2) / (2 * width**2))
-        weight = np.maximum(image, 0.0) * window
-        if unknown.any():
+def windowed_centroid(
+    image: NDArray[np.float64],
+    unknown: NDArray[np.bool_],
+    center: tuple[float, float],
+    width: float,
+) -> tuple[float, float] | None:
+    """Iterate the centroid under a Gaussian window: it ends in the middle of what is symmetric.
+
+    Parameters
+    ----------
+    image
+        Pattern without background, ``(n_v, n_u)``. What is negative does not count.
+    unknown
+        Pixels to leave out, with their partners opposite the centre.
+    center
+        Where to begin, ``(x, y)`` in pixels.
+    width
+        Standard deviation of the window in pixels.
+
+    Returns
+    -------
+    tuple of float
+        ``(x, y)`` in pixels; None where there is nothing under the window.
+
+    Examples
+    --------
+    >>> y, x = np.mgrid[:20, :30]
+    >>> spot = np.exp(-((x - 12.3) ** 2 + (y - 9.1) ** 2) / 4)
+    >>> found = windowed_centroid(spot, spot < 0, (13.0, 9.0), 2.0)
+    >>> [round(c, 2) for c in found]
+    [12.3, 9.1]
+    """
+    y, x = (np.arange(float(n)) for n in image.shape)
+    good, weight = 1.0 - unknown, np.where(unknown, 0.0, np.maximum(image, 0.0))
+    hidden, found = bool(unknown.any()), np.array(center, dtype=np.float64)
+    for i in range(_STEPS):
+        seen = weight
+        if hidden:
             # Without the partner of an unknown pixel what is left is symmetric again.
-            partner = ndimage.map_coordinates(
-                good, [2 * center[0] - y, 2 * center[1] - x], order=1, mode="constant", cval=1.0
+            opposite = np.meshgrid(2 * found[1] - y, 2 * found[0] - x, indexing="ij")
+            seen = weight * ndimage.map_coordinates(
+                good, opposite, order=1, mode="constant", cval=1.0
             )
-            weight = weight * good * partner
-        if weight.sum() <= 0:
-            break
-        centroid = np.array([(weight * y).sum(), (weight * x).sum()]) / weight.sum()
-        step = centroid - center
+        of_rows = np.exp(-((y - found[1]) ** 2) / (2 * width**2))
+        of_columns = np.exp(-((x - found[0]) ** 2) / (2 * width**2))
+        by_column = of_rows @ seen
+        total = by_column @ of_columns
+        if total <= 0:
+            return None
+        moments = by_column @ (of_columns * x), (of_rows * y) @ (seen @ of_columns)
+        step = np.array(moments) / total - found
         # The window pulls the centroid half-way back for a beam as wide as itself; partners that
         # come and go could make it swing for ever.
-        center = center + (1.5 if not unknown.any() else 1.5 / (1 + i / 5)) * step
-        if np.abs(step).max() < 1e-4:
+        found += (1.5 / (1 + i / 5) if hidden else 1.5) * step
+        if np.abs(step).max() < _SETTLED:
             break
-    return float(center[1]), float(center[0])
+    return float(found[0]), float(found[1])
 
 
 def _circle_through_rim(core: NDArray[np.bool_]) -> tuple[float, float]:

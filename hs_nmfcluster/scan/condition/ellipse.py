@@ -14,8 +14,8 @@ _CERTAIN, _MATTERS = 5.0, 0.0015
 _KNOWN = 0.005
 # Sectors of half a turn that are left out one after the other to learn how sure a fit is.
 _SECTORS = 18
-# Rounds of the fit, and when it has converged.
-_ROUNDS, _CONVERGED = 12, 1e-5
+# Rounds of the fit, and the strength left when it has converged.
+_ROUNDS, _CONVERGED = 12, 1e-4
 # Pixels that are so many standard deviations of their ring off are spots.
 _SPOT = 3.0
 # Pixels that are needed.
@@ -116,9 +116,11 @@ def fit_ellipse(
         across, along, *_, dx, dy = fit.coefficients
         undo = stretch(1 / (1 + 2 * np.hypot(across, along)), _axis(across, along)) @ undo
         shift = shift + np.linalg.inv(undo) @ np.array([dx, dy])
-        error, left = fit.error(), float(2 * np.hypot(across, along))
+        left = float(2 * np.hypot(across, along))
         if left < _CONVERGED:
             break
+    assert fit is not None
+    error = fit.error()
     if left > error:
         return None
     # The rounds may have added a turn, which no ring shows: what is left is symmetric.
@@ -183,21 +185,27 @@ def _profile(
     radius: NDArray[np.float64], values: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Level, slope and noise at each pixel, from medians in rings of a pixel's width."""
-    ring = np.round(radius).astype(np.int64)
-    order = np.argsort(ring, kind="stable")
-    rings, starts = np.unique(ring[order], return_index=True)
-    parts = np.split(order, starts[1:])
-    radii = np.array([radius[part].mean() for part in parts])
-    middle = np.array([np.median(values[part]) for part in parts])
+    _, ring, number = np.unique(
+        np.round(radius).astype(np.int64), return_inverse=True, return_counts=True
+    )
+    radii = np.bincount(ring, radius) / number
+    middle = _medians(values, ring, number)
     smooth = ndimage.gaussian_filter1d(middle, 1.0, mode="nearest")
     slopes = np.gradient(smooth, radii) if len(radii) > 1 else np.zeros(1)
     # Within a ring the level changes with the radius.
     level = np.interp(radius, radii, middle)
-    off = np.abs(values - level)
-    noise = np.array([MAD_TO_SIGMA * np.median(off[part]) for part in parts])
+    noise = MAD_TO_SIGMA * _medians(np.abs(values - level), ring, number)
     noise = np.maximum(noise, 1e-3 * np.abs(middle).max() + 1e-300)
-    which = np.searchsorted(rings, ring)
-    return level, np.interp(radius, radii, slopes), noise[which]
+    return level, np.interp(radius, radii, slopes), noise[ring]
+
+
+def _medians(
+    values: NDArray[np.float64], ring: NDArray[np.intp], number: NDArray[np.intp]
+) -> NDArray[np.float64]:
+    """Median in each ring; number is that of the values in each."""
+    ordered = values[np.lexsort((values, ring))]
+    starts = np.cumsum(number) - number
+    return np.asarray((ordered[starts + (number - 1) // 2] + ordered[starts + number // 2]) / 2)
 
 
 def _axis(across: float, along: float) -> float:

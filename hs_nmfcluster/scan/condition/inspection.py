@@ -90,7 +90,7 @@ def _radius(
 
 def _width(look: Survey, bad: NDArray[np.bool_]) -> float:
     """Radius of the beam in pixels within a block of positions, as it may move over the scan."""
-    chosen = np.linspace(0, len(look.blocks.sums) - 1, min(len(look.blocks.sums), 5)).astype(int)
+    chosen = np.linspace(0, len(look.blocks.sums) - 1, min(len(look.blocks.sums), 3)).astype(int)
     coarse = binned_mask(bad, look.blocks)
     radii = []
     for pattern in look.blocks.sums[chosen]:

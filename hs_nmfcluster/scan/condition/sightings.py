@@ -6,11 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from hs_nmfcluster.scan.beam import windowed_centroid
 from hs_nmfcluster.scan.blocks import Blocks
 from hs_nmfcluster.scan.filling import filled
 
-# Iterations of the centroid, and of the comparison with the mean of all.
-_STEPS, _ROUNDS = 25, 4
+# Rounds of the comparison with the mean of all.
+_ROUNDS = 4
 # Blur in pixels under which patterns are compared where no beam is to be seen.
 _BLUR = 2.0
 # Electrons in the beam that make a sighting: with fewer of them, more lines are put together.
@@ -74,10 +75,7 @@ def see_beam(
     width = max(radius / binning, 1.0)
     blocks = _summed_up(blocks, coarse, middle, width, unit)
     patterns = blocks.sums
-    if hidden:
-        found = _against_mean(patterns, coarse)
-    else:
-        found = np.array([_centroid(one, coarse, width) for one in patterns])
+    found = _against_mean(patterns, coarse) if hidden else _middles(patterns, coarse, width)
     centers = found * binning + (binning - 1) / 2
     known = np.isfinite(centers).all(axis=1)
     weights = blocks.n_positions.astype(float)
@@ -125,44 +123,36 @@ def _paired(blocks: Blocks) -> Blocks:
     return Blocks(blocks.layout, sums, n.astype(np.int64), places)
 
 
-def _centroid(
-    pattern: NDArray[np.float64], bad: NDArray[np.bool_], width: float
+def _middles(
+    patterns: NDArray[np.float64], bad: NDArray[np.bool_], width: float
 ) -> NDArray[np.float64]:
-    """Find the fixed point of the centroid under a window as wide as the beam, ``(x, y)``."""
+    """Middle of the brightest spot as wide as the beam in each pattern, ``(n, 2)`` of (x, y)."""
     blur = max(width / 2, 0.7)
-    smooth = ndimage.gaussian_filter(np.where(bad, 0.0, pattern), blur, truncate=2.0)
-    y0, x0 = np.unravel_index(np.argmax(smooth), smooth.shape)
-    center = np.array([float(x0), float(y0)])
+    shown = np.where(bad, 0.0, patterns) if bad.any() else patterns
+    # To find the brightest pixel single precision is enough.
+    smooth = ndimage.gaussian_filter(shown, (0, blur, blur), truncate=2.0, output=np.float32)
+    brightest = np.unravel_index(smooth.reshape(len(smooth), -1).argmax(axis=1), bad.shape)
+    rows, columns = (places.tolist() for places in brightest)
+    middles = [
+        _middle(one, bad, (x, y), width) for one, x, y in zip(patterns, columns, rows, strict=True)
+    ]
+    return np.array([(np.nan, np.nan) if one is None else one for one in middles])
+
+
+def _middle(
+    pattern: NDArray[np.float64], bad: NDArray[np.bool_], brightest: tuple[int, int], width: float
+) -> tuple[float, float] | None:
+    """Middle ``(x, y)`` of the spot around the brightest pixel, None where nothing is known."""
     reach = int(np.ceil(4 * width)) + 2
-    v = slice(max(int(y0) - reach, 0), int(y0) + reach + 1)
-    u = slice(max(int(x0) - reach, 0), int(x0) + reach + 1)
-    spot, good = pattern[v, u], (~bad[v, u]).astype(float)
-    if good.sum() < 4 or spot.sum() <= 0:
-        return np.full(2, np.nan)
-    level = np.percentile(spot[good > 0], 20)
-    spot = np.maximum(spot - level, 0.0) * good
-    y, x = (np.arange(float(n)) for n in spot.shape)
-    center -= u.start, v.start
-    masked = bool((good == 0).any())
-    for _ in range(_STEPS):
-        seen = spot
-        if masked:
-            opposite = np.meshgrid(2 * center[1] - y, 2 * center[0] - x, indexing="ij")
-            seen = spot * ndimage.map_coordinates(
-                good, opposite, order=1, mode="constant", cval=1.0
-            )
-        of_rows = np.exp(-((y - center[1]) ** 2) / (2 * width**2))
-        of_columns = np.exp(-((x - center[0]) ** 2) / (2 * width**2))
-        by_column = of_rows @ seen
-        total = by_column @ of_columns
-        if total <= 0:
-            return np.full(2, np.nan)
-        moments = by_column @ (of_columns * x), (of_rows * y) @ (seen @ of_columns)
-        step = np.array(moments) / total - center
-        center = center + 1.5 * step if not masked else center + step
-        if np.abs(step).max() < 1e-3:
-            break
-    return np.asarray(center + np.array([u.start, v.start]))
+    x, y = brightest
+    u, v = max(x - reach, 0), max(y - reach, 0)
+    around = slice(v, y + reach + 1), slice(u, x + reach + 1)
+    spot, unknown = pattern[around], bad[around]
+    if (~unknown).sum() < 4 or spot.sum() <= 0:
+        return None
+    level = np.percentile(spot[~unknown], 20)
+    found = windowed_centroid(spot - level, unknown, (x - u, y - v), width)
+    return None if found is None else (found[0] + u, found[1] + v)
 
 
 def _against_mean(patterns: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.float64]:
