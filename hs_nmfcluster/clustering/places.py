@@ -125,7 +125,9 @@ def _where(maps: LocalMaps) -> tuple[sparse.csr_array, sparse.csr_array, NDArray
         # A round crystal is thin at its rim, so that it reaches far beyond half of its height.
         noise = _CLEAR * np.quantile(heights, 0.75) / _QUARTILE
         lowest = min(max(_RIM * highest, noise), _HALF * highest)
+        # What is low everywhere around is another crystal's, of which a little leaked.
         reached = (heights >= lowest) & (heights > 0)
+        reached = ndimage.binary_propagation(strong > 0, mask=reached)
         around = ndimage.binary_dilation(reached, iterations=_AROUND)
         inside.append(row(strong / (strong.sum() or 1.0), one))
         near.append(row(around.astype(np.float64), one))

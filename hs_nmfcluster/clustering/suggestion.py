@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
 
 from hs_nmfcluster.clustering.cuts import BEYOND, merges_of, thresholds
 from hs_nmfcluster.clustering.relative import Relative
-from hs_nmfcluster.clustering.separation import Separation, along_merges
+from hs_nmfcluster.clustering.separation import Separation, along_merges, separation
 
 # Silhouette from which groups stand apart: the nearest other is twice as far as the own.
 _APART = 0.5
@@ -127,6 +129,7 @@ def suggest(
         certain = apart and (not others.size or scores[best] - others.max() > _MARGIN)
         unsure = noisy | (found[best].silhouettes < _BORDER)
         certain = certain and _nearest_groups(found[best]) > _TILTED
+        certain = certain and not _falls_apart(distances, found[best].labels)
     return SuggestedCut(
         distance=candidates.distance(best),
         n_groups=int(n_groups[best]),
@@ -216,6 +219,22 @@ def _nearest_groups(found: Separation) -> float:
     _, groups = np.unique(found.labels, return_inverse=True)
     means = np.bincount(groups, found.nearest) / np.bincount(groups)
     return float(means.min())
+
+
+def _falls_apart(distances: NDArray[np.float64], labels: NDArray[np.intp]) -> bool:
+    """Whether a group consists of two that stand apart, beside others that are farther still."""
+    for label in np.unique(labels):
+        members = np.flatnonzero(labels == label)
+        if members.size < 4:
+            continue
+        own = distances[np.ix_(members, members)]
+        merges = hierarchy.average(squareform(own, checks=False))
+        halves = separation(own, hierarchy.fcluster(merges, 2, "maxclust") - 1)
+        # A single one apart from all others may be a stray, which is told of by itself.
+        divided = np.bincount(halves.labels, minlength=2).min() > 1
+        if divided and halves.silhouettes.mean() > _APART and _nearest_groups(halves) > _TILTED:
+            return True
+    return False
 
 
 def _best_of(

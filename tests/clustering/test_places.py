@@ -52,6 +52,11 @@ class TestFindHosts:
         maps = np.stack([5 * disc(10, 10), disc(18, 18)])
         assert find_hosts(patterns, maps).tolist() == [-1, -1]
 
+    def test_a_little_of_another_crystal_is_none(self):
+        patterns = np.stack([net(1), net(1, 5)])
+        maps = np.stack([5 * disc(10, 10) + 0.6 * disc(20, 20), disc(20, 20)])
+        assert find_hosts(patterns, maps).tolist() == [-1, -1]
+
     def test_rims_of_several_crystals(self):
         rims = disc(10, 10, 4, 2) + disc(20, 20, 4, 2)
         patterns = np.stack([net(1), net(2), net(3), net(4)])

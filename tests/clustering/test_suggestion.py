@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from scipy.cluster import hierarchy
+from scipy.spatial.distance import squareform
 
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import agglomerate
@@ -161,6 +163,70 @@ class TestSuggest:
     def test_as_many_as_are_not_all_compared(self):
         patterns = rotated(4, n=260, noise=0.1)
         assert suggested(patterns)[0].n_groups == 4
+
+
+def blocks(sizes, own, between):
+    """Distances within groups of so many, and between them (one number, or one for each pair)."""
+    labels = np.repeat(np.arange(len(sizes)), sizes)
+    between = np.broadcast_to(between, (len(sizes),) * 2)
+    distances = np.where(labels[:, None] == labels, own, between[labels[:, None], labels])
+    np.fill_diagonal(distances, 0.0)
+    return distances
+
+
+def cut_by(distances, noise=None):
+    linkage = hierarchy.average(squareform(distances, checks=False))
+    noise = np.zeros(len(distances)) if noise is None else noise
+    return suggest(linkage, Relative(distances, noise))
+
+
+class TestMarks:
+    """What is called clear, on either side of each mark."""
+
+    def test_groups_twice_as_far_apart_as_they_are_wide(self):
+        cut = cut_by(blocks((4, 4), 0.2, 0.7))
+        assert (cut.n_groups, cut.clear, cut.border) == (2, True, ())
+        assert cut.score == pytest.approx(0.5 / 0.75)
+
+    def test_groups_hardly_farther_apart_than_wide(self):
+        cut = cut_by(blocks((4, 4), 0.3, 0.55))
+        assert (cut.n_groups, cut.clear) == (1, False)
+
+    def test_one_group_that_nothing_divides(self):
+        cut = cut_by(blocks((4, 4), 0.3, 0.4))
+        assert (cut.n_groups, cut.clear) == (1, True)
+
+    def test_groups_as_near_as_tilted_crystals(self):
+        cut = cut_by(blocks((4, 4), 0.02, 0.2))
+        assert (cut.n_groups, cut.clear, cut.border) == (2, False, ())
+
+    @pytest.mark.parametrize(("unsure", "clear"), [(1, True), (2, False)])
+    def test_components_nearly_as_far_from_their_own(self, unsure, clear):
+        distances = blocks((6, 6), 0.1, 0.75)
+        distances[:unsure, :6] = distances[:6, :unsure] = 0.3
+        distances[:unsure, 6:] = distances[6:, :unsure] = 0.5
+        np.fill_diagonal(distances, 0.0)
+        cut = cut_by(distances)
+        assert (cut.n_groups, cut.border, cut.clear) == (2, tuple(range(unsure)), clear)
+
+    @pytest.mark.parametrize(("share", "border"), [(0.45, ()), (0.6, (3,))])
+    def test_noisy_components(self, share, border):
+        noise = np.where(np.arange(8) == 3, share, 0.0)
+        assert cut_by(blocks((4, 4), 0.1, 0.8), noise).border == border
+
+    def test_a_second_cut_as_good(self):
+        between = np.array([[0, 0.4, 0.9], [0.4, 0, 0.9], [0.9, 0.9, 0]])
+        cut = cut_by(blocks((4, 4, 4), 0.1, between))
+        assert cut.n_groups == 3
+        assert cut.score - cut.coarser[1] < 0.05
+        assert not cut.clear
+
+    @pytest.mark.parametrize(("apart", "clear"), [(0.35, False), (0.2, True)])
+    def test_a_group_of_two_that_stand_apart_themselves(self, apart, clear):
+        between = np.array([[0, apart, 1], [apart, 0, 1], [1, 1, 0]])
+        cut = cut_by(blocks((4, 4, 4), 0.1, between))
+        assert (cut.n_groups, cut.clear) == (2, clear)
+        assert cut.score - cut.finer[1] > 0.05
 
 
 class TestMatrix:
