@@ -12,6 +12,8 @@ from hs_nmfcluster.materials.spots import Spots
 
 # Over so many bins of the radius a halo's profile is smoothed before its maximum is looked for.
 _HALO_SMOOTHING = 1.5
+# Scatter of the spots of a ring over what their fits let expect, beyond which they are no one line.
+_BEYOND_FITS = 3.0
 # A maximum that rises by less than this share of the profile's range is no halo.
 _HALO_PROMINENCE = 0.02
 
@@ -57,7 +59,9 @@ def find_rings(spots: Spots, gap: float, min_spots: int = 2) -> tuple[Ring, ...]
     """Sort spots into rings.
 
     The radius of a ring is the weighted mean of its spots; its uncertainty is the larger one of
-    what the fits of the spots say and what their scatter says.
+    what the fits of the spots say and what their scatter says. Where spots lie more than three
+    times as far apart as their fits say, they are of two lines at least, or the pattern is
+    distorted: then it is their standard deviation, not that of their mean.
 
     Parameters
     ----------
@@ -119,11 +123,12 @@ def centered(spots: Spots, reach: float) -> Spots:
 
 
 def _ring(spots: Spots) -> Ring:
-    weights = spots.sigma**-2
+    n, weights = len(spots), spots.sigma**-2
     radius = np.average(spots.radius, weights=weights)
     internal = weights.sum() ** -0.5
-    scatter = weights @ (spots.radius - radius) ** 2 / max(len(spots) - 1, 1) / weights.sum()
-    sigma = max(internal, scatter**0.5)
+    scatter = (weights @ (spots.radius - radius) ** 2 / max(n - 1, 1) / weights.sum()) ** 0.5
+    # Of lines too close to be told apart their mean is none: each lies within the spots' spread.
+    sigma = max(internal, scatter * n**0.5 if scatter > _BEYOND_FITS * internal else scatter)
     return Ring(
         round(float(radius), 9), round(float(sigma), 9), len(spots), float(spots.intensity.sum())
     )

@@ -378,14 +378,17 @@ class Groups:
     def patterns(self) -> BaseSignal:
         """Average pattern of each group, the rotations corrected (the paper's Fig. 7b).
 
-        Each group is seen as its first component lies. A pixel that no component has measured is
-        NaN.
+        Each group is seen as its first component lies. Parts of crystals that other components
+        describe better (`ClusterTree.hosts`) do not count: their spots may lie beside those of the
+        whole. A pixel that no component has measured is NaN.
         """
         detector = self.tree.grid.detector
         patterns, rotations = self._unmirrored
-        averages = [
-            rotated_average(patterns[members], -rotations[members], detector) for members in self
-        ]
+        averages = []
+        for members in self:
+            whole = members[self.tree.hosts[members] < 0]
+            counting = whole if whole.size else members
+            averages.append(rotated_average(patterns[counting], -rotations[counting], detector))
         return _stack(self.tree.patterns, np.stack(averages), "Rotation-corrected patterns")
 
     @cached_property

@@ -119,6 +119,19 @@ class TestPatterns:
         assert np.isfinite(patterns[:, (radius > 7) & (radius < 28)]).all()
 
 
+    def test_parts_of_crystals_do_not_count(self, specimen, groups):
+        patterns = specimen[0].deepcopy()
+        patterns.data[2] = np.roll(patterns.data[2], 1, axis=1)
+        tree = ClusterTree.from_patterns(patterns)
+        tree.hosts[2] = 0
+        of_parts = tree.cut(n_groups=3)
+        assert of_parts[0].tolist() == [0, 2, 6, 9]
+        whole, detector = [0, 6, 9], tree.grid.detector
+        expected = rotated_average(patterns.data[whole], -of_parts.rotations[whole], detector)
+        np.testing.assert_allclose(of_parts.patterns.data[0], expected)
+        np.testing.assert_allclose(of_parts.patterns.data[1:], groups.patterns.data[1:], atol=1e-6)
+
+
 class TestRotatedAverage:
     @pytest.mark.parametrize("angle", [30.0, -125.4])
     def test_moves_spots_by_the_angle(self, draw, angle):

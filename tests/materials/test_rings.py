@@ -26,8 +26,14 @@ class TestFindRings:
 
     def test_sigma_of_spots_that_scatter_is_their_standard_error(self):
         radii = np.array([9.8, 10.2, 9.9, 10.1])
-        (ring,) = find_rings(spots_at(radii, [0.01] * 4), gap=0.5)
+        (ring,) = find_rings(spots_at(radii, [0.1] * 4), gap=0.5)
         assert ring.sigma == pytest.approx(radii.std(ddof=1) / 2)
+
+    def test_sigma_of_two_lines_covers_both(self):
+        radii = np.array([10.0, 10.01, 10.3, 10.31])
+        (ring,) = find_rings(spots_at(radii, [0.02] * 4), gap=0.5)
+        assert ring.sigma == pytest.approx(radii.std(ddof=1))
+        assert np.abs(radii - ring.radius).max() < ring.sigma
 
 
 class TestSpacing:

@@ -129,7 +129,7 @@ class TestRings:
         return Spots(np.array(radii), np.zeros(n), np.full(n, sigma), *np.ones((2, n)))
 
     def test_scatter_counts_where_it_is_larger(self):
-        (ring,) = find_rings(self.spots([4.0, 4.2]), gap=0.3)
+        (ring,) = find_rings(self.spots([4.0, 4.2], sigma=0.05), gap=0.3)
         assert ring.radius == pytest.approx(4.1)
         assert ring.sigma == pytest.approx(0.1)
 
