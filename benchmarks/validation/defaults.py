@@ -306,7 +306,7 @@ if __name__ == "__main__":
     main(
         "defaults",
         __doc__.splitlines()[0],
-        {"small": Settings(), "full": Settings(FULL, first_seed=200)},
+        {"small": Settings(), "full": Settings(FULL, first_seed=300)},
         study,
         figure,
     )
