@@ -105,7 +105,7 @@ def _linear(specimen: Specimen, seed: int) -> tuple[Any, Any]:
     n = specimen.n_families
     families = (FAMILIES if seed % 2 else FAMILIES[::-1])[:n]
     arguments: dict[str, Any] = {
-        "scan_shape": (32, 32) if n <= 5 else (44, 44),
+        "scan_shape": (32, 32) if n <= 4 else (44, 44),
         "detector_shape": (64, 64),
         "pixel_size": 0.32,
         "families": families,
