@@ -26,6 +26,8 @@ _LIKE_THE_BEST = 0.7
 # standard deviations above what all rotations have by chance.
 _ANY_SYMMETRY = 0.15
 _SIGNIFICANT = 6.0
+# Bands of the radius of which one is left out to learn how sure an angle is.
+_BANDS = 8
 # A crystal is where its component's map is above half of its height.
 _HALF = 0.5
 
@@ -36,8 +38,8 @@ class Rotation:
 
     Attributes
     ----------
-    angle
-        Degrees by which the pattern is rotated against the average.
+    angle, sigma
+        Degrees by which the pattern is rotated against the average, and their uncertainty.
     correlation
         Correlation coefficient there.
     confidence
@@ -46,6 +48,7 @@ class Rotation:
     """
 
     angle: float
+    sigma: float
     correlation: float
     confidence: float
 
@@ -122,18 +125,41 @@ def compare(
     near
         Angle in degrees that was recorded before; of the equivalent ones the nearest to it is
         returned.
+
+    Notes
+    -----
+    The uncertainty is that of a jackknife over bands of the radius (Efron 1982), each of which is
+    left out in turn: it holds whatever makes the spots of a crystal disagree, noise or bending.
     """
-    curve = rotation_curve(polar, reference)
+    curves = _curves_of_bands(polar, reference)
     period = 360.0 / order
-    step = 360.0 / curve.size
+    step = 360.0 / curves.shape[1]
     # Equivalent rotations are averaged, which halves the noise of a fourfold pattern.
     angles = np.arange(max(2, round(period / step))) * step
-    folded = np.mean([_at(curve, angles + k * period) for k in range(order)], axis=0)
-    peak = int(folded.argmax())
-    offset = float(parabola_offset(*folded[np.array([peak - 1, peak, peak + 1]) % folded.size]))
-    angle = (peak + offset) * step
+    turned = angles + period * np.arange(order)[:, None]
+    folded = np.stack([_at(curve, turned).mean(axis=0) for curve in curves])
+    whole = folded.sum(axis=0)
+    peak = int(whole.argmax())
+    beside = np.array([peak - 1, peak, peak + 1]) % whole.size
+    angle = (peak + float(parabola_offset(*whole[beside]))) * step
     angle = near + (angle - near + period / 2) % period - period / 2
-    return Rotation(float(angle), float(folded[peak]), _sharpness(folded, peak))
+    without = parabola_offset(*(whole - folded)[:, beside].T)
+    n = len(folded)
+    sigma = step * float(np.sqrt((n - 1) / n * np.square(without - without.mean()).sum()))
+    return Rotation(float(angle), sigma, float(whole[peak]), _sharpness(whole, peak))
+
+
+def _curves_of_bands(
+    polar: NDArray[np.floating], reference: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Part a `rotation_curve` by bands of the radius, ``(n_bands, n_azimuthal)``."""
+    pair = np.stack([_without_halo(reference), _without_halo(polar)])
+    norm = float(np.linalg.norm(pair, axis=(1, 2)).prod()) or 1.0
+    bands = np.array_split(pair, min(_BANDS, pair.shape[1]), axis=1)
+    spectra = (azimuthal_spectra(band) for band in bands)
+    n = polar.shape[1]
+    curves = [correlation_over_rotations(one[:, :1], one[:, 1:], n)[0, 0] for one in spectra]
+    return np.stack(curves).astype(np.float64) / norm
 
 
 def _lowest_of_axis(autocorrelation: NDArray[np.float64], order: int) -> float:
@@ -174,6 +200,7 @@ class Angles(NamedTuple):
     """In-plane angles of all components; fields as of `OrientationMap`."""
 
     angles: NDArray[np.float64]
+    sigma: NDArray[np.float64]
     confidence: NDArray[np.float64]
     correlation: NDArray[np.float64]
     symmetry: tuple[int, ...]
@@ -183,6 +210,7 @@ class Angles(NamedTuple):
         """Angles of some of the components."""
         return Angles(
             self.angles[components],
+            self.sigma[components],
             self.confidence[components],
             self.correlation[components],
             self.symmetry,
@@ -202,7 +230,7 @@ def measure_angles(groups: GroupArrays) -> Angles:
     crystals = groups.spot_shares > 0
     radial = (grid.radii >= limits[0]) & (grid.radii <= limits[1])
     averages = grid.transform(groups.averages)[:, radial]
-    angles, confidence, correlation = np.full((3, len(groups.components)), np.nan)
+    angles, sigma, confidence, correlation = np.full((4, len(groups.components)), np.nan)
     symmetry = []
     for number, members in enumerate(groups.members):
         if crystals[members].mean() <= 0.5:
@@ -214,10 +242,15 @@ def measure_angles(groups: GroupArrays) -> Angles:
         for k in shown:
             polar = grid.transform(groups.components[k])[radial]
             found = compare(polar, averages[number], order, groups.rotations[k])
-            angles[k] = found.angle
+            angles[k], sigma[k] = found.angle, found.sigma
             confidence[k], correlation[k] = found.confidence, found.correlation
         angles[shown] = (angles[shown] - angles[shown[0]]) % (360.0 / order)
-    return Angles(angles, confidence, correlation, tuple(symmetry), groups.labels)
+        # The average holds each of them, and agrees with it by so much.
+        n = int(groups.whole[members].sum())
+        sigma[shown] = np.hypot(sigma[shown], sigma[shown[0]]) * n / max(n - 1, 1)
+        # The zero is none of the measured angles.
+        sigma[shown[0]] = 0.0
+    return Angles(angles, sigma, confidence, correlation, tuple(symmetry), groups.labels)
 
 
 def map_angles(found: Angles, maps: Maps) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

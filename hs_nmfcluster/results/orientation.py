@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
 
-_COLUMNS = ("component", "group", "angle", "symmetry", "period", "correlation", "confidence")
+_COLUMNS = (
+    "component",
+    "group",
+    "angle",
+    "sigma",
+    "symmetry",
+    "period",
+    "correlation",
+    "confidence",
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +44,9 @@ class OrientationMap(Tabular):
     angles
         Angle of each component in degrees against the first crystal of its group, 0 to below
         ``360 / symmetry``, ``(n,)``; NaN for components without spots and in amorphous groups.
+    sigma
+        Standard uncertainty of these in degrees, that of the first crystal included, ``(n,)``; 0
+        for that crystal itself. From how far the rings of spots agree.
     confidence
         Sharpness of the correlation peak of each component, 0 to 1, ``(n,)``; NaN likewise.
     correlation
@@ -61,6 +73,7 @@ class OrientationMap(Tabular):
     """
 
     angles: NDArray[np.float64]
+    sigma: NDArray[np.float64]
     confidence: NDArray[np.float64]
     correlation: NDArray[np.float64]
     symmetry: tuple[int, ...]
@@ -112,9 +125,10 @@ class OrientationMap(Tabular):
         # Rounded first: what is just below a whole turn is no turn at all.
         shown = np.round(self.angles, 1) % (360 / order)
         angles = ", ".join(f"{k}: {shown[k]:.1f}°" for k in members)
-        lowest = self.confidence[members].min()
+        lowest, widest = self.confidence[members].min(), self.sigma[members].max()
         return (
-            f"{order}-fold pattern, modulo {360 / order:g}° – {angles} (confidence ≥ {lowest:.2f})"
+            f"{order}-fold pattern, modulo {360 / order:g}° – {angles} "
+            f"(± {max(widest, 0.1):.1f}° at most, confidence ≥ {lowest:.2f})"
         )
 
     def to_signal(self, quantity: Literal["angle", "confidence"] = "angle") -> BaseSignal:
@@ -176,6 +190,7 @@ class OrientationMap(Tabular):
                 "component": k,
                 "group": group_name(int(group)),
                 "angle": self.angles[k],
+                "sigma": self.sigma[k],
                 "symmetry": self.symmetry[group],
                 "period": self.periods[group],
                 "correlation": self.correlation[k],

@@ -70,6 +70,19 @@ class TestAngles:
         assert found.angle == pytest.approx(angle, abs=0.3)
         assert 0.5 < found.confidence <= 1
 
+    def test_sigma_is_the_scatter_of_the_angles(self):
+        rng = np.random.default_rng(0)
+        phi = np.arange(360.0)
+        away = (phi - rng.uniform(0, 180, (16, 1)) + 90) % 180 - 90
+        true = np.exp(-np.square(away / 3) / 2) * rng.uniform(0.5, 1, (16, 1))
+        pulls = []
+        for _ in range(100):
+            noisy = np.roll(true, 5, axis=1) + rng.normal(scale=0.3, size=true.shape)
+            found = compare(noisy, true, 2, near=5)
+            pulls.append((found.angle - 5) / found.sigma)
+        assert 0.75 < np.std(pulls) < 1.3
+        assert abs(np.mean(pulls)) < 0.4
+
     def test_the_equivalent_nearest_to_what_was_known(self):
         found = compare(polar(4, angle=10), polar(4), 4, near=-170)
         assert found.angle == pytest.approx(-170, abs=0.1)
@@ -120,14 +133,19 @@ class TestOrientationMap:
     def test_noise(self, remade, specimen):
         groups = remade(noise=0.2)
         found = groups.orientation_map()
-        errors = []
+        errors, sigmas = [], []
         for number, members in enumerate(groups):
             if found.symmetry[number]:
                 period = found.periods[number]
                 true = specimen.angles[members] - specimen.angles[members[0]]
                 errors += list((found.angles[members] - true + period / 2) % period - period / 2)
+                sigmas += list(found.sigma[members])
         assert len(errors) == 9
         assert np.median(np.abs(errors)) < 1
+        turned = np.array(sigmas) > 0
+        assert turned.sum() == 9 - sum(order > 0 for order in found.symmetry)
+        pulls = np.array(errors)[turned] / np.array(sigmas)[turned]
+        assert 0.4 < np.sqrt(np.mean(np.square(pulls))) < 2
 
     def test_image(self, groups, specimen):
         found = groups.orientation_map()
