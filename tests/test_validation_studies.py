@@ -26,6 +26,7 @@ STUDIES = (
     "matrix_only",
     "cross_validation",
     "detection_limit",
+    "uncertainties",
 )
 SHARED = "_common"
 
@@ -76,6 +77,14 @@ class TestStudies:
         table = self.check(study, study.Settings(("discs 5 nm",), (1.0,), 2), tmp_path)
         assert table.column("true").tolist() == [12]
         assert table.column("extra").tolist() == table.column("missed").tolist() == [0]
+
+    def test_uncertainties(self, studies, tmp_path):
+        study = studies["uncertainties"]
+        table = self.check(study, study.Settings(("discs",), (5e5,), 40, 64, 1), tmp_path)
+        assert table.column("angles")[0] >= 3
+        assert table.column("spacings")[0] >= 3
+        for name in ("pull", "angles' pull"):
+            assert 0.1 < table.column(name)[0] < 4
 
     def test_matrix_only(self, studies, tmp_path):
         study = studies["matrix_only"]
