@@ -213,7 +213,7 @@ class TestMaterials:
         self.refused(capsys, arguments, "`--beam-energy` is in kV")
 
     @pytest.mark.parametrize("from_file", [False, True])
-    def test_angles_become_spacings(self, tmp_path, from_file):
+    def test_angles_become_spacings(self, tmp_path, few_figures, from_file):
         path = scan_file(tmp_path / "scan.hspy", "mrad")
         if from_file:
             s = hs.load(path)

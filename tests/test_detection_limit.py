@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from hs_nmfcluster.report.figures import illustrations
 from hs_nmfcluster.simulation import linear_mixture
 
 QUIET = {"show_progressbar": False}
@@ -82,8 +83,14 @@ def test_scan_without_crystals_needs_a_pattern(scan):
     assert "there are hardly any above" in found.in_words()
 
 
-def test_report_tells_of_it(scan, limit, tmp_path):
+def test_report_tells_of_it(scan, limit, tmp_path, monkeypatch):
     signal, groups = scan
+
+    def own(findings):
+        """Its figure alone: all others are looked at elsewhere."""
+        return [one for one in illustrations(findings) if one.name == "detection_limit"]
+
+    monkeypatch.setattr("hs_nmfcluster.report.page.illustrations", own)
     confirmation = signal.confirm_components(groups.tree.factorization, random_state=0, **QUIET)
     groups.report(tmp_path / "r.html", detection_limit=limit, confirmation=confirmation)
     page = (tmp_path / "r.html").read_text(encoding="utf-8")

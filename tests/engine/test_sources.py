@@ -18,6 +18,9 @@ from scans import assert_same, counts, decompose, signal
 from hs_nmfcluster import LazyNMFDiffraction2D
 from hs_nmfcluster.engine.sources import StoredDataset, dense, plain
 
+# Indexing compiles loops of sparse, which takes seconds.
+SLOW = pytest.mark.slow
+
 
 @pytest.fixture
 def scan(tmp_path):
@@ -104,7 +107,7 @@ class TestStored:
 
 class TestEvents:
     @pytest.mark.parametrize("chunks", [(2, 6, 7, 9), (2, 3, 4, 5)])
-    @pytest.mark.parametrize("known", [True, False])
+    @pytest.mark.parametrize("known", [True, pytest.param(False, marks=SLOW)])
     def test_sparse_chunks(self, tmp_path, chunks, known):
         data = counts()
         lazy = da.from_array(data, chunks=chunks).map_blocks(
@@ -117,7 +120,8 @@ class TestEvents:
         polar = s.polar_transform(center=(4, 3), lazy_output=False)
         np.testing.assert_allclose(polar.data, signal(data).polar_transform(center=(4, 3)).data)
 
-    @pytest.mark.parametrize("kind", ["COO", pytest.param("GCXS", marks=pytest.mark.slow), "DOK"])
+    @SLOW
+    @pytest.mark.parametrize("kind", ["COO", "GCXS", "DOK"])
     def test_a_sparse_array_as_it_is(self, kind):
         data = counts()
         array = getattr(sparse, kind)(sparse.COO.from_numpy(data))

@@ -98,6 +98,7 @@ class TestPixels:
             np.testing.assert_array_equal(found.pixels.bad, right.bad_pixels)
             assert np.hypot(*np.subtract(found.center, (39.5, 35.5))) < 0.3
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("hidden", [{"cross": 1, "edge": 2.5}, {"beam_stop": 7}])
     def test_spots_of_a_pixel_are_none_where_the_beam_is_hidden(self, hidden):
         instrument = Instrument(**hidden)
