@@ -47,6 +47,7 @@ def test_particles_take_what_those_of_the_specimen_do(limit):
     assert ratio == pytest.approx(0.05 / 7, rel=0.15)
 
 
+@pytest.mark.slow
 def test_lazy_data_give_the_same(scan, limit):
     signal, groups = scan
     lazy = signal.as_lazy().detection_limit(groups, random_state=0, **QUIET)
@@ -54,6 +55,7 @@ def test_lazy_data_give_the_same(scan, limit):
     np.testing.assert_array_equal(lazy.planted.found, limit.planted.found)
 
 
+@pytest.mark.slow
 def test_weaker_particles_must_be_larger(scan):
     signal, groups = scan
     found = signal.detection_limit(
@@ -69,6 +71,7 @@ def test_weaker_particles_must_be_larger(scan):
     assert [ax.get_label() for ax in found.plot().axes] == ["recall", "diameters"]
 
 
+@pytest.mark.slow
 def test_scan_without_crystals_needs_a_pattern(scan):
     _, groups = scan
     glass, _ = linear_mixture((24, 24), (48, 48), pixel_size=0.4, n_particles=0, dose=3e5, seed=1)

@@ -126,9 +126,9 @@ class TestAnswer:
         assert_same(again, found)
         assert again.settings["tiles"] == found.settings["tiles"]
 
-    def test_learning_results(self, specimen):
-        signal = specimen[0].deepcopy()
-        found = signal.decompose_als_nmf(tiles=(20, 18), **QUIET)
+    def test_learning_results(self, part):
+        signal = part.deepcopy()
+        found = signal.decompose_als_nmf(tiles=PART_TILES, **QUIET)
         assert signal.learning_results.factors.shape == (48 * 44, found.n_components)
         assert len(signal.hierarchical_cluster()) == found.n_components
 

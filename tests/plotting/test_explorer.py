@@ -235,6 +235,7 @@ class TestMouse:
 
 
 class TestKeys:
+    @pytest.mark.slow
     def test_every_cut_once(self, explore) -> None:
         explorer = explore(0.66)
         numbers = []
