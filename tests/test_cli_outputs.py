@@ -156,7 +156,7 @@ class TestReport:
         assert main([*arguments, "--report"]) == 0
         assert "Stability not known" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
-    def test_only_if_asked_for(self, file, tmp_path):
+    def test_only_if_asked_for(self, file, tmp_path, no_figures):
         main(["run", str(file), "-o", str(tmp_path), "-q", "-k", "1", "--restarts", "1"])
         assert not (tmp_path / "report.html").exists()
 
