@@ -86,6 +86,7 @@ def test_scan_without_crystals_needs_a_pattern(scan):
     assert "there are hardly any above" in found.in_words()
 
 
+@pytest.mark.slow
 def test_report_tells_of_it(scan, limit, tmp_path, monkeypatch):
     signal, groups = scan
 

@@ -55,7 +55,9 @@ class TestStored:
             dataset = file.create_dataset("data", data=counts())
             np.testing.assert_array_equal(plain(da.from_array(dataset)).compute(), counts())
 
-    @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+    @pytest.mark.parametrize(
+        "scheduler", ["synchronous", "threads", pytest.param("processes", marks=pytest.mark.slow)]
+    )
     def test_every_scheduler(self, scan, scheduler):
         path, data = scan
         with dask.config.set(scheduler=scheduler):

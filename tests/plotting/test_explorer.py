@@ -122,7 +122,7 @@ class TestStatic:
         render(figure)
 
     @pytest.mark.parametrize("scan", [None, (12,), (2, 9, 7)])
-    @pytest.mark.parametrize("start", [0.01, 0.575, 0.7])
+    @pytest.mark.parametrize("start", [pytest.param(0.01, marks=pytest.mark.slow), 0.575, 0.7])
     def test_any_scan(self, explore, render, scan, start: float) -> None:
         render(explore(start, scan).figure)
 

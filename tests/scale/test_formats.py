@@ -114,6 +114,7 @@ class TestBrokenFiles:
             job.visit(ScanMatrix.from_array(counts()), lambda *_: 0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signals, "SIGXFSZ"), reason="no limit on file sizes here")
 class TestFullDisk:
     SCRIPT = """

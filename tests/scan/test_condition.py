@@ -198,7 +198,10 @@ class TestCourse:
 
 
 class TestEllipse:
-    @pytest.mark.parametrize(("strength", "axis"), [(1.0, 100.0), (2.0, 30.0), (6.0, 175.0)])
+    @pytest.mark.parametrize(
+        ("strength", "axis"),
+        [(1.0, 100.0), (6.0, 175.0), pytest.param(2.0, 30.0, marks=pytest.mark.slow)],
+    )
     def test_of_a_scan(self, strength, axis):
         found, right = condition(Instrument(ellipse=strength, ellipse_axis=axis))
         assert found.ellipse.certain
