@@ -4,6 +4,12 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+# Workers that run side by side take a core each. Threads of BLAS beyond that wait for one another,
+# which more than doubles the work. The libraries read this when they are loaded: it comes first.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    for library in ("OPENBLAS", "MKL", "OMP"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
 import matplotlib as mpl
 import pytest
 from hypothesis import HealthCheck, settings

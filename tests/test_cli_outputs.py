@@ -156,7 +156,7 @@ class TestReport:
         assert main([*arguments, "--report"]) == 0
         assert "Stability not known" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
-    def test_only_if_asked_for(self, file, tmp_path):
+    def test_only_if_asked_for(self, file, tmp_path, no_figures):
         main(["run", str(file), "-o", str(tmp_path), "-q", "-k", "1", "--restarts", "1"])
         assert not (tmp_path / "report.html").exists()
 
@@ -213,7 +213,7 @@ class TestMaterials:
         self.refused(capsys, arguments, "`--beam-energy` is in kV")
 
     @pytest.mark.parametrize("from_file", [False, True])
-    def test_angles_become_spacings(self, tmp_path, from_file):
+    def test_angles_become_spacings(self, tmp_path, few_figures, from_file):
         path = scan_file(tmp_path / "scan.hspy", "mrad")
         if from_file:
             s = hs.load(path)

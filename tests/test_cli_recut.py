@@ -8,6 +8,7 @@ import hyperspy.api as hs
 import numpy as np
 import pytest
 import tifffile
+from scans import counts
 
 import hs_nmfcluster
 from hs_nmfcluster.cli import main
@@ -28,6 +29,19 @@ def finished(tmp_path_factory):
     return folder / "out"
 
 
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """Folder of a run on a small scan, without figures."""
+    folder = tmp_path_factory.mktemp("short")
+    hs.signals.Signal2D(counts((4, 5, 16, 18))).save(folder / "scan.hspy")
+    arguments = ["-o", str(folder / "out"), "-q", "-k", "2", "--restarts", "1"]
+    with pytest.MonkeyPatch.context() as patched:
+        for name in ("outputs.illustrations", "products.further_figures"):
+            patched.setattr(f"hs_nmfcluster.cli.{name}", lambda _: iter(()))
+        assert main(["run", str(folder / "scan.hspy"), *arguments]) == 0
+    return folder / "out"
+
+
 @pytest.fixture
 def folder(finished, tmp_path):
     shutil.copytree(finished, tmp_path / "out")
@@ -44,18 +58,18 @@ def rows_of(path):
 
 
 @pytest.mark.parametrize("name", ["factorization.hspy", "maps.hspy", "group_patterns.tif"])
-def test_a_result_is_no_scan(finished, name, tmp_path, capsys):
+def test_a_result_is_no_scan(short, name, tmp_path, capsys):
     arguments = ["-o", str(tmp_path / "new"), "-q"]
-    assert main(["run", str(finished / name), *arguments]) == 2
+    assert main(["run", str(short / name), *arguments]) == 2
     error = capsys.readouterr().err
-    assert f"`hs-nmfcluster recut {finished}`" in error
+    assert f"`hs-nmfcluster recut {short}`" in error
     assert error.count("\n") == 1
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("name", ["factorization.hspy", "tree.hspy"])
-def test_a_result_is_no_scan_elsewhere(finished, name, tmp_path, capsys):
-    shutil.copy(finished / name, tmp_path)
+def test_a_result_is_no_scan_elsewhere(short, name, tmp_path, capsys):
+    shutil.copy(short / name, tmp_path)
     assert main(["run", str(tmp_path / name), "-o", str(tmp_path / "new")]) == 2
     assert "It is a result, written by" in capsys.readouterr().err
     with pytest.raises(ValueError, match=r"`hs_nmfcluster\.load` opens it"):

@@ -35,6 +35,7 @@ def test_crystals_are_confirmed_at_other_positions(scan):
         scaled.confirm_components(nmf, split="electrons", **QUIET)
 
 
+@pytest.mark.slow
 def test_a_beam_that_moves_is_no_noise():
     moving, _ = linear_mixture(
         (26, 26),

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from hs_nmfcluster.report.figures import illustrations
 from hs_nmfcluster.simulation import linear_mixture
 
 QUIET = {"show_progressbar": False}
@@ -46,6 +47,7 @@ def test_particles_take_what_those_of_the_specimen_do(limit):
     assert ratio == pytest.approx(0.05 / 7, rel=0.15)
 
 
+@pytest.mark.slow
 def test_lazy_data_give_the_same(scan, limit):
     signal, groups = scan
     lazy = signal.as_lazy().detection_limit(groups, random_state=0, **QUIET)
@@ -53,6 +55,7 @@ def test_lazy_data_give_the_same(scan, limit):
     np.testing.assert_array_equal(lazy.planted.found, limit.planted.found)
 
 
+@pytest.mark.slow
 def test_weaker_particles_must_be_larger(scan):
     signal, groups = scan
     found = signal.detection_limit(
@@ -68,6 +71,7 @@ def test_weaker_particles_must_be_larger(scan):
     assert [ax.get_label() for ax in found.plot().axes] == ["recall", "diameters"]
 
 
+@pytest.mark.slow
 def test_scan_without_crystals_needs_a_pattern(scan):
     _, groups = scan
     glass, _ = linear_mixture((24, 24), (48, 48), pixel_size=0.4, n_particles=0, dose=3e5, seed=1)
@@ -82,8 +86,15 @@ def test_scan_without_crystals_needs_a_pattern(scan):
     assert "there are hardly any above" in found.in_words()
 
 
-def test_report_tells_of_it(scan, limit, tmp_path):
+@pytest.mark.slow
+def test_report_tells_of_it(scan, limit, tmp_path, monkeypatch):
     signal, groups = scan
+
+    def own(findings):
+        """Its figure alone: all others are looked at elsewhere."""
+        return [one for one in illustrations(findings) if one.name == "detection_limit"]
+
+    monkeypatch.setattr("hs_nmfcluster.report.page.illustrations", own)
     confirmation = signal.confirm_components(groups.tree.factorization, random_state=0, **QUIET)
     groups.report(tmp_path / "r.html", detection_limit=limit, confirmation=confirmation)
     page = (tmp_path / "r.html").read_text(encoding="utf-8")

@@ -28,28 +28,33 @@ def patterns(rng):
     return rng.poisson(found).astype(np.float32)
 
 
-@pytest.fixture(scope="module")
-def components():
+def made(side):
+    """Patterns and maps of components of a scan: as signals, the maps also as local ones."""
     rng = np.random.default_rng(0)
     y, x = np.indices((WINDOW, WINDOW)) - (WINDOW - 1) / 2
     particle = 100 * np.sqrt(np.maximum(1 - np.hypot(x, y) ** 2 / 10, 0))
     maps = []
-    for row, column in rng.integers(0, SIDE - WINDOW, (NUMBER, 2)).tolist():
+    for row, column in rng.integers(0, side - WINDOW, (NUMBER, 2)).tolist():
         noise = np.maximum(rng.normal(size=particle.shape), 0)
         maps.append(LocalMap((row, column), (particle + noise).astype(np.float32)))
     for _ in range(2):
-        maps.append(LocalMap((0, 0), rng.normal(500, 20, (SIDE, SIDE)).astype(np.float32)))
-    local = LocalMaps(maps, np.zeros((SIDE, SIDE), bool))
+        maps.append(LocalMap((0, 0), rng.normal(500, 20, (side, side)).astype(np.float32)))
+    local = LocalMaps(maps, np.zeros((side, side), bool))
     scans, crystals = Signal2D(local.lazy()).as_lazy(), NMFDiffraction2D(patterns(rng))
     for axis in crystals.axes_manager.signal_axes:
         axis.offset = -(DETECTOR - 1) / 2
     return crystals, scans, local
 
 
+@pytest.fixture(scope="module")
+def components():
+    return made(200)
+
+
 @pytest.mark.slow
-def test_memory(components):
+def test_memory():
     """From tree to answers in a fraction of what the maps would take on the whole scan."""
-    crystals, maps, local = components
+    crystals, maps, local = made(SIDE)
     assert local.n_bytes > 75 * 2**20
     tracemalloc.start()
     try:

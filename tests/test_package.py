@@ -47,19 +47,17 @@ class TestImport:
         )
         assert run_python(code, tmp_path).split() == []
 
-    def test_figures_are_not_loaded_before_they_are_drawn(self, tmp_path):
-        code = "import sys, hs_nmfcluster.signals; print('matplotlib' in sys.modules)"
-        assert run_python(code, tmp_path).split() == ["False"]
-
-    def test_data_in_memory_do_not_load_distributed(self, tmp_path):
-        """Half a second of the first call in a notebook."""
+    def test_neither_figures_nor_distributed_are_loaded_before_they_are_needed(self, tmp_path):
+        """Matplotlib to import the signals; distributed, half a second, for data in memory."""
         code = (
-            "import sys, numpy as np; from hs_nmfcluster import NMFDiffraction2D;"
-            "s = NMFDiffraction2D(np.random.default_rng(0).poisson(5, (6, 5, 12, 12)));"
+            "import sys, numpy as np, hs_nmfcluster.signals;"
+            "print('matplotlib' in sys.modules);"
+            "data = np.random.default_rng(0).poisson(5, (6, 5, 12, 12));"
+            "s = hs_nmfcluster.NMFDiffraction2D(data);"
             "s.decompose_als_nmf(2, restarts=2, show_progressbar=False, print_info=False);"
             "print('distributed' in sys.modules)"
         )
-        assert run_python(code, tmp_path).split() == ["False"]
+        assert run_python(code, tmp_path).split() == ["False", "False"]
 
     @pytest.mark.parametrize("name", [n for n in hs_nmfcluster.__all__ if n != "__version__"])
     def test_public_name(self, name):

@@ -31,6 +31,7 @@ def test_what_has_no_counterpart_is_marked():
     assert stream.read() == "scan ??.mib\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["cp932"])
 def test_a_script_whose_output_is_redirected(encoding):
     script = """

@@ -18,6 +18,9 @@ from scans import assert_same, counts, decompose, signal
 from hs_nmfcluster import LazyNMFDiffraction2D
 from hs_nmfcluster.engine.sources import StoredDataset, dense, plain
 
+# Indexing compiles loops of sparse, which takes seconds.
+SLOW = pytest.mark.slow
+
 
 @pytest.fixture
 def scan(tmp_path):
@@ -52,7 +55,9 @@ class TestStored:
             dataset = file.create_dataset("data", data=counts())
             np.testing.assert_array_equal(plain(da.from_array(dataset)).compute(), counts())
 
-    @pytest.mark.parametrize("scheduler", ["synchronous", "threads", "processes"])
+    @pytest.mark.parametrize(
+        "scheduler", ["synchronous", "threads", pytest.param("processes", marks=pytest.mark.slow)]
+    )
     def test_every_scheduler(self, scan, scheduler):
         path, data = scan
         with dask.config.set(scheduler=scheduler):
@@ -104,7 +109,7 @@ class TestStored:
 
 class TestEvents:
     @pytest.mark.parametrize("chunks", [(2, 6, 7, 9), (2, 3, 4, 5)])
-    @pytest.mark.parametrize("known", [True, False])
+    @pytest.mark.parametrize("known", [True, pytest.param(False, marks=SLOW)])
     def test_sparse_chunks(self, tmp_path, chunks, known):
         data = counts()
         lazy = da.from_array(data, chunks=chunks).map_blocks(
@@ -117,7 +122,8 @@ class TestEvents:
         polar = s.polar_transform(center=(4, 3), lazy_output=False)
         np.testing.assert_allclose(polar.data, signal(data).polar_transform(center=(4, 3)).data)
 
-    @pytest.mark.parametrize("kind", ["COO", pytest.param("GCXS", marks=pytest.mark.slow), "DOK"])
+    @SLOW
+    @pytest.mark.parametrize("kind", ["COO", "GCXS", "DOK"])
     def test_a_sparse_array_as_it_is(self, kind):
         data = counts()
         array = getattr(sparse, kind)(sparse.COO.from_numpy(data))

@@ -155,7 +155,14 @@ class TestFactorization:
         assert found.unresolved.max() > 1e-3
         assert found.missing.max() > 0.02
 
-    @pytest.mark.parametrize("electrons", [10.0, 30.0, 300.0])
+    @pytest.mark.parametrize(
+        "electrons",
+        [
+            pytest.param(10.0, marks=pytest.mark.slow),
+            30.0,
+            pytest.param(300.0, marks=pytest.mark.slow),
+        ],
+    )
     def test_noise_free_errors_fall(self, electrons):
         signal, truth = scan(electrons, seed=1)
         free, both = decompose(signal, None), decompose(signal, [MAPS, PATTERNS])

@@ -95,7 +95,7 @@ class TestSegmentation:
         assert found.diameter == pytest.approx(8 * np.sqrt(ratio), rel=0.06)
         assert found.axis_angle == pytest.approx(np.rad2deg(0.5), abs=6)
 
-    @pytest.mark.parametrize("distance", [16, 12, 10.5])
+    @pytest.mark.parametrize("distance", [16, pytest.param(12, marks=pytest.mark.slow), 10.5])
     def test_maps_that_particles_cover(self, distance):
         """From a third to two thirds of the map."""
         x, y = np.meshgrid(np.arange(8, 94, distance), np.arange(8, 94, distance))
@@ -268,9 +268,13 @@ class TestLimits:
         assert GroupSizes((), np.nan, np.nan).number_limits == pytest.approx((0, 3.689), abs=1e-3)
 
 
+@pytest.fixture(scope="module")
+def sizes(groups):
+    return groups.particle_sizes()
+
+
 class TestGroupsOfParticles:
-    def test_counts_and_diameters(self, groups, specimen, family):
-        sizes = groups.particle_sizes()
+    def test_counts_and_diameters(self, sizes, specimen, family):
         of_component = np.array(specimen.families)[specimen.particle_components]
         for name, group in zip(family, sizes, strict=True):
             assert len(group.particles) == (of_component == name).sum()
@@ -279,13 +283,12 @@ class TestGroupsOfParticles:
                 assert group.mean_width == pytest.approx(7.0, rel=0.03)
                 np.testing.assert_allclose(group.diameters, 7.0, rtol=0.06)
 
-    def test_positions(self, groups, specimen):
-        found = [(p.x, p.y) for group in groups.particle_sizes() for p in group.particles]
+    def test_positions(self, sizes, specimen):
+        found = [(p.x, p.y) for group in sizes for p in group.particles]
         for position in 1.5 * specimen.particle_positions:
             assert np.hypot(*(np.array(found) - position).T).min() < 0.3
 
-    def test_probe_and_shape_are_found(self, groups):
-        sizes = groups.particle_sizes()
+    def test_probe_and_shape_are_found(self, sizes):
         assert sizes.shape == "disc"
         assert sizes.probe_size == pytest.approx(2.0, rel=0.1)
 
@@ -311,8 +314,7 @@ class TestGroupsOfParticles:
         sizes = remade(scan_units="Å").particle_sizes()
         assert sizes[family.index("A")].mean[0] == pytest.approx(0.7, rel=0.03)
 
-    def test_number_density_counts_the_edge_half(self, groups, family):
-        sizes = groups.particle_sizes()
+    def test_number_density_counts_the_edge_half(self, sizes, family):
         number = family.index("C")
         n = sizes[number].effective_number
         density, error = sizes.number_density(number)
@@ -332,9 +334,9 @@ class TestGroupsOfParticles:
                 slow.append(k)
         assert once_each(places) == slow
 
-    def test_repr(self, groups, family):
+    def test_repr(self, sizes, family):
         assert "amorphous" in family
-        assert repr(groups.particle_sizes()).splitlines()[-1] == "  iv: no particles>"
+        assert repr(sizes).splitlines()[-1] == "  iv: no particles>"
 
 
 class TestBadInput:
@@ -377,15 +379,14 @@ class TestBadInput:
 
 
 class TestViews:
-    def test_dataframe(self, groups):
+    def test_dataframe(self, sizes, groups):
         pytest.importorskip("pandas")
-        frame = groups.particle_sizes().to_dataframe()
+        frame = sizes.to_dataframe()
         assert len(frame) == 14
         assert set(frame.units) == {"nm"}
         assert set(frame.component) <= set(range(len(groups.tree)))
 
-    def test_signal(self, groups, family, tmp_path):
-        sizes = groups.particle_sizes()
+    def test_signal(self, sizes, family, tmp_path):
         signal = sizes.to_signal()
         signal.save(tmp_path / "particles.hspy")
         signal = hs.load(tmp_path / "particles.hspy")
@@ -393,13 +394,13 @@ class TestViews:
         assert signal.data[family.index("amorphous")].max() == 0
         assert [axis.scale for axis in signal.axes_manager.signal_axes] == [1.5, 1.5]
 
-    def test_histogram(self, groups):
-        counts, edges = groups.particle_sizes().histogram([5, 6, 7, 8])
+    def test_histogram(self, sizes):
+        counts, edges = sizes.histogram([5, 6, 7, 8])
         assert counts.sum() == 14
         assert edges.tolist() == [5, 6, 7, 8]
 
-    def test_figure(self, groups, family):
-        figure = groups.particle_sizes().plot(bins=5)
+    def test_figure(self, sizes, family):
+        figure = sizes.plot(bins=5)
         assert [ax.get_label() for ax in figure.axes][-1] == "histogram"
         assert len(figure.axes[family.index("amorphous")].patches) == 0
 

@@ -239,7 +239,9 @@ class TestVerdicts:
 
     B2 = PAPER["ZrCu B2"].reflections(0.1).d
 
-    @pytest.mark.parametrize("number", [1, 2, 3, 5])
+    @pytest.mark.parametrize(
+        "number", [1, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 5))]
+    )
     def test_random_spacings_have_no_phase(self, number):
         rng = np.random.default_rng(number)
         drawn = rng.uniform(0.1, 0.32, (40, number))

@@ -126,6 +126,7 @@ class TestInPhases:
         assert [match.zone_axis("it", group) for group in range(3)] == ["[001]", "[010]", "[111]"]
         assert "it along [111]" in match.verdict(2)
 
+    @pytest.mark.slow
     def test_random_nets_name_none(self):
         named = 0
         for seed in range(12):

@@ -17,6 +17,7 @@ from hs_nmfcluster.scan.units import PixelSize
 from .specimen import maps, patterns
 
 PIXEL = PixelSize(1.0, 1.0, "nm")
+SCAN = (9, 7)
 NUMBER = 14
 # Component i + 1 joins all before it at a distance of (i + 1) / 20.
 CHAIN = np.array(
@@ -29,7 +30,7 @@ class ChainCut:
     """All components that join below the cut, and every other alone."""
 
     distance: float | None
-    scan: tuple[int, ...] | None = (9, 7)
+    scan: tuple[int, ...] | None = None
 
     @property
     def labels(self) -> np.ndarray:
@@ -58,7 +59,8 @@ def cuts() -> list[float]:
 
 @pytest.fixture
 def explore(cuts: list[float]) -> Callable[..., CutExplorer[ChainCut]]:
-    def make(start: float = 0.575, scan: tuple[int, ...] | None = (9, 7)) -> CutExplorer[ChainCut]:
+    # Of maps as well as patterns only where they are looked at: drawing takes most of the time.
+    def make(start: float = 0.575, scan: tuple[int, ...] | None = None) -> CutExplorer[ChainCut]:
         def cut_at(place: float) -> ChainCut:
             cuts.append(place)
             return ChainCut(place, scan)
@@ -111,7 +113,7 @@ def panels(figure: plt.Figure, kind: str = "pattern") -> list[str]:
 
 class TestStatic:
     def test_panels(self, explore, render) -> None:
-        figure = explore().figure
+        figure = explore(scan=SCAN).figure
         labels = [ax.get_label() for ax in figure.axes]
         kinds = ("pattern", "sum of maps", "shift-corrected")
         drawn = [f"{kind} {group}" for group in range(3) for kind in kinds]
@@ -120,7 +122,7 @@ class TestStatic:
         render(figure)
 
     @pytest.mark.parametrize("scan", [None, (12,), (2, 9, 7)])
-    @pytest.mark.parametrize("start", [0.01, 0.575, 0.7])
+    @pytest.mark.parametrize("start", [pytest.param(0.01, marks=pytest.mark.slow), 0.575, 0.7])
     def test_any_scan(self, explore, render, scan, start: float) -> None:
         render(explore(start, scan).figure)
 
@@ -142,7 +144,7 @@ class TestStatic:
 
 class TestMouse:
     def test_drag(self, explore, render) -> None:
-        explorer = explore()
+        explorer = explore(scan=SCAN)
         figure = explorer.figure
         drag(figure, 0.5, 0.48)
         assert explorer.distance == pytest.approx(0.48)
@@ -233,9 +235,9 @@ class TestMouse:
 
 
 class TestKeys:
+    @pytest.mark.slow
     def test_every_cut_once(self, explore) -> None:
-        # Without maps there is less to draw.
-        explorer = explore(0.66, scan=None)
+        explorer = explore(0.66)
         numbers = []
         for _ in range(NUMBER + 2):
             numbers.append(int(explorer.groups.labels.max()) + 1)
@@ -288,5 +290,5 @@ class TestMemory:
         assert len(panels(figure)) == 5
 
     def test_figure_can_be_pickled(self, explore) -> None:
-        copied = pickle.loads(pickle.dumps(explore().figure))
+        copied = pickle.loads(pickle.dumps(explore(scan=SCAN).figure))
         assert len(panels(copied)) == 3

@@ -121,7 +121,9 @@ class TestPlotRankCurves:
 
 
 class TestPlotRankPatterns:
-    @pytest.mark.parametrize("ranks", [[1], [3, 8], range(2, 12), range(1, 30)])
+    @pytest.mark.parametrize(
+        "ranks", [[1], [3, 8], range(2, 12), pytest.param(range(1, 30), marks=pytest.mark.slow)]
+    )
     def test_a_panel_for_each_pattern(self, ranks, render) -> None:
         stacks = [patterns(min(5, rank)) for rank in ranks]
         figure = plot_rank_patterns(ranks, stacks, pattern_pixel=PixelSize(0.1, 0.1, "1/nm"))

@@ -17,7 +17,7 @@ def images(scan=(9, 7), pattern=(20, 24)):
 
 
 @pytest.mark.parametrize("scan", [(9, 7), (3, 40), (30,), (2, 3, 4), (1, 1)])
-@pytest.mark.parametrize("pattern", [(20, 24), (8, 64)])
+@pytest.mark.parametrize("pattern", [(20, 24), pytest.param((8, 64), marks=pytest.mark.slow)])
 def test_draws_any_shape(scan, pattern, render):
     fig = plot_residual(*images(scan, pattern), n_worst=3, map_pixel=PIXEL, pattern_pixel=PIXEL)
     render(fig)

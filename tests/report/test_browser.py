@@ -7,9 +7,9 @@ import pytest
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture(params=[390, 1300], ids=["phone", "desktop"])
+@pytest.fixture(params=[390, 1300], ids=["phone", "desktop"], scope="module")
 def opened(request, browser, report):
-    """The page at some width, with all that it asked for and complained of."""
+    """The page at some width, only looked at, with all that it asked for and complained of."""
     context = browser.new_context(viewport={"width": request.param, "height": 844}, offline=True)
     page = context.new_page()
     asked, complaints = [], []

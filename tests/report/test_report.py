@@ -179,7 +179,9 @@ class TestWhatIsNotKnown:
         assert Findings.of_groups(loaded).factorization is None
         assert Findings.of_groups(loaded, factorization=nmf).factorization is nmf
 
-    def test_scan_along_a_line(self, scan, tmp_path):
+    def test_scan_along_a_line(self, scan, tmp_path, monkeypatch):
+        # Its figures are looked at in a browser.
+        monkeypatch.setattr("hs_nmfcluster.report.page.illustrations", lambda _: [])
         line = scan.inav[:, 2]
         nmf = line.decompose_als_nmf(
             3, restarts=2, random_state=0, print_info=False, show_progressbar=False

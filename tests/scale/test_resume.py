@@ -4,14 +4,12 @@ import json
 import os
 import random
 import signal as signals
-import subprocess
-import sys
-import textwrap
 import time
 
 import dask
 import dask.array as da
 import numpy as np
+import other_process
 import pytest
 from scans import assert_same, counts, decompose, signal
 
@@ -19,48 +17,18 @@ from hs_nmfcluster import LazyNMFDiffraction2D
 from hs_nmfcluster.engine.job import Job
 
 SHAPE = (12, 10, 16, 18)
+CHUNKS = (4, 10, 16, 18)
 ARGUMENTS = {"compression": "auto", "restarts": 3, "max_iterations": 6, "tolerance": 1e-9}
 
-SCRIPT = """
-    import os, sys, time
-    import dask.array as da, numpy as np
-    sys.path.insert(0, {tests!r})
-    from scans import counts, decompose
-    from hs_nmfcluster import LazyNMFDiffraction2D
 
-    def read(block):
-        os.write(1, b"read\\n")  # whole lines, also from two threads
-        time.sleep({pause})
-        return block
-
-    data = da.from_array(counts({shape}, k=4), chunks=(4, 10, 16, 18))
-    data = data.map_blocks(read, dtype=data.dtype, meta=np.empty((0,) * 4, data.dtype))
-    s = LazyNMFDiffraction2D(data)
-    arguments = dict({arguments}, checkpoint={folder!r}, max_memory={memory})
-    print(decompose(s, 4, **arguments).mse, flush=True)
-"""
-
-
-def start(folder, arguments, memory, pause):
-    script = textwrap.dedent(SCRIPT).format(
-        tests=os.path.dirname(os.path.dirname(__file__)),  # noqa: PTH120
-        shape=SHAPE,
-        arguments=arguments,
-        folder=str(folder),
-        memory=memory,
-        pause=pause,
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", script],
-        stdout=subprocess.PIPE,
-        text=True,
-        # A shell that runs the tests in the background has made their children deaf to it.
-        preexec_fn=lambda: signals.signal(signals.SIGINT, signals.SIG_DFL),
-    )
+def start(folder, arguments, memory, pause=0.0):
+    """Begin a run that reads slowly in another process; give it and what it says."""
+    more = {"checkpoint": folder, "max_memory": memory}
+    return other_process.start(counts(SHAPE, k=4), CHUNKS, arguments | more, pause)
 
 
 def lazy_scan():
-    return LazyNMFDiffraction2D(da.from_array(counts(SHAPE, k=4), chunks=(4, 10, 16, 18)))
+    return LazyNMFDiffraction2D(da.from_array(counts(SHAPE, k=4), chunks=CHUNKS))
 
 
 @pytest.mark.slow
@@ -73,11 +41,12 @@ class TestKill:
         expected = decompose(lazy_scan(), 4, **arguments)
         chosen = random.Random(3)
         for _ in range(3):
-            process = start(tmp_path / "state", arguments, memory, pause=0.01)
+            process, said = start(tmp_path / "state", arguments, memory, pause=0.01)
             for _ in range(chosen.randint(7, 14)):
-                assert process.stdout.readline().strip() == "read"
-            process.send_signal(signals.SIGKILL)
-            process.wait()
+                assert said.read(1)
+            process.kill()
+            process.join()
+            assert process.exitcode == -signals.SIGKILL
         found = decompose(
             lazy_scan(), 4, **arguments, checkpoint=tmp_path / "state", max_memory=memory
         )
@@ -86,25 +55,25 @@ class TestKill:
 
     def test_reads_only_what_is_left(self, tmp_path):
         memory = decompose(lazy_scan(), 4, **ARGUMENTS).settings["memory_estimate"]
-        whole = start(tmp_path / "whole", ARGUMENTS, memory, pause=0)
-        reads = whole.communicate()[0].count("read")
-        killed = start(tmp_path / "killed", ARGUMENTS, memory, pause=0.01)
+        _, said = start(tmp_path / "whole", ARGUMENTS, memory)
+        reads = len(said.read())
+        killed, said = start(tmp_path / "killed", ARGUMENTS, memory, pause=0.01)
         for _ in range(20):
-            killed.stdout.readline()
+            assert said.read(1)
         killed.kill()
-        killed.communicate()
-        resumed = start(tmp_path / "killed", ARGUMENTS, memory, pause=0)
+        killed.join()
+        _, said = start(tmp_path / "killed", ARGUMENTS, memory)
         # Up to two passes of three chunks are lost, and the patterns by which it is recognised.
-        assert resumed.communicate()[0].count("read") <= reads - 20 + 2 * 3 + 5
+        assert 0 < len(said.read()) <= reads - 20 + 2 * 3 + 5
 
     def test_interrupt_from_the_keyboard(self, tmp_path):
         memory = decompose(lazy_scan(), 4, **ARGUMENTS).settings["memory_estimate"]
-        process = start(tmp_path, ARGUMENTS, memory, pause=0.2)
+        process, said = start(tmp_path, ARGUMENTS, memory, pause=0.2)
         for _ in range(14):
-            process.stdout.readline()
-        process.send_signal(signals.SIGINT)
-        process.communicate(timeout=30)
-        assert process.returncode != 0
+            assert said.read(1)
+        os.kill(process.pid, signals.SIGINT)
+        process.join(timeout=30)
+        assert process.exitcode == 1
         assert json.loads((tmp_path / "job.json").read_text())["job"] == "ALS-NMF"
         found = decompose(lazy_scan(), 4, **ARGUMENTS, checkpoint=tmp_path)
         assert_same(found, decompose(lazy_scan(), 4, **ARGUMENTS), rtol=1e-5)

@@ -55,7 +55,9 @@ def assert_nothing(found):
 
 
 class TestPerfectScan:
-    @pytest.mark.parametrize("seed", [1, 2, 3])
+    @pytest.mark.parametrize(
+        "seed", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))]
+    )
     @pytest.mark.parametrize("dose", [0.03, 1, 30, 300])
     def test_crystals_in_a_matrix(self, dose, seed):
         assert_nothing(condition(dose=dose * np.prod(PIXELS), seed=seed)[0])
@@ -64,7 +66,7 @@ class TestPerfectScan:
     def test_spots_of_any_size(self, convergence):
         assert_nothing(condition(convergence_angle=convergence)[0])
 
-    @pytest.mark.parametrize("angle", [5.0, 17.0])
+    @pytest.mark.parametrize("angle", [5.0, pytest.param(17.0, marks=pytest.mark.slow)])
     @pytest.mark.parametrize("convergence", [0.5, 2.0])
     def test_a_single_crystal(self, convergence, angle):
         family = SpotFamily("oblique", (0.3, 0.4), 75.0)
@@ -98,6 +100,7 @@ class TestPixels:
             np.testing.assert_array_equal(found.pixels.bad, right.bad_pixels)
             assert np.hypot(*np.subtract(found.center, (39.5, 35.5))) < 0.3
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("hidden", [{"cross": 1, "edge": 2.5}, {"beam_stop": 7}])
     def test_spots_of_a_pixel_are_none_where_the_beam_is_hidden(self, hidden):
         instrument = Instrument(**hidden)
@@ -172,7 +175,7 @@ class TestFrames:
 
 class TestCourse:
     @pytest.mark.parametrize("course", ["linear", "parabola", "jumps"])
-    @pytest.mark.parametrize("drift", [1.0, 4.0])
+    @pytest.mark.parametrize("drift", [1.0, pytest.param(4.0, marks=pytest.mark.slow)])
     def test_of_the_beam(self, course, drift):
         found, right = condition(Instrument(drift=drift, course=course, seed=2))
         assert found.course.moved
@@ -195,7 +198,10 @@ class TestCourse:
 
 
 class TestEllipse:
-    @pytest.mark.parametrize(("strength", "axis"), [(1.0, 100.0), (2.0, 30.0), (6.0, 175.0)])
+    @pytest.mark.parametrize(
+        ("strength", "axis"),
+        [(1.0, 100.0), (6.0, 175.0), pytest.param(2.0, 30.0, marks=pytest.mark.slow)],
+    )
     def test_of_a_scan(self, strength, axis):
         found, right = condition(Instrument(ellipse=strength, ellipse_axis=axis))
         assert found.ellipse.certain
