@@ -65,9 +65,9 @@ def aligned_average(maps: NDArray, shifts: NDArray[np.floating]) -> NDArray[np.f
     """
     moves = shifts - np.round(shifts.sum(axis=0) / max(len(shifts), 1))
     # Each around its own mean: where a strong map ends, no edge is to be seen.
-    levels = np.nanmean(maps, axis=tuple(range(1, maps.ndim)), dtype=np.float64)
+    levels = [float(np.nanmean(scan, dtype=np.float64)) for scan in maps]
     moved = (_shifted(*one) for one in zip(maps, levels, moves, strict=True))
-    return _mean(moved, maps.shape[1:]) + levels.mean()
+    return _mean(moved, maps.shape[1:]) + np.mean(levels)
 
 
 def on_detector(patterns: NDArray, source: Detector, target: Detector) -> NDArray[np.float64]:

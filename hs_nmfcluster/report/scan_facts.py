@@ -87,7 +87,7 @@ def _dose(nmf: Factorization) -> str:
     """Intensity of the components, which is that of the pixels that were analysed."""
     sums = np.nansum(np.asarray(nmf.patterns.data, dtype=np.float64), axis=(1, 2))
     maps = nmf.maps
-    intensity = float(sums @ LocalMaps.of(maps.data).means())
+    intensity = float(sums @ LocalMaps.known(maps.data).means())
     text = f"{intensity:.3g} counts per pattern on the pixels that were analysed"
     pixel = _plane(maps)
     if pixel.calibrated and maps.data.ndim == 3:
