@@ -382,7 +382,7 @@
       if (place !== null) {
         const steps = map.step, full = Math.floor(place / columns) * steps * map.shape[1] + (place % columns) * steps;
         const known = measured && [full, ...nearby(full)].find((one) => measured.places.has(one));
-        if (known !== undefined && known !== null) drawn.push(panel("Measured", "here", decode(measured.patterns, measured.places.get(known))));
+        if (known !== undefined && known !== null) drawn.push(panel("Measured", "here, the direct beam dimmed", decode(measured.patterns, measured.places.get(known))));
         drawn.push(panel("Components", "that are here, added up", model(place)));
       }
       if (component !== null) drawn.push(panel(`Component ${component}`, `group ${nameOf(state.cut.labels[component])}`, decode(patterns.components, component)));
@@ -514,12 +514,16 @@
       };
       return table.columns.map((name) => known[name] ?? "");
     });
+    const MOVED = ["groups", "components", "particles", "orientations"];
+    // Groups of other tables are those of the report's own cut, whichever is shown.
+    const hasOtherGroups = (table) => !state.cut.own && !MOVED.includes(table.name) && table.column("group") >= 0;
     const drawTables = () => {
       const suffix = state.distance === null ? "" : `_cut_${short(state.distance, 3)}`;
       for (const table of Object.values(tables)) {
         if (state.cut.own) table.replace(null);
         else if (table.name === "groups") table.replace(groupRows(table), suffix);
-        else if (["components", "particles", "orientations"].includes(table.name)) table.replace(regrouped(table), suffix);
+        else if (MOVED.includes(table.name)) table.replace(regrouped(table), suffix);
+        table.element.closest("details").querySelector(".own-cut").hidden = !hasOtherGroups(table);
       }
       markRows();
     };
@@ -532,7 +536,7 @@
           const chosen = table.name === "particles" && state.particle !== null
             ? table.rows.indexOf(cells) === state.particle
             : state.component !== null ? at >= 0 && Number(cells[at]) === state.component
-              : state.group !== null && at < 0 && cells[group] === groupName(state.group);
+              : state.group !== null && at < 0 && !hasOtherGroups(table) && cells[group] === groupName(state.group);
           row.classList.toggle("chosen", chosen);
         });
       }

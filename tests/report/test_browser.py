@@ -62,6 +62,11 @@ class TestInABrowser:
         assert page.evaluate("document.querySelectorAll('[onerror]').length") == 0
         assert page.evaluate("document.querySelectorAll('td b, li b').length") == 0
 
+    def test_names_of_places_are_given_once(self, opened):
+        page, _, _ = opened
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        assert len(ids) == len(set(ids))
+
     def test_links_lead_to_places_in_the_page(self, opened):
         page, _, _ = opened
         links = page.evaluate(
