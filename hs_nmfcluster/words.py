@@ -175,6 +175,8 @@ def group_number(group: int | str, number: int) -> int:
     ------
     KeyError
         If there is no group of this name.
+    IndexError
+        If there is none of this number.
 
     Examples
     --------
@@ -182,6 +184,8 @@ def group_number(group: int | str, number: int) -> int:
     (1, 3)
     """
     if not isinstance(group, str):
+        if not -number <= group < number:
+            raise IndexError(f"There is no group {group}, only 0 to {number - 1}.")
         return group
     names = [group_name(one) for one in range(number)]
     if group not in names:
