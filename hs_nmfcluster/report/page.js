@@ -406,6 +406,13 @@
       const size = Number.isFinite(p.diameter) ? `${withError(p.diameter, p.sigma)} ${p.units} across` : "too small to measure";
       return `particle ${index + 1}, ${p.edge ? `cut by the edge, at least ${short(p.diameter, 3)} ${p.units} across` : size}`;
     };
+    // With the error that the report's own cut has; of another cut nobody has measured one.
+    const meanDiameter = (whole) => {
+      const known = state.cut.own && tables.groups?.own.rows.find((row) => tables.groups.get(row, "group") === groupName(state.group));
+      if (known) return withError(...["mean_diameter", "mean_diameter_sigma"].map((name) => Number(tables.groups.get(known, name))));
+      const text = mean(whole.map((p) => p.diameter)).toPrecision(3);
+      return text.includes("e") ? String(Number(text)) : text;
+    };
     const say = () => {
       const parts = [];
       const { component, place, particle } = state;
@@ -420,7 +427,7 @@
         const its = particles.filter((p) => state.cut.labels[p.component] === state.group);
         parts.push(`group ${nameOf(state.group)}`, counted(members.length, "component"), counted(its.length, "particle"));
         const whole = its.filter((p) => !p.edge && Number.isFinite(p.diameter));
-        if (whole.length) parts.push(`${short(mean(whole.map((p) => p.diameter)), 3)} ${whole[0].units} across on average`);
+        if (whole.length) parts.push(`${meanDiameter(whole)} ${whole[0].units} across on average`);
       }
       $("readout").textContent = parts.length ? `${parts.join("; ")}.` : map ? "Nothing is chosen." : "Choose a group, or a component in the tree.";
     };
