@@ -315,7 +315,8 @@
           context.ellipse(x * scale, y * vertical, radius(particle.long), radius(particle.short), ((particle.angle || 0) * Math.PI) / 180, 0, 2 * Math.PI);
           context.setLineDash(particle.edge ? [5, 4] : []);
           context.globalAlpha = lit ? 1 : 0.15;
-          context.lineWidth = state.particle === particle.index ? 4 : 1.6;
+          // Of a small one the colour is to be seen, not the outline alone.
+          context.lineWidth = state.particle === particle.index ? 4 : Math.min(1.6, Math.max(radius(particle.short) / 8, 0.4));
           context.strokeStyle = "#000";
           context.stroke();
           context.globalAlpha = 1;
@@ -617,7 +618,7 @@
       canvas.addEventListener("click", (event) => choosePlace(placeOf(event)));
       canvas.addEventListener("mousemove", (event) => {
         const place = placeOf(event);
-        const here = atPlace(place).map(({ component, height }) => `${short(height * map.peaks[component], 3)} of ${component} (${groupName(state.cut.labels[component])})`);
+        const here = atPlace(place).map(({ component, height }) => `component ${component} (${groupName(state.cut.labels[component])}) ${short(height * map.peaks[component], 3)}`);
         $("hover").textContent = `${coordinates(place)}: ${here.join(", ") || "nothing"}`;
       });
       canvas.addEventListener("mouseleave", () => ($("hover").textContent = ""));
