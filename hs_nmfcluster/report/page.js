@@ -138,6 +138,14 @@
   }
   dialog.addEventListener("click", () => dialog.close());
 
+  // Paper has nothing to open.
+  let closed = [];
+  window.addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const details of closed) details.open = true;
+  });
+  window.addEventListener("afterprint", () => closed.forEach((details) => (details.open = false)));
+
   for (const element of document.querySelectorAll(".scripted")) element.hidden = false;
   const island = $("explorable");
   if (!island) {

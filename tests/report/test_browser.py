@@ -80,7 +80,18 @@ class TestInABrowser:
 def test_prints_to_pdf(browser, report, tmp_path):
     page = browser.new_page()
     page.goto(report.as_uri())
+    # Also what is closed on the screen.
+    before = page.evaluate("""() => {
+        const tables = [...document.querySelectorAll("details table")];
+        window.seen = 0;
+        window.addEventListener("beforeprint", () => {
+            window.seen = tables.filter((table) => table.checkVisibility()).length;
+        });
+        return tables.map((table) => table.checkVisibility());
+    }""")
+    assert not all(before)
     page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True, print_background=True)
+    assert page.evaluate("window.seen") == len(before)
     page.close()
     printed = (tmp_path / "report.pdf").read_bytes()
     assert printed.startswith(b"%PDF")
