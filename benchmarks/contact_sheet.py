@@ -1,12 +1,12 @@
 """Draw every figure for the extremes, and put all on sheets to be looked at.
 
-    python benchmarks/contact_sheet.py [FOLDER]
+    python benchmarks/contact_sheet.py [FOLDER [CASE ...]]
 
 Two and 200 components, one and 30 groups, a scan along a line, one that is not calibrated, one
 along three axes. Writes a sheet for each and says how large each figure is.
 """
 
-import sys
+import argparse
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -141,11 +141,17 @@ def sheet(name: str, findings: Any, folder: Path) -> None:
 
 
 def main() -> None:
-    """Draw all cases, or those whose names are given after the folder."""
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "contact_sheet")
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in sys.argv[2:] or CASES:
-        sheet(name, CASES[name](), folder)
+    """Draw all cases, or those that are named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", nargs="?", type=Path, default=Path("contact_sheet"))
+    parser.add_argument("cases", nargs="*", metavar="case", help=", ".join(CASES))
+    given = parser.parse_args()
+    unknown = set(given.cases) - set(CASES)
+    if unknown:
+        parser.error(f"no such case: {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
+    given.folder.mkdir(parents=True, exist_ok=True)
+    for name in given.cases or CASES:
+        sheet(name, CASES[name](), given.folder)
 
 
 if __name__ == "__main__":

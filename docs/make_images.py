@@ -59,7 +59,7 @@ def pictures() -> Iterator[tuple[str, Any]]:
     """Make all figures."""
     signal, _ = linear_mixture()
     nmf = signal.decompose_als_nmf(**QUIET)
-    yield "scan", signal.plot_scan(detector_mask=nmf.detector_mask)
+    yield "scan", signal.plot_scan(signal_mask=nmf.detector_mask)
     groups = signal.hierarchical_cluster(nmf).cut()
     yield "neighbourhoods", neighbourhoods(groups, nmf)
     yield "components", groups.plot_components()
@@ -82,14 +82,34 @@ def pictures() -> Iterator[tuple[str, Any]]:
         found.append(other.decompose_als_nmf(**QUIET))
     several = hs_nmfcluster.cluster(found, names=["1 min", "10 min", "100 min"]).cut()
     yield "several", several.particle_sizes().plot()
+    yield "detection_limit", signal.detection_limit(groups, show_progressbar=False).plot()
+    faulty = with_faults(signal)
+    uncorrected = faulty.decompose_als_nmf(corrections=None, **QUIET)
+    yield "uncorrected", faulty.hierarchical_cluster(uncorrected).cut().plot()
+    nmf = faulty.decompose_als_nmf(**QUIET)
+    corrected = faulty.hierarchical_cluster(nmf).cut()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "report.html"
         groups.report(path, signal=signal, study=study, show_progressbar=False)
-        photograph(path)
+        explored = ("#chips button >> nth=1", "#explore")
+        photograph(path, {"report": (1300, 1050), "report_phone": (390, 844)}, *explored)
+        corrected.report(path, signal=faulty, overwrite=True, show_progressbar=False)
+        photograph(path, {"faulty": (1000, 550)}, "#corrections h2", "#corrections")
 
 
-def photograph(path: Path) -> None:
-    """Take pictures of the report, wide and on a phone."""
+def with_faults(signal: Any) -> Any:
+    """Make the scan of the guide's start that has two hot pixels and no calibration."""
+    faulty = signal.deepcopy()
+    faulty.data[..., 40, 88:90] = 60000
+    for axis in faulty.axes_manager.signal_axes:
+        axis.scale, axis.offset, axis.units = 1, 0, ""
+    return faulty
+
+
+def photograph(
+    path: Path, sizes: dict[str, tuple[int, int]], pressed: str, at_the_top: str
+) -> None:
+    """Take pictures of a report, by name and size in pixels, where something was pressed."""
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     try:
         from playwright.sync_api import sync_playwright
@@ -100,12 +120,12 @@ def photograph(path: Path) -> None:
         return
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium, args=FLAGS)
-        for name, width, height in (("report", 1300, 1050), ("report_phone", 390, 844)):
+        for name, (width, height) in sizes.items():
             page = browser.new_page(viewport={"width": width, "height": height})
             page.goto(path.as_uri())
             page.wait_for_selector("html[data-ready]", state="attached")
-            page.locator("#chips button").nth(1).click()
-            page.locator("#explore").evaluate("one => one.scrollIntoView()")
+            page.locator(pressed).click()
+            page.locator(at_the_top).evaluate("one => one.scrollIntoView()")
             page.screenshot(path=FOLDER / f"{name}.png")
         browser.close()
 

@@ -1,5 +1,6 @@
 """Words for numbers, groups and metrics, and how they are said."""
 
+import re
 import sys
 from collections.abc import Sequence
 from typing import TextIO
@@ -14,7 +15,8 @@ _DISTANCES = {
     "euclidean": "Euclidean distance",
 }
 _NUMERALS = {100: "c", 90: "xc", 50: "l", 40: "xl", 10: "x", 9: "ix", 5: "v", 4: "iv", 1: "i"}
-
+_PLAIN, _SUPERSCRIPTS = "-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+_RAISED, _LOWERED = str.maketrans(_PLAIN, _SUPERSCRIPTS), str.maketrans(_SUPERSCRIPTS, _PLAIN)
 
 # Signs that a code page may lack, and how a typewriter has them.
 _TYPEWRITTEN = str.maketrans(
@@ -27,9 +29,6 @@ _TYPEWRITTEN = str.maketrans(
         "≥": ">=",
         "±": "+-",
         "√": "sqrt",
-        "¹": "1",
-        "²": "2",
-        "⁻": "^-",
         "Å": "A",
         "µ": "u",
         "°": " deg",
@@ -55,15 +54,16 @@ def say(line: str, stream: TextIO | None = None) -> None:
     --------
     >>> import io
     >>> stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    >>> say("r ≤ 3 × 4 Å", stream)
+    >>> say("r ≤ 3 × 10⁴ Å⁻¹", stream)
     >>> _ = stream.seek(0)
     >>> stream.read()
-    'r <= 3 x 4 A\n'
+    'r <= 3 x 10^4 A^-1\n'
     """
     stream = stream or sys.stdout
     try:
         print(line, file=stream, flush=True)
     except UnicodeEncodeError as error:
+        line = re.sub(f"[{_SUPERSCRIPTS}]+", lambda run: f"^{run[0].translate(_LOWERED)}", line)
         plain = line.translate(_TYPEWRITTEN).encode(error.encoding, "replace")
         print(plain.decode(error.encoding), file=stream, flush=True)
 
@@ -92,6 +92,34 @@ def with_error(value: float, error: float) -> str:
     first = int(np.floor(np.log10(error)))
     digits = max(0, -first + int(error < 2 * 10.0**first))
     return f"{value:.{digits}f} ± {error:.{digits}f}"
+
+
+def rounded(value: float, digits: int = 3) -> str:
+    """Write a number with so many digits, very large and very small ones with a power of ten.
+
+    Examples
+    --------
+    >>> rounded(1.0324e6), rounded(97.93), rounded(1234.5, 4), rounded(2e-5)
+    ('1.03 × 10⁶', '97.9', '1234', '2 × 10⁻⁵')
+    """
+    text = f"{value:.{digits}g}"
+    if "e" not in text:
+        return text
+    if abs(value) < 1e5 and abs(value) >= 1:
+        return f"{float(text):.0f}"
+    number, exponent = text.split("e")
+    return f"{number} × 10{str(int(exponent)).translate(_RAISED)}"
+
+
+def percent(share: float, digits: int = 3) -> str:
+    """Write a share in percent.
+
+    Examples
+    --------
+    >>> percent(0.979341), percent(0.0068, 1)
+    ('97.9 %', '0.7 %')
+    """
+    return f"{rounded(100 * share, digits)} %"
 
 
 def times(shape: Sequence[int]) -> str:
@@ -147,6 +175,8 @@ def group_number(group: int | str, number: int) -> int:
     ------
     KeyError
         If there is no group of this name.
+    IndexError
+        If there is none of this number.
 
     Examples
     --------
@@ -154,6 +184,8 @@ def group_number(group: int | str, number: int) -> int:
     (1, 3)
     """
     if not isinstance(group, str):
+        if not -number <= group < number:
+            raise IndexError(f"There is no group {group}, only 0 to {number - 1}.")
         return group
     names = [group_name(one) for one in range(number)]
     if group not in names:

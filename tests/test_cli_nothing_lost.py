@@ -153,7 +153,7 @@ class TestFaultAfterEachStep:
         assert not {"spacings.png", "spacings.svg"} & found
         assert capsys.readouterr().err.count("spacings.png") == 1
         report = (tmp_path / "report.html").read_text(encoding="utf-8")
-        assert '<figure id="groups">' in report
+        assert '<figure id="figure-groups">' in report
         assert '<figure id="spacings">' not in report
 
     def test_the_report(self, file, tmp_path, capsys, monkeypatch, no_figures):

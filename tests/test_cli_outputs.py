@@ -150,6 +150,7 @@ class TestReport:
             assert int(row["particles"]) == group["particles"]["number"]
             mean = group["particles"]["mean_diameter"]
             assert row["mean_diameter"] == ("" if mean is None else str(mean))
+        assert summary["settings"]["file"] == "glass.hspy"
 
     def test_of_a_single_component(self, file, tmp_path):
         arguments = ["run", str(file), "-o", str(tmp_path), "-q", "-k", "1", "--restarts", "1"]

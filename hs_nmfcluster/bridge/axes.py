@@ -55,8 +55,17 @@ def scan_of(signal: BaseSignal) -> Scan:
         scan_axes(signal),
         detector_axes(signal),
         metadata.General.title,
-        metadata.get_item("General.original_filename", ""),
+        file_of(signal),
     )
+
+
+def file_of(signal: BaseSignal) -> str:
+    """Name of the file that a signal was loaded from, without its folder; empty if of none."""
+    known = signal.tmp_parameters
+    name = known.get_item("filename", "")
+    if name:
+        return f"{name}{known.get_item('extension', '')}"
+    return str(signal.metadata.get_item("General.original_filename", ""))
 
 
 def find_center(

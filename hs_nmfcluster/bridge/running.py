@@ -13,6 +13,7 @@ import dask
 import numpy as np
 from hyperspy.signal import BaseSignal
 
+from hs_nmfcluster.bridge.axes import file_of
 from hs_nmfcluster.bridge.progress import pass_progress
 from hs_nmfcluster.engine import memory
 from hs_nmfcluster.engine.checkpoint import Checkpoint, stored_identity
@@ -146,8 +147,5 @@ def fingerprint(signal: BaseSignal) -> dict[str, Any]:
 
 def _source_of(signal: BaseSignal) -> str:
     """Name of the file that a signal was loaded from, if it was."""
-    known = signal.tmp_parameters
-    name = known.get_item("filename", "")
-    if not name:
-        return str(signal.metadata.get_item("General.original_filename", ""))
-    return str(Path(known.get_item("folder", "")) / (name + known.get_item("extension", "")))
+    name = file_of(signal)
+    return str(Path(signal.tmp_parameters.get_item("folder", "")) / name) if name else ""

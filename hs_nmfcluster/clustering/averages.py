@@ -48,6 +48,8 @@ def rotated_average(
 def aligned_average(maps: NDArray, shifts: NDArray[np.floating]) -> NDArray[np.float64]:
     """Mean of maps after each has been shifted, seen in the mean of their frames.
 
+    Where a map does not reach it is taken for its own mean.
+
     Parameters
     ----------
     maps
@@ -62,7 +64,10 @@ def aligned_average(maps: NDArray, shifts: NDArray[np.floating]) -> NDArray[np.f
         ``scan_shape``; NaN where none was measured.
     """
     moves = shifts - np.round(shifts.sum(axis=0) / max(len(shifts), 1))
-    return _mean((_shifted(*one) for one in zip(maps, moves, strict=True)), maps.shape[1:])
+    # Each around its own mean: where a strong map ends, no edge is to be seen.
+    levels = [float(np.nanmean(scan, dtype=np.float64)) for scan in maps]
+    moved = (_shifted(*one) for one in zip(maps, levels, moves, strict=True))
+    return _mean(moved, maps.shape[1:]) + np.mean(levels)
 
 
 def on_detector(patterns: NDArray, source: Detector, target: Detector) -> NDArray[np.float64]:
@@ -135,13 +140,11 @@ def _rotated(
 
 
 def _shifted(
-    scan: NDArray, shift: NDArray[np.floating]
+    scan: NDArray, level: float, shift: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Map shifted, and 1 where it is measured, else 0."""
+    """Map less its mean, shifted, and 1 where it is measured, else 0."""
     measured = ~np.isnan(scan)
-    level = scan[measured].mean()
-    # Around its mean, as what lies beyond the rim is taken for zero.
-    values = translated(np.where(measured, scan - level, 0.0), shift) + level
+    values = translated(np.where(measured, scan - level, 0.0), shift)
     weights = ndimage.shift(measured.astype(np.float64), shift, order=1, mode="grid-constant")
     known = weights >= _HALF
     return np.where(known, values, 0), known.astype(np.float64)

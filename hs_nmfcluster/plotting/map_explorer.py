@@ -146,12 +146,14 @@ class MapExplorer:
             mark.set_data([column], [row])
         self.figure.suptitle(place.text, fontsize=SMALL_FONT_SIZE + 1, x=0.01, ha="left")
         shown = list(place.patterns.items())
+        # As bright as what all of them show: a measured pattern has the direct beam besides.
+        seen = np.isfinite([image for _, image in shown]).all(axis=0)
         for i, ax in enumerate(self._panels):
             ax.clear()
             bare(ax)
             if i < len(shown):
                 title, image = shown[i]
-                norm = intensity_norm(image)
+                norm = intensity_norm(image[seen])
                 draw_image(ax, image, cmap=PATTERN_CMAP, norm=norm, pixel=self._pixel)
                 ax.set_title(title, fontsize=SMALL_FONT_SIZE)
         self.figure.canvas.draw_idle()

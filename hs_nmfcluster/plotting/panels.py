@@ -26,6 +26,7 @@ from hs_nmfcluster.plotting.style import (
     outline,
     tidy,
 )
+from hs_nmfcluster.scan.binning import binned
 from hs_nmfcluster.scan.units import PixelSize, format_units
 
 # Intensity to this power is what the colours are proportional to.
@@ -33,6 +34,8 @@ _WEAK_POWER = 0.45
 # Few pixels may be brighter than the brightest colour, so that a hot one does not darken the rest.
 _BRIGHTEST_PERCENTILE = 99.9
 _BAR_SHARE = 0.4
+# Of the longer side of an image.
+_MOST_PIXELS = 640
 # Inches that an intensity scale takes with its numbers and label; a line more in the label.
 _SCALE_WIDTH = 0.82
 _NOTE_WIDTH = 0.14
@@ -68,18 +71,26 @@ def draw_image(
     scale_bar: bool = True,
 ) -> AxesImage:
     """Draw `image` without ticks, row 0 at the top, pixels in the ratio of their sizes."""
-    values = np.ma.masked_invalid(np.asarray(image, dtype=float))
+    values = np.asarray(image, dtype=float)
+    rows, columns = values.shape[:2]
+    # A figure has no more pixels than that; of those of the image it would show one in several.
+    step = 1 if values.ndim > 2 else -(-max(rows, columns) // _MOST_PIXELS)
+    if step > 1:
+        padding = [(0, -n % step) for n in values.shape]
+        values = binned(np.pad(values, padding, constant_values=np.nan), step)
     drawn = ax.imshow(
-        values,
+        np.ma.masked_invalid(values),
         cmap=colormap(cmap),
         norm=norm,
         origin="upper",
         aspect=pixel.aspect,
         interpolation="nearest",
+        extent=(-0.5, step * values.shape[1] - 0.5, step * values.shape[0] - 0.5, -0.5),
     )
+    ax.set(xlim=(-0.5, columns - 0.5), ylim=(rows - 0.5, -0.5))
     bare(ax)
     if scale_bar:
-        add_scale_bar(ax, pixel, values.shape[1])
+        add_scale_bar(ax, pixel, columns)
     return drawn
 
 

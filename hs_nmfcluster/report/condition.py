@@ -4,7 +4,7 @@ import numpy as np
 
 from hs_nmfcluster.report.caution import Caution
 from hs_nmfcluster.scan.condition.condition import Condition
-from hs_nmfcluster.words import counted, times
+from hs_nmfcluster.words import counted, rounded, times
 
 # Electrons of a pixel in the whole scan below which single ones cannot be judged.
 _FEW = 30.0
@@ -43,7 +43,7 @@ def condition_facts(condition: Condition) -> list[tuple[str, str]]:
     bad, left_out = condition.pixels.bad, condition.frames.left_out
     facts = [
         ("Looked at", f"{counted(condition.n_positions, 'position')} of {left_out.size}"),
-        ("Dose", f"{condition.dose:.3g} per pixel and position"),
+        ("Dose", f"{rounded(condition.dose)} per pixel and position"),
         ("Beam", f"x = {x:.2f}, y = {y:.2f} px"),
         ("Course", f"{course.kind}, up to {course.largest:.2f} px" if course.moved else "still"),
     ]
@@ -164,8 +164,8 @@ def _dose(condition: Condition) -> Caution | None:
         return None
     return Caution(
         "Few electrons",
-        f"A pixel counts {electrons:.3g} in the whole scan of {times(_xy(condition))}: single bad "
-        "pixels and a gain pattern cannot be found.",
+        f"A pixel counts {rounded(electrons)} in the whole scan of {times(_xy(condition))}: single "
+        "bad pixels and a gain pattern cannot be found.",
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.subject import Groups, Tabular
 from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.words import group_name
 
 _SHIFTS = ("shift_x_px", "shift_y_px")
@@ -39,12 +40,9 @@ def _components(findings: Findings) -> Table:
     nmf, groups = findings.factorization, findings.groups
     if nmf is None:
         return Table((), ())
+    strength = LocalMaps.known(nmf.maps.data).norms
     rows: list[dict[str, Any]] = [
-        {
-            "component": k,
-            "strength": float(np.sqrt(np.nansum(np.asarray(nmf.maps.data[k]) ** 2))),
-            "stability": nmf.stability[k],
-        }
+        {"component": k, "strength": float(strength[k]), "stability": nmf.stability[k]}
         for k in range(nmf.n_components)
     ]
     columns = ["component", "strength", "stability"]

@@ -54,7 +54,8 @@ def explorable(findings: Findings) -> dict[str, Any] | None:
     if tree.maps is not None:
         found["map"] = _map(tree)
         if findings.signal is not None:
-            found["measured"] = measured_patterns(findings.signal, findings.sizes)
+            analysed = np.isfinite(tree.patterns.data).any(axis=0)
+            found["measured"] = measured_patterns(findings.signal, findings.sizes, analysed)
     return found
 
 

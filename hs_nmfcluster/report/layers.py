@@ -56,7 +56,7 @@ def strongest(maps: NDArray, longest: int) -> Layers:
     >>> found.components[0].tolist()
     [[0, 0, 0], [0, 1, 0], [0, 0, 0]]
     """
-    local = LocalMaps.of(maps)
+    local = LocalMaps.known(maps)
     plane = (1, 1, *local.left_out.shape)[-2:]
     step = -(-max(plane) // longest)
     rows, columns = (-(-n // step) for n in plane)

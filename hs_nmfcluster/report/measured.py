@@ -18,7 +18,9 @@ _MOST_BYTES, _FEWEST, _LARGEST = 3_000_000, 40, 128
 _MOST_PARTICLES = 120
 
 
-def measured_patterns(signal: BaseSignal, sizes: Sizes | None) -> dict[str, Any] | None:
+def measured_patterns(
+    signal: BaseSignal, sizes: Sizes | None, analysed: NDArray[np.bool_]
+) -> dict[str, Any] | None:
     """Keep the patterns of all positions of a small scan, of a large one those of its particles.
 
     Parameters
@@ -27,6 +29,9 @@ def measured_patterns(signal: BaseSignal, sizes: Sizes | None) -> dict[str, Any]
         The scan. Only what is kept is read of lazy data.
     sizes
         Its particles.
+    analysed
+        ``(n_v, n_u)`` of bool. What lies outside, as the direct beam, is drawn no brighter than
+        the brightest pixel inside.
 
     Returns
     -------
@@ -43,7 +48,7 @@ def measured_patterns(signal: BaseSignal, sizes: Sizes | None) -> dict[str, Any]
         return None
     side = min(max(int(np.sqrt(_MOST_BYTES / places.size)), _FEWEST), _LARGEST)
     step = -(-max(data.shape[2:]) // side)
-    scaled, _ = in_bytes(_read(data, places, step))
+    scaled, _ = in_bytes(_read(data, places, step, analysed))
     return {"places": places.tolist(), "patterns": packed(scaled)}
 
 
@@ -61,8 +66,14 @@ def _of_particles(sizes: Sizes | None, rows: int, columns: int) -> NDArray[np.in
     return np.unique([y * columns + x for y, x in inside]).astype(np.int64)
 
 
-def _read(data: Any, places: NDArray[np.int64], step: int) -> NDArray[np.float64]:
+def _read(
+    data: Any, places: NDArray[np.int64], step: int, analysed: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     columns = data.shape[1]
     frames = [data[place // columns, place % columns] for place in places.tolist()]
-    small = [binned(dense(frame).astype(float), step) for frame in dask.compute(*frames)]
-    return np.stack(small)
+    measured = (dense(frame).astype(float) for frame in dask.compute(*frames))
+    return np.stack([binned(_dimmed(frame, analysed), step) for frame in measured])
+
+
+def _dimmed(frame: NDArray[np.float64], analysed: NDArray[np.bool_]) -> NDArray[np.float64]:
+    return np.minimum(frame, np.nanmax(frame[analysed])) if analysed.any() else frame

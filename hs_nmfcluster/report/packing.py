@@ -25,7 +25,7 @@ def packed(array: NDArray) -> dict[str, Any]:
     return {
         "shape": list(plain.shape),
         "type": plain.dtype.str[1:],
-        "data": b64encode(zlib.compress(plain.tobytes(), 9)).decode("ascii"),
+        "data": b64encode(zlib.compress(plain.tobytes())).decode("ascii"),
     }
 
 

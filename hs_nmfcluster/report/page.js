@@ -138,6 +138,14 @@
   }
   dialog.addEventListener("click", () => dialog.close());
 
+  // Paper has nothing to open.
+  let closed = [];
+  window.addEventListener("beforeprint", () => {
+    closed = [...document.querySelectorAll("details:not([open])")];
+    for (const details of closed) details.open = true;
+  });
+  window.addEventListener("afterprint", () => closed.forEach((details) => (details.open = false)));
+
   for (const element of document.querySelectorAll(".scripted")) element.hidden = false;
   const island = $("explorable");
   if (!island) {
@@ -315,7 +323,8 @@
           context.ellipse(x * scale, y * vertical, radius(particle.long), radius(particle.short), ((particle.angle || 0) * Math.PI) / 180, 0, 2 * Math.PI);
           context.setLineDash(particle.edge ? [5, 4] : []);
           context.globalAlpha = lit ? 1 : 0.15;
-          context.lineWidth = state.particle === particle.index ? 4 : 1.6;
+          // Of a small one the colour is to be seen, not the outline alone.
+          context.lineWidth = state.particle === particle.index ? 4 : Math.min(1.6, Math.max(radius(particle.short) / 8, 0.4));
           context.strokeStyle = "#000";
           context.stroke();
           context.globalAlpha = 1;
@@ -382,7 +391,7 @@
       if (place !== null) {
         const steps = map.step, full = Math.floor(place / columns) * steps * map.shape[1] + (place % columns) * steps;
         const known = measured && [full, ...nearby(full)].find((one) => measured.places.has(one));
-        if (known !== undefined && known !== null) drawn.push(panel("Measured", "here", decode(measured.patterns, measured.places.get(known))));
+        if (known !== undefined && known !== null) drawn.push(panel("Measured", "here, the direct beam dimmed", decode(measured.patterns, measured.places.get(known))));
         drawn.push(panel("Components", "that are here, added up", model(place)));
       }
       if (component !== null) drawn.push(panel(`Component ${component}`, `group ${nameOf(state.cut.labels[component])}`, decode(patterns.components, component)));
@@ -406,6 +415,13 @@
       const size = Number.isFinite(p.diameter) ? `${withError(p.diameter, p.sigma)} ${p.units} across` : "too small to measure";
       return `particle ${index + 1}, ${p.edge ? `cut by the edge, at least ${short(p.diameter, 3)} ${p.units} across` : size}`;
     };
+    // With the error that the report's own cut has; of another cut nobody has measured one.
+    const meanDiameter = (whole) => {
+      const known = state.cut.own && tables.groups?.own.rows.find((row) => tables.groups.get(row, "group") === groupName(state.group));
+      if (known) return withError(...["mean_diameter", "mean_diameter_sigma"].map((name) => Number(tables.groups.get(known, name))));
+      const text = mean(whole.map((p) => p.diameter)).toPrecision(3);
+      return text.includes("e") ? String(Number(text)) : text;
+    };
     const say = () => {
       const parts = [];
       const { component, place, particle } = state;
@@ -420,7 +436,7 @@
         const its = particles.filter((p) => state.cut.labels[p.component] === state.group);
         parts.push(`group ${nameOf(state.group)}`, counted(members.length, "component"), counted(its.length, "particle"));
         const whole = its.filter((p) => !p.edge && Number.isFinite(p.diameter));
-        if (whole.length) parts.push(`${short(mean(whole.map((p) => p.diameter)), 3)} ${whole[0].units} across on average`);
+        if (whole.length) parts.push(`${meanDiameter(whole)} ${whole[0].units} across on average`);
       }
       $("readout").textContent = parts.length ? `${parts.join("; ")}.` : map ? "Nothing is chosen." : "Choose a group, or a component in the tree.";
     };
@@ -514,12 +530,16 @@
       };
       return table.columns.map((name) => known[name] ?? "");
     });
+    const MOVED = ["groups", "components", "particles", "orientations"];
+    // Groups of other tables are those of the report's own cut, whichever is shown.
+    const hasOtherGroups = (table) => !state.cut.own && !MOVED.includes(table.name) && table.column("group") >= 0;
     const drawTables = () => {
       const suffix = state.distance === null ? "" : `_cut_${short(state.distance, 3)}`;
       for (const table of Object.values(tables)) {
         if (state.cut.own) table.replace(null);
         else if (table.name === "groups") table.replace(groupRows(table), suffix);
-        else if (["components", "particles", "orientations"].includes(table.name)) table.replace(regrouped(table), suffix);
+        else if (MOVED.includes(table.name)) table.replace(regrouped(table), suffix);
+        table.element.closest("details").querySelector(".own-cut").hidden = !hasOtherGroups(table);
       }
       markRows();
     };
@@ -532,7 +552,7 @@
           const chosen = table.name === "particles" && state.particle !== null
             ? table.rows.indexOf(cells) === state.particle
             : state.component !== null ? at >= 0 && Number(cells[at]) === state.component
-              : state.group !== null && at < 0 && cells[group] === groupName(state.group);
+              : state.group !== null && at < 0 && !hasOtherGroups(table) && cells[group] === groupName(state.group);
           row.classList.toggle("chosen", chosen);
         });
       }
@@ -606,7 +626,7 @@
       canvas.addEventListener("click", (event) => choosePlace(placeOf(event)));
       canvas.addEventListener("mousemove", (event) => {
         const place = placeOf(event);
-        const here = atPlace(place).map(({ component, height }) => `${short(height * map.peaks[component], 3)} of ${component} (${groupName(state.cut.labels[component])})`);
+        const here = atPlace(place).map(({ component, height }) => `component ${component} (${groupName(state.cut.labels[component])}) ${short(height * map.peaks[component], 3)}`);
         $("hover").textContent = `${coordinates(place)}: ${here.join(", ") || "nothing"}`;
       });
       canvas.addEventListener("mouseleave", () => ($("hover").textContent = ""));

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from hs_nmfcluster.report.data_tables import tables
 from hs_nmfcluster.report.findings import Findings
 
@@ -19,6 +21,8 @@ _TITLES = {
 }
 # Rows that are shown, as the page's script does.
 _ROWS = 300
+# Of a number that is shown.
+_DIGITS = 4
 
 
 @dataclass(frozen=True)
@@ -66,4 +70,6 @@ def _cell(value: Any) -> str:
     # Only NaN is not itself.
     if value is None or value != value:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return np.format_float_positional(value, _DIGITS, fractional=False, trim="-")

@@ -12,7 +12,7 @@ from hs_nmfcluster.report.subject import Factorization, Signal
 from hs_nmfcluster.scan.arguments import known_beam_energy
 from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.scan.units import PixelSize, format_units
-from hs_nmfcluster.words import times
+from hs_nmfcluster.words import rounded, times
 
 Row = tuple[str, str]
 
@@ -48,10 +48,10 @@ def _rows(findings: Findings) -> Iterator[Row]:
         patterns, maps = nmf.patterns, nmf.maps
     if maps is not None:
         scan = times(maps.data.shape[:0:-1])
-        yield "Scan", f"{scan} positions, step {_size(_plane(maps))}"
+        yield "Scan", f"{scan} positions{_size(_plane(maps), ', step ')}"
     if patterns is not None:
         n_v, n_u = patterns.data.shape[1:]
-        yield "Patterns", f"{times((n_u, n_v))} pixels of {_size(_plane(patterns))}"
+        yield "Patterns", f"{times((n_u, n_v))} pixels{_size(_plane(patterns), ' of ')}"
     yield "Voltage", _voltage(findings)
     if nmf is not None:
         yield "Dose", _dose(nmf)
@@ -64,12 +64,12 @@ def _plane(signal: Signal) -> PixelSize:
     return pixel_size(signal.axes_manager.signal_axes)
 
 
-def _size(pixel: PixelSize) -> str:
+def _size(pixel: PixelSize, of: str) -> str:
     if not pixel.calibrated:
-        return "not calibrated"
+        return ", not calibrated"
     x, y = abs(pixel.x), abs(pixel.y)
     units = format_units(pixel.units)
-    return f"{x:.4g} {units}" if np.isclose(x, y) else f"{x:.4g} × {y:.4g} {units}"
+    return f"{of}{x:.4g} {units}" if np.isclose(x, y) else f"{of}{x:.4g} × {y:.4g} {units}"
 
 
 def _voltage(findings: Findings) -> str:
@@ -87,10 +87,10 @@ def _dose(nmf: Factorization) -> str:
     """Intensity of the components, which is that of the pixels that were analysed."""
     sums = np.nansum(np.asarray(nmf.patterns.data, dtype=np.float64), axis=(1, 2))
     maps = nmf.maps
-    intensity = float(sums @ LocalMaps.of(maps.data).means())
-    text = f"{intensity:.3g} counts per pattern on the pixels that were analysed"
+    intensity = float(sums @ LocalMaps.known(maps.data).means())
+    text = f"{rounded(intensity)} counts per pattern on the pixels that were analysed"
     pixel = _plane(maps)
     if pixel.calibrated and maps.data.ndim == 3:
         area = abs(pixel.x * pixel.y)
-        text += f", {intensity / area:.3g} per {format_units(pixel.units)}²"
+        text += f", {rounded(intensity / area)} per {format_units(pixel.units)}²"
     return text

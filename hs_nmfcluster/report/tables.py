@@ -15,7 +15,7 @@ from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.markup import map_uri, pattern_uri
 from hs_nmfcluster.report.subject import Tree
 from hs_nmfcluster.scan.units import format_units
-from hs_nmfcluster.words import counted, group_name, times, with_error
+from hs_nmfcluster.words import counted, group_name, percent, times, with_error
 
 Row = tuple[str, str]
 #: What the share of the intensity is called.
@@ -111,7 +111,7 @@ def group_rows(findings: Findings) -> list[GroupRow]:
 def _facts(findings: Findings, group: int) -> Iterator[tuple[str, tuple[str, ...]]]:
     spacings, sizes, orientation = findings.spacings, findings.sizes, findings.orientation
     if findings.crystallinity is not None:
-        yield SHARE, (f"{100 * findings.crystallinity.share(group):.3g} %",)
+        yield SHARE, (percent(findings.crystallinity.share(group)),)
     if spacings is not None:
         name = "Spacings (nm)" if spacings.calibrated else f"Radii ({format_units(spacings.units)})"
         yield name, spacings.describe(group)

@@ -12,7 +12,7 @@ from hs_nmfcluster.bridge.axes import pixel_size
 from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.tables import Tabular
-from hs_nmfcluster.words import group_name, group_number, with_error
+from hs_nmfcluster.words import group_name, group_number, percent, with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,7 +67,7 @@ class Crystallinity(Tabular):
             count = self.crystalline_members[group]
             noun = "component" if count == 1 else "components"
             kind = f"{count} {noun} with spots" if count else "no spots"
-            lines.append(f"  {group_name(group)}: {100 * share:.2f} % ({kind})")
+            lines.append(f"  {group_name(group)}: {percent(share)} ({kind})")
         share = with_error(100 * self.mean_crystalline, 100 * self.crystalline_error)
         lines.append(f"  in spots: {share} %")
         return "\n".join(lines) + ">"
@@ -75,7 +75,7 @@ class Crystallinity(Tabular):
     def _repr_html_(self) -> str:
         share, error = (100 * value for value in self.in_spots)
         summary = f"{with_error(share, error)} % of the intensity in spots (no volume fraction)"
-        lines = [(n, f"{100 * share:.3g} %") for n, share in enumerate(self.mean_shares)]
+        lines = [(n, percent(share)) for n, share in enumerate(self.mean_shares)]
         draw = self.plot if self.crystalline.ndim == 2 else None
         return answer_card("Shares of the intensity", summary, lines, draw)
 

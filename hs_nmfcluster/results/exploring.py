@@ -79,7 +79,7 @@ def _brightest(groups: _Groups) -> tuple[int, int]:
 
 def _place(groups: _Groups, signal: BaseSignal | None) -> Callable[[int, int], Place]:
     tree = groups.tree
-    maps = LocalMaps.of(tree.maps.data)
+    maps = LocalMaps.known(tree.maps.data)
     peaks = np.array([np.nanmax(one.values, initial=0.0) for one in maps])
     spread = maps.means() / np.where(peaks > 0, peaks, 1.0)
     columns = tree.maps.data.shape[-1]

@@ -157,7 +157,7 @@ def _maps_by_position(
 ) -> tuple[NDArray[np.floating] | LocalMaps, NDArray[np.float64]]:
     """C, and the mean of each map; of maps that are lazy, as there are so many, without zeros."""
     if isinstance(maps.data, da.Array):
-        local = LocalMaps.of(maps.data)
+        local = LocalMaps.known(maps.data)
         return local, local.means()
     C = maps.data.reshape(len(maps.data), -1).T
     return C, np.nanmean(C, axis=0)

@@ -230,6 +230,15 @@ class TestAlignedAverage:
         peak = np.unravel_index(np.nanargmax(average), average.shape)
         np.testing.assert_allclose(peak, positions.mean(axis=0), atol=0.6)
 
+    def test_no_edge_where_a_flat_map_ends(self):
+        y, x = np.indices((12, 14))
+        particle = np.exp(-((y - 5) ** 2 + (x - 6) ** 2) / 4)
+        average = aligned_average(
+            np.stack([particle, np.full((12, 14), 7.0)]), np.array([[0.0, 0.0], [5.0, -6.0]])
+        )
+        rim = np.delete(average, slice(1, -1), axis=0)
+        np.testing.assert_allclose(rim[np.isfinite(rim)], 3.5, atol=0.1)
+
     def test_constant(self):
         maps = np.full((2, 10, 10), 3.0)
         average = aligned_average(maps, np.array([[0.0, 0.0], [3.4, -2.0]]))

@@ -130,3 +130,17 @@ class TestPlotConvergence:
     def test_unknown_best(self) -> None:
         with pytest.raises(ValueError, match="best is 3"):
             plot_convergence(self.HISTORY, best=3)
+
+
+def test_nothing_is_passed_over_in_a_map_larger_than_the_figure():
+    scan = np.zeros((1, 1300, 1400))
+    scan[0, 700, 901] = 1.0
+    figure = plot_components(np.ones((1, 8, 8)), scan)
+    ax = figure.axes[1]
+    shown = ax.images[0].get_array()
+    assert max(shown.shape) <= 700
+    assert (ax.get_xlim(), ax.get_ylim()) == ((-0.5, 1399.5), (1299.5, -0.5))
+    row, column = np.unravel_index(np.argmax(shown), shown.shape)
+    left, right, bottom, top = ax.images[0].get_extent()
+    assert left + (right - left) * (column + 0.5) / shown.shape[1] == pytest.approx(901, abs=2)
+    assert top + (bottom - top) * (row + 0.5) / shown.shape[0] == pytest.approx(700, abs=2)

@@ -62,6 +62,11 @@ class TestInABrowser:
         assert page.evaluate("document.querySelectorAll('[onerror]').length") == 0
         assert page.evaluate("document.querySelectorAll('td b, li b').length") == 0
 
+    def test_names_of_places_are_given_once(self, opened):
+        page, _, _ = opened
+        ids = page.evaluate("[...document.querySelectorAll('[id]')].map(e => e.id)")
+        assert len(ids) == len(set(ids))
+
     def test_links_lead_to_places_in_the_page(self, opened):
         page, _, _ = opened
         links = page.evaluate(
@@ -75,7 +80,18 @@ class TestInABrowser:
 def test_prints_to_pdf(browser, report, tmp_path):
     page = browser.new_page()
     page.goto(report.as_uri())
+    # Also what is closed on the screen.
+    before = page.evaluate("""() => {
+        const tables = [...document.querySelectorAll("details table")];
+        window.seen = 0;
+        window.addEventListener("beforeprint", () => {
+            window.seen = tables.filter((table) => table.checkVisibility()).length;
+        });
+        return tables.map((table) => table.checkVisibility());
+    }""")
+    assert not all(before)
     page.pdf(path=tmp_path / "report.pdf", prefer_css_page_size=True, print_background=True)
+    assert page.evaluate("window.seen") == len(before)
     page.close()
     printed = (tmp_path / "report.pdf").read_bytes()
     assert printed.startswith(b"%PDF")

@@ -6,22 +6,23 @@ import io
 import numpy as np
 import pytest
 
+from hs_nmfcluster.cli.summary import summarise
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.data_tables import tables
-from hs_nmfcluster.words import group_name
+from hs_nmfcluster.words import group_name, with_error
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def written(scan, groups):
+def findings(scan, groups):
+    candidates = {"one": [0.2, 0.15], "<b>other</b>": [0.21, 0.156]}
+    return Findings.of_groups(groups, signal=scan, candidates=candidates, show_progressbar=False)
+
+
+@pytest.fixture(scope="module")
+def written(findings):
     """Text of the CSV files of the analysis."""
-    findings = Findings.of_groups(
-        groups,
-        signal=scan,
-        candidates={"one": [0.2, 0.15], "<b>other</b>": [0.21, 0.156]},
-        show_progressbar=False,
-    )
     return {name: make().csv() for name, make in tables(findings)}
 
 
@@ -103,6 +104,17 @@ class TestCut:
         assert column(page, "particles", "group") == particles
         assert page.locator("#cut-note").is_hidden()
 
+    def test_tables_of_the_own_cut_say_so(self, page):
+        note = page.locator("#table-spacings .own-cut")
+        page.locator("#chips button").first.click()
+        assert note.is_hidden()
+        assert page.locator("table[data-name=spacings] tr.chosen").count()
+        slide(page, 0)
+        page.locator("#chips button").nth(1).click()
+        assert note.is_visible()
+        assert not page.locator("table[data-name=spacings] tr.chosen").count()
+        assert page.locator("#table-particles .own-cut").is_hidden()
+
     def test_a_click_in_the_tree_moves_the_cut(self, page):
         box = page.locator("#tree svg").bounding_box()
         page.locator("#tree svg").click(position={"x": 0.98 * box["width"], "y": 4})
@@ -158,7 +170,11 @@ class TestLinks:
         assert shown[:2] == [44, 40]
         # Red grows with intensity.
         seen = np.reshape(shown[2], (40, 44)).ravel()
-        measured = scan.data[row, col].astype(float).ravel()
+        measured = scan.data[row, col].astype(float)
+        # What is left out, as the beam is, is no brighter than the brightest pixel analysed.
+        analysed = np.isfinite(groups.tree.patterns.data[0])
+        assert measured[~analysed].max() > 10 * measured[analysed].max()
+        measured = np.minimum(measured, measured[analysed].max()).ravel()
         assert np.corrcoef(seen, measured**0.45)[0, 1] > 0.95
 
     def test_leaf_lights_its_particles(self, page, groups):
@@ -178,6 +194,8 @@ class TestLinks:
         page.locator("#chips button").first.click()
         says = page.locator("#readout").inner_text()
         assert says.startswith(f"group i; {len(groups['i'])} component")
+        mean = groups.particle_sizes()["i"].mean
+        assert f"; {with_error(*mean)} nm across on average" in says
         assert picture(page, "#map") != before
         page.locator("#chips button").first.click()
         assert picture(page, "#map") == before
@@ -239,6 +257,20 @@ class TestTables:
         rows = csv.DictReader(io.StringIO(download.value.path().read_text(encoding="utf-8")))
         cut = groups.tree.cut(distance=float(groups.tree.explore()._steps()[0]))
         assert [row["group"] for row in rows] == [group_name(group) for group in cut.labels]
+
+
+def test_summary_says_what_the_tables_do(findings, written):
+    groups = summarise(findings)["groups"]
+    rows = {name: list(csv.DictReader(io.StringIO(text))) for name, text in written.items()}
+    spacings = [str(one["d_nm"]) for group in groups for one in group["spacings"]]
+    assert spacings == [row["spacing"] for row in rows["spacings"] if row["spacing"]]
+    assert spacings
+    shares = [str(group["share_of_intensity"]) for group in groups]
+    assert shares == [row["share"] for row in rows["crystallinity"]]
+    particles = [row["group"] for row in rows["particles"]]
+    assert [particles.count(group["name"]) for group in groups] == [
+        group["particles"]["number"] for group in groups
+    ]
 
 
 def test_figures_enlarge(page):

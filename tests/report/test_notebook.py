@@ -20,6 +20,12 @@ class TestExplore:
         assert titles[:2] == ["Measured", "Components, added up"]
         measured = next(ax for ax in explorer.figure.axes if ax.get_title() == "Measured")
         np.testing.assert_array_equal(measured.images[0].get_array(), scan.data[row, column])
+        analysed = np.isfinite(groups.tree.patterns.data[0])
+        assert measured.images[0].norm.vmax <= scan.data[row, column][analysed].max()
+
+    def test_unknown_group_is_refused(self, groups):
+        with pytest.raises(IndexError, match="no group 7, only 0 to 2"):
+            groups[7]
 
     def test_another_scan_is_refused(self, groups, scan):
         with pytest.raises(ValueError, match="`signal` must be the scan"):
