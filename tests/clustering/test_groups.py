@@ -118,7 +118,6 @@ class TestPatterns:
         assert np.isnan(patterns[:, radius < 4.5]).all()
         assert np.isfinite(patterns[:, (radius > 7) & (radius < 28)]).all()
 
-
     def test_parts_of_crystals_do_not_count(self, specimen, groups):
         patterns = specimen[0].deepcopy()
         patterns.data[2] = np.roll(patterns.data[2], 1, axis=1)
