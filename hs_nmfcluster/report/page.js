@@ -346,7 +346,7 @@
     const coordinates = (place) => {
       const step = map.step, column = (place % columns) * step, row = Math.floor(place / columns) * step;
       const x = (column + (step - 1) / 2) * map.pixel.x, y = (row + (step - 1) / 2) * map.pixel.y;
-      return `x = ${short(x)}, y = ${short(y)} ${map.pixel.units}`;
+      return `x = ${short(x)}${map.shape[0] > 1 ? `, y = ${short(y)}` : ""} ${map.pixel.units}`;
     };
     const particleAt = (place) => {
       const px = (place % columns) + 0.5, py = Math.floor(place / columns) + 0.5;
@@ -615,7 +615,7 @@
 
     if (map) {
       const units = map.pixel.units;
-      $("map-scale").textContent = `${short(map.shape[1] * map.pixel.x)} × ${short(map.shape[0] * map.pixel.y)} ${units}`
+      $("map-scale").textContent = [short(map.shape[1] * map.pixel.x), ...(map.shape[0] > 1 ? [short(map.shape[0] * map.pixel.y)] : [])].join(" × ") + ` ${units}`
         + (map.step > 1 ? `; ${map.step} × ${map.step} positions a pixel` : "") + (map.summed ? "; summed over the other axes" : "");
       const placeOf = (event) => {
         const box = canvas.getBoundingClientRect();
