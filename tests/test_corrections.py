@@ -113,6 +113,7 @@ class TestShifts:
             np.testing.assert_allclose(found.patterns.data, expected.patterns.data, atol=1e-9)
             np.testing.assert_allclose(found.maps.data, expected.maps.data, rtol=1e-6)
 
+    @pytest.mark.slow
     def test_by_processes(self, moved):
         shifted, shifts = moved
         known = {"shifts": shifts, "bad_pixels": hot(DETECTOR, 15)}

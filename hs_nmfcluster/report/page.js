@@ -205,7 +205,7 @@
   const nameOf = (group) => groupName(group) + (state.cut.matrix[group] ? " (matrix)" : "");
 
   // What the tables know of particles and angles.
-  const particles = tables.particles && !tables.particles.columns.includes("scan")
+  const particles = tables.particles
     ? tables.particles.own.rows.map((row, index) => {
       const value = (name) => Number(tables.particles.get(row, name) || NaN);
       return {
@@ -216,7 +216,7 @@
     })
     : [];
   const angles = new Map();
-  if (tables.orientations && !tables.orientations.columns.includes("scan")) {
+  if (tables.orientations) {
     for (const row of tables.orientations.own.rows) {
       const angle = tables.orientations.get(row, "angle");
       if (angle !== "") angles.set(Number(tables.orientations.get(row, "component")), `${Number(angle).toFixed(1)}° (mod ${short(Number(tables.orientations.get(row, "period")))}°)`);
@@ -346,7 +346,7 @@
     const coordinates = (place) => {
       const step = map.step, column = (place % columns) * step, row = Math.floor(place / columns) * step;
       const x = (column + (step - 1) / 2) * map.pixel.x, y = (row + (step - 1) / 2) * map.pixel.y;
-      return `x = ${short(x)}, y = ${short(y)} ${map.pixel.units}`;
+      return `x = ${short(x)}${map.shape[0] > 1 ? `, y = ${short(y)}` : ""} ${map.pixel.units}`;
     };
     const particleAt = (place) => {
       const px = (place % columns) + 0.5, py = Math.floor(place / columns) + 0.5;
@@ -430,11 +430,12 @@
       if (component !== null) {
         parts.push(`component ${component}`, `group ${nameOf(state.cut.labels[component])}`);
         if (angles.has(component)) parts.push(`angle ${angles.get(component)}`);
-        if (place === null) parts.push(counted(particles.filter((p) => p.component === component).length, "particle"));
+        if (place === null && tables.particles) parts.push(counted(particles.filter((p) => p.component === component).length, "particle"));
       } else if (state.group !== null) {
         const members = state.cut.groups[state.group];
         const its = particles.filter((p) => state.cut.labels[p.component] === state.group);
-        parts.push(`group ${nameOf(state.group)}`, counted(members.length, "component"), counted(its.length, "particle"));
+        parts.push(`group ${nameOf(state.group)}`, counted(members.length, "component"));
+        if (tables.particles) parts.push(counted(its.length, "particle"));
         const whole = its.filter((p) => !p.edge && Number.isFinite(p.diameter));
         if (whole.length) parts.push(`${meanDiameter(whole)} ${whole[0].units} across on average`);
       }
@@ -526,7 +527,7 @@
       const sizes = whole.filter((p) => !p.edge && Number.isFinite(p.diameter)).map((p) => p.diameter);
       const known = {
         group: groupName(group), kind: state.cut.matrix[group] ? "matrix" : "crystals", components: members.join(" "),
-        particles: String(whole.length), mean_diameter: sizes.length ? String(mean(sizes)) : "", diameter_units: whole[0]?.units ?? "",
+        particles: tables.particles ? String(whole.length) : "", mean_diameter: sizes.length ? String(mean(sizes)) : "", diameter_units: whole[0]?.units ?? "",
       };
       return table.columns.map((name) => known[name] ?? "");
     });
@@ -615,7 +616,7 @@
 
     if (map) {
       const units = map.pixel.units;
-      $("map-scale").textContent = `${short(map.shape[1] * map.pixel.x)} × ${short(map.shape[0] * map.pixel.y)} ${units}`
+      $("map-scale").textContent = [short(map.shape[1] * map.pixel.x), ...(map.shape[0] > 1 ? [short(map.shape[0] * map.pixel.y)] : [])].join(" × ") + ` ${units}`
         + (map.step > 1 ? `; ${map.step} × ${map.step} positions a pixel` : "") + (map.summed ? "; summed over the other axes" : "");
       const placeOf = (event) => {
         const box = canvas.getBoundingClientRect();

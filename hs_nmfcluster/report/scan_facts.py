@@ -37,9 +37,10 @@ def file_of(findings: Findings) -> str:
 
 def _rows(findings: Findings) -> Iterator[Row]:
     nmf, tree = findings.factorization, findings.tree
-    yield "File", file_of(findings) or "not known"
     if tree is not None and len(tree.scans) > 1:
         yield "Scans", ", ".join(scan.name for scan in tree.scans)
+    else:
+        yield "File", file_of(findings) or "not known"
     patterns: Signal = None
     maps: Signal = None
     if tree is not None:

@@ -501,7 +501,10 @@ class Groups:
         own = slice(shown.start, shown.stop)
         maps: dict[str, Any] = {}
         if tree.maps is not None:
-            maps["maps"] = tree.maps.data[own]
+            lazy = tree.maps._lazy
+            maps["maps"] = (
+                self._local_maps.dense(own.start, own.stop) if lazy else tree.maps.data[own]
+            )
             maps["map_pixel"] = pixel_size(tree.maps.axes_manager.signal_axes)
         return plotting.plot_components(
             tree.patterns.data[own],

@@ -23,8 +23,12 @@ def binned(image: NDArray[np.float64], step: int) -> NDArray[np.float64]:
     blocks = image[: rows * step, : columns * step]
     blocks = blocks.reshape(rows, len(blocks) // rows, columns, -1)
     measured = np.isfinite(blocks)
-    number = measured.sum(axis=(1, 3))
-    total = np.where(measured, blocks, 0.0).sum(axis=(1, 3))
+    # One axis after the other is several times faster than both at once.
+    if measured.all():
+        means: NDArray[np.float64] = blocks.mean(axis=1).mean(axis=2)
+        return means
+    number = measured.sum(axis=1).sum(axis=2)
+    total = np.where(measured, blocks, 0.0).sum(axis=1).sum(axis=2)
     return np.where(number > 0, total / np.maximum(number, 1), np.nan)
 
 

@@ -133,6 +133,7 @@ class TestCut:
             np.testing.assert_array_equal(rows_of(found), rows_of(expected))
             np.testing.assert_array_equal(found.cut.pixels, expected.cut.pixels)
 
+    @pytest.mark.slow
     def test_in_windows_and_by_processes(self, by_value):
         where = placement()
         every = Cut(None, where)(DATA.reshape(15, 42), np.arange(15))

@@ -39,6 +39,7 @@ class TestSegmentation:
             distances = np.hypot(*(np.array(positions) - (particle.x, particle.y)).T)
             assert distances.min() < 0.15
 
+    @pytest.mark.slow
     def test_count_of_many(self):
         x, y = np.meshgrid(np.arange(7, 55, 9), np.arange(6, 46, 9))
         positions = np.stack([x.ravel(), y.ravel()], axis=1) + 0.37
@@ -95,7 +96,9 @@ class TestSegmentation:
         assert found.diameter == pytest.approx(8 * np.sqrt(ratio), rel=0.06)
         assert found.axis_angle == pytest.approx(np.rad2deg(0.5), abs=6)
 
-    @pytest.mark.parametrize("distance", [16, pytest.param(12, marks=pytest.mark.slow), 10.5])
+    @pytest.mark.parametrize(
+        "distance", [*(pytest.param(d, marks=pytest.mark.slow) for d in (16, 12)), 10.5]
+    )
     def test_maps_that_particles_cover(self, distance):
         """From a third to two thirds of the map."""
         x, y = np.meshgrid(np.arange(8, 94, distance), np.arange(8, 94, distance))

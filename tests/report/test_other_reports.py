@@ -73,7 +73,9 @@ def test_line(browser, scan, tmp_path):
     page, complaints = open_in(browser, path)
     assert complaints == []
     page.locator("#map").click(position={"x": 100, "y": 20})
-    assert page.locator("#readout").inner_text().startswith("x = ")
+    says = page.locator("#readout").inner_text()
+    assert says.startswith("x = ")
+    assert "y = " not in says
     page.close()
 
 
@@ -85,6 +87,10 @@ def test_several_scans(browser, nmf, tmp_path):
     assert complaints == []
     assert page.locator("#map-panel").is_hidden()
     assert "<b>a</b>, b" in page.locator("#scan-facts").inner_text()
+    page.evaluate("document.querySelector('#cut-back').click()")
+    page.locator("#chips button").first.click()
+    number = sum(len(sizes["i"].particles) for sizes in groups.particle_sizes().scans)
+    assert f"; {number} particles" in page.locator("#readout").inner_text()
     page.locator("#tree .leaf").first.click()
     assert "component" in page.locator("#readout").inner_text()
     page.close()
