@@ -415,6 +415,12 @@
       const size = Number.isFinite(p.diameter) ? `${withError(p.diameter, p.sigma)} ${p.units} across` : "too small to measure";
       return `particle ${index + 1}, ${p.edge ? `cut by the edge, at least ${short(p.diameter, 3)} ${p.units} across` : size}`;
     };
+    // Of several scans: which one, and the component's number there.
+    const ofScan = (component) => {
+      const table = tables.components;
+      const row = table?.column("scan") >= 0 && table.own.rows.find((cells) => Number(table.get(cells, "component")) === component);
+      return row ? ` (${table.get(row, "component_of_scan")} of ${table.get(row, "scan")})` : "";
+    };
     // With the error that the report's own cut has; of another cut nobody has measured one.
     const meanDiameter = (whole) => {
       const known = state.cut.own && tables.groups?.own.rows.find((row) => tables.groups.get(row, "group") === groupName(state.group));
@@ -428,7 +434,7 @@
       if (place !== null) parts.push(coordinates(place));
       if (particle !== null) parts.push(aboutParticle(particle));
       if (component !== null) {
-        parts.push(`component ${component}`, `group ${nameOf(state.cut.labels[component])}`);
+        parts.push(`component ${component}${ofScan(component)}`, `group ${nameOf(state.cut.labels[component])}`);
         if (angles.has(component)) parts.push(`angle ${angles.get(component)}`);
         if (place === null && tables.particles) parts.push(counted(particles.filter((p) => p.component === component).length, "particle"));
       } else if (state.group !== null) {
