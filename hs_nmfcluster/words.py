@@ -79,6 +79,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def plurals(names: str) -> str:
+    """Write the plural of each of some nouns.
+
+    Examples
+    --------
+    >>> plurals("sphere"), plurals("disc or sphere")
+    ('spheres', 'discs or spheres')
+    """
+    return " or ".join(f"{name}s" for name in names.split(" or "))
+
+
 def with_error(value: float, error: float) -> str:
     """Write a value and its uncertainty, to the first digit of the latter, the second after a 1.
 

@@ -6,7 +6,7 @@ from math import hypot, nan
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import optimize, stats
 
 from hs_nmfcluster.materials.profiles import PROFILES, Profile
 from hs_nmfcluster.materials.segments import Segment
@@ -15,9 +15,9 @@ from hs_nmfcluster.materials.segments import Segment
 _PROBES = np.geomspace(0.5, 4.0, 7)
 # So many of the brightest particles tell the width of the probe and the shape.
 _ENOUGH = 20
-# A disc is what leaves fewer squares than a sphere by more than this share of what neither profile
-# describes: as alike are the profiles of the two where the probe is half as wide as the particle.
-_CLEARLY = 0.3
+# A disc is what leaves fewer squares than a sphere by so many times what neither profile describes,
+# or of so many particles that it is none of their chance; where this is larger, it is a sphere.
+_CLEARLY, _SURE, _UNSURE = 3.0, 0.01, 0.2
 # Difference of two fits, in squares of the noise, from which on it is none of the noise.
 _SIGNIFICANT = 25.0
 # Share of the particles, those that are described best, that decide on the shape.
@@ -106,7 +106,8 @@ def find_look(segments: Sequence[Segment], shape: str = "auto", probe: float | N
     """Find the shape and the probe that describe the particles of a specimen best.
 
     One shape and one probe are taken for all. A disc is taken only where it fits clearly better
-    than a sphere, since the disc's profile can imitate the sphere's, at another diameter.
+    than a sphere, since the disc's profile can imitate the sphere's, at another diameter; where it
+    fits better, but some particles say otherwise, the shape is not decided.
 
     Parameters
     ----------
@@ -130,10 +131,11 @@ def find_look(segments: Sequence[Segment], shape: str = "auto", probe: float | N
     alike = np.argsort(compared[:, 1], kind="stable")[: max(1, round(_ALIKE * len(bright)))]
     better, undescribed = compared[alike, :2].sum(axis=0)
     least = _SIGNIFICANT * compared[alike, 2].mean()
-    if better > least + _CLEARLY * undescribed:
+    chance = _chance(compared[alike, 0])
+    if better > least and (better > _CLEARLY * undescribed or chance < _SURE):
         return looks["disc"]
-    decided = bool(abs(better) > least or undescribed > least)
-    return replace(looks["sphere"], decided=decided)
+    told = bool(abs(better) > least or undescribed > least)
+    return replace(looks["sphere"], decided=told and chance > _UNSURE)
 
 
 def _compared(segment: Segment, disc: Look, sphere: Look) -> tuple[float, float, float]:
@@ -145,6 +147,14 @@ def _compared(segment: Segment, disc: Look, sphere: Look) -> tuple[float, float,
     noise = (segment.noise / segment.height) ** 2
     beyond = max(fits[0].left - fits[0].pixels * noise, 0.0)
     return fits[1].left - fits[0].left, beyond, _SHARED_NOISE**2 * noise
+
+
+def _chance(better: NDArray[np.float64]) -> float:
+    """Chance that differences of single particles have so large a mean by themselves."""
+    n, spread = len(better), float(np.std(better, ddof=1)) if len(better) > 1 else 0.0
+    if spread == 0:
+        return 0.5
+    return float(stats.t.sf(better.mean() / spread * n**0.5, n - 1))
 
 
 def _best_probe(segments: Sequence[Segment], shape: str) -> float:

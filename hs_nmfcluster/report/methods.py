@@ -8,7 +8,7 @@ from hs_nmfcluster.report.answer import is_suggested
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.subject import Groups, Sizes, Spacings
 from hs_nmfcluster.scan.corrections import in_words
-from hs_nmfcluster.words import counted, times
+from hs_nmfcluster.words import counted, plurals, times
 
 # Gives the number under which a source is cited.
 Cite: TypeAlias = Callable[[str], str]
@@ -130,7 +130,7 @@ def _spacings(spacings: Spacings) -> Iterator[str]:
 def _sizes(sizes: Sizes) -> str:
     return (
         "Diameters are those of circles of the same area as the particles in the maps, taken for "
-        f"{sizes.shape}s seen by a probe of {sizes.probe_size:.2g} {sizes.units}."
+        f"{plurals(sizes.shape)} seen by a probe of {sizes.probe_size:.2g} {sizes.units}."
     )
 
 

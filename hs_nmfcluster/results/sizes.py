@@ -17,7 +17,7 @@ from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.results.pages import GROUPS, n_pages, page_of
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.scan.units import PixelSize, nm_per
-from hs_nmfcluster.words import counted, group_name, group_number, with_error
+from hs_nmfcluster.words import counted, group_name, group_number, plurals, with_error
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,8 +99,7 @@ class ParticleSizes(Tabular):
         return self.groups[group_number(group, len(self))]
 
     def __repr__(self) -> str:
-        shapes = f"{self.shape.replace(' ', 's ')}s"
-        look = f", measured as {shapes} seen by a probe of {self.probe_size:.2g}"
+        look = f", measured as {plurals(self.shape)} seen by a probe of {self.probe_size:.2g}"
         scale = "" if self.units == "nm" else " – scan not calibrated"
         lines = [f"<Particle sizes of {counted(len(self), 'group')} in {self.units}{look}{scale}"]
         lines += [f"  {group_name(number)}: {self.describe(number)}" for number in range(len(self))]

@@ -9,9 +9,10 @@ from scipy import ndimage, special
 from hs_nmfcluster import ClusterTree
 from hs_nmfcluster.materials.crystal_maps import find_crystals
 from hs_nmfcluster.materials.mean_particle import width_of_mean_particle
+from hs_nmfcluster.materials.outlines import find_look
 from hs_nmfcluster.materials.particles import Particle, find_particles, once_each
 from hs_nmfcluster.materials.profiles import PROFILES
-from hs_nmfcluster.materials.segments import background_and_noise
+from hs_nmfcluster.materials.segments import background_and_noise, find_segments
 from hs_nmfcluster.materials.sizes import GroupSizes, measure_particles
 from hs_nmfcluster.results.sizes import ParticleSizes
 from hs_nmfcluster.scan.units import PixelSize
@@ -24,6 +25,32 @@ def discs(positions, diameter=5.0, *, shape=(50, 60), blur=0.6, noise=0.0, level
         away = np.hypot(x - u, y - v)
         scan += special.erfc((away - diameter / 2) / blur / np.sqrt(2)) / 2
     return scan + noise * np.random.default_rng(seed).normal(size=shape)
+
+
+def look_of(shapes, noise=0.003):
+    """What is said of particles of the profiles of some shapes, one after the other."""
+    y, x = np.indices((60, 100))
+    image, places = np.zeros((60, 100)), [(u, v) for v in (12, 32, 50) for u in (12, 36, 60, 85)]
+    for (u, v), shape in zip(places, shapes, strict=True):
+        away = np.hypot(x - u - 0.3, y - v + 0.2)
+        image += PROFILES[shape](away / 4.0, 4.0 / 1.33)
+    noisy = image + noise * np.random.default_rng(0).normal(size=image.shape)
+    return find_look(find_segments(noisy))
+
+
+class TestLook:
+    @pytest.mark.parametrize("shape", ["disc", "sphere"])
+    def test_particles_of_one_shape(self, shape):
+        look = look_of([shape] * 12)
+        assert look.name == shape
+        assert look.probe == pytest.approx(1.33, rel=0.1)
+
+    def test_particles_that_do_not_agree_decide_nothing(self):
+        look = look_of(["disc"] * 4 + ["sphere"] * 8)
+        assert look.name == "disc or sphere"
+
+    def test_one_that_is_neither_changes_nothing(self):
+        assert look_of(["disc"] * 11 + ["sphere"]).name == "disc"
 
 
 class TestSegmentation:
