@@ -98,7 +98,7 @@ def test_report_tells_of_it(scan, limit, tmp_path, monkeypatch):
     confirmation = signal.confirm_components(groups.tree.factorization, random_state=0, **QUIET)
     groups.report(tmp_path / "r.html", detection_limit=limit, confirmation=confirmation)
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert 'id="detection_limit"' in page
+    assert 'id="figure-detection_limit"' in page
     assert limit.in_words().split(";")[0] in page.replace("\N{NO-BREAK SPACE}", " ")
     assert "in the held-out electrons" in page.replace("\N{NO-BREAK SPACE}", " ")
 
