@@ -85,7 +85,7 @@ def grown(path: Path, n_neighbors: int | None, few: int, arguments: argparse.Nam
         radial_range=(0, arguments.radial),
     )
     compared = ("patterns", "cross_correlation", grid)
-    needed = Plan.of(len(patterns), item_bytes(patterns.shape, *compared), 1, n_neighbors).n_bytes
+    needed = Plan.of(len(patterns), item_bytes(patterns, *compared), 1, n_neighbors).n_bytes
     plan = Plan(len(patterns), n_neighbors, needed, few)
     merges, compared = grow(items_to_cluster(patterns, *compared), plan)
     seconds, cpu_seconds = time.perf_counter() - start, time.process_time() - cpu_start
