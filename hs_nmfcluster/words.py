@@ -119,7 +119,18 @@ def rounded(value: float, digits: int = 3) -> str:
     if abs(value) < 1e5 and abs(value) >= 1:
         return f"{float(text):.0f}"
     number, exponent = text.split("e")
-    return f"{number} × 10{str(int(exponent)).translate(_RAISED)}"
+    return f"{number} × {ten_to_the(int(exponent))}"
+
+
+def ten_to_the(exponent: int) -> str:
+    """Write a power of ten.
+
+    Examples
+    --------
+    >>> ten_to_the(-5)
+    '10⁻⁵'
+    """
+    return f"10{str(exponent).translate(_RAISED)}"
 
 
 def percent(share: float, digits: int = 3) -> str:

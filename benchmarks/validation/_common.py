@@ -99,6 +99,21 @@ def matched(factorization: "Factorization", truth: Truth) -> ComponentMatch:
     )
 
 
+def located(
+    factorization: "Factorization", truth: Truth
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Components that are true crystals, and these, by their maps alone."""
+    match = match_components(
+        np.nan_to_num(factorization.patterns.data),
+        truth.patterns,
+        np.nan_to_num(np.asarray(factorization.maps.data)),
+        truth.maps,
+        by="maps",
+    )
+    good = (match.scores >= FOUND) & truth.crystalline[match.true]
+    return match.found[good], match.true[good]
+
+
 def found_labels(match: ComponentMatch, truth: Truth, n_components: int) -> NDArray[np.int64]:
     """Family of each component, 0 where it is paired with no crystal."""
     labels = np.zeros(n_components, dtype=np.int64)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from _common import FOUND, Table, main, mean_and_spread
+from _common import Table, located, main, mean_and_spread
 from numpy.typing import NDArray
 
 from hs_nmfcluster.scan.detector import Detector
@@ -23,7 +23,6 @@ from hs_nmfcluster.simulation import Instrument, Truth, nanocrystals_in_glass
 from hs_nmfcluster.simulation.flaws import known_corrections
 from hs_nmfcluster.validation import (
     adjusted_rand_index,
-    match_components,
     rotation_errors,
     spacing_errors,
 )
@@ -134,18 +133,10 @@ def _analysed(signal: Any, truth: Truth, corrected: bool, seed: int) -> tuple[fl
     except (ValueError, OSError):
         return (0.0, *[np.nan] * 5)
     own = np.asarray(groups.labels)
-    match = match_components(
-        np.nan_to_num(nmf.patterns.data),
-        truth.patterns,
-        np.nan_to_num(np.asarray(nmf.maps.data)),
-        truth.maps,
-        by="maps",
-    )
-    good = (match.scores >= FOUND) & truth.crystalline[match.true]
-    recall = good.sum() / truth.crystalline.sum()
-    if good.sum() < 2:
+    members, true = located(nmf, truth)
+    recall = len(members) / truth.crystalline.sum()
+    if len(members) < 2:
         return (float(recall), *[np.nan] * 5)
-    members, true = match.found[good], match.true[good]
     families = truth.labels[true]
     cuts = [np.asarray(tree.cut(n_groups=n).labels) for n in range(1, len(own) + 1)]
     best = max(adjusted_rand_index(cut[members], families) for cut in cuts)

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from _common import FOUND, Table, main
+from _common import Table, located, main
 from numpy.typing import NDArray
 
 from hs_nmfcluster.simulation import Truth, linear_mixture, nanocrystals_in_glass
-from hs_nmfcluster.validation import match_components, spacing_errors
+from hs_nmfcluster.validation import spacing_errors
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,9 +54,9 @@ def study(settings: Settings) -> Table:
             spacings: list[float] = []
             angles: list[tuple[float, float]] = []
             for seed in range(settings.first_seed, settings.first_seed + settings.seeds):
-                for groups, families, true in _measured(name, dose, seed, settings):
-                    spacings.extend(_spacing_pulls(groups, families, true))
-                    angles.extend(_angle_errors(groups, families, true))
+                measured = _measured(name, dose, seed, settings)
+                spacings.extend(_spacing_pulls(*measured))
+                angles.extend(_angle_errors(*measured))
             rows.append((name, dose, *_scores(np.array(spacings)), *_of_angles(angles)))
     return Table(columns, rows)
 
@@ -66,8 +66,8 @@ Families = dict[int, list[tuple[int, int]]]
 
 def _measured(
     name: str, dose: float, seed: int, settings: Settings
-) -> Iterator[tuple["Groups", Families, Truth]]:
-    """Yield groups, and of those with one family the components and their true crystals."""
+) -> tuple["Groups", Families, Truth]:
+    """Give groups, and of those with one family the components and their true crystals."""
     signal, truth = SIMULATIONS[name](
         (settings.scan,) * 2,
         (settings.detector,) * 2,
@@ -79,23 +79,15 @@ def _measured(
     )
     nmf: Any = signal.decompose_als_nmf(random_state=seed, print_info=False, show_progressbar=False)
     groups = nmf.hierarchical_cluster(show_progressbar=False).cut()
-    match = match_components(
-        np.nan_to_num(nmf.patterns.data),
-        truth.patterns,
-        np.nan_to_num(np.asarray(nmf.maps.data)),
-        truth.maps,
-        by="maps",
-    )
-    good = (match.scores >= FOUND) & truth.crystalline[match.true]
     pairs: Families = {}
-    for k, true in zip(match.found[good].tolist(), match.true[good].tolist(), strict=True):
+    for k, true in zip(*(found.tolist() for found in located(nmf, truth)), strict=True):
         pairs.setdefault(int(groups.labels[k]), []).append((k, true))
     alike = {
         group: those
         for group, those in pairs.items()
         if len({truth.families[true] for _, true in those}) == 1
     }
-    yield groups, alike, truth
+    return groups, alike, truth
 
 
 def _spacing_pulls(groups: "Groups", families: Families, truth: Truth) -> Iterator[float]:

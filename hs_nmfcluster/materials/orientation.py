@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from hs_nmfcluster.clustering.correlation import (
     azimuthal_spectra,
     correlation_over_rotations,
-    normalised,
     parabola_offset,
 )
 from hs_nmfcluster.materials.group_arrays import GroupArrays
@@ -73,11 +72,7 @@ def rotation_curve(
     >>> rotation_curve(np.roll(square, 2), square).argmax()
     np.int64(2)
     """
-    pair = np.stack([_without_halo(reference), _without_halo(polar)])
-    spectra = azimuthal_spectra(pair)
-    curve = correlation_over_rotations(spectra[:, :1], spectra[:, 1:], polar.shape[1])[0, 0]
-    norms = np.linalg.norm(pair, axis=(1, 2))
-    return np.asarray(normalised(curve, norms.prod()), dtype=np.float64)
+    return np.clip(_curves_of_bands(polar, reference, 1)[0], -1.0, 1.0)
 
 
 def rotational_symmetry(polar: NDArray[np.floating]) -> int:
@@ -131,7 +126,7 @@ def compare(
     The uncertainty is that of a jackknife over bands of the radius (Efron 1982), each of which is
     left out in turn: it holds whatever makes the spots of a crystal disagree, noise or bending.
     """
-    curves = _curves_of_bands(polar, reference)
+    curves = _curves_of_bands(polar, reference, _BANDS)
     period = 360.0 / order
     step = 360.0 / curves.shape[1]
     # Equivalent rotations are averaged, which halves the noise of a fourfold pattern.
@@ -150,12 +145,12 @@ def compare(
 
 
 def _curves_of_bands(
-    polar: NDArray[np.floating], reference: NDArray[np.floating]
+    polar: NDArray[np.floating], reference: NDArray[np.floating], most: int
 ) -> NDArray[np.float64]:
     """Part a `rotation_curve` by bands of the radius, ``(n_bands, n_azimuthal)``."""
     pair = np.stack([_without_halo(reference), _without_halo(polar)])
     norm = float(np.linalg.norm(pair, axis=(1, 2)).prod()) or 1.0
-    bands = np.array_split(pair, min(_BANDS, pair.shape[1]), axis=1)
+    bands = np.array_split(pair, min(most, pair.shape[1]), axis=1)
     spectra = (azimuthal_spectra(band) for band in bands)
     n = polar.shape[1]
     curves = [correlation_over_rotations(one[:, :1], one[:, 1:], n)[0, 0] for one in spectra]

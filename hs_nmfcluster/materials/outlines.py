@@ -151,10 +151,9 @@ def _compared(segment: Segment, disc: Look, sphere: Look) -> tuple[float, float,
 
 def _chance(better: NDArray[np.float64]) -> float:
     """Chance that differences of single particles have so large a mean by themselves."""
-    n, spread = len(better), float(np.std(better, ddof=1)) if len(better) > 1 else 0.0
-    if spread == 0:
+    if np.ptp(better) == 0:
         return 0.5
-    return float(stats.t.sf(better.mean() / spread * n**0.5, n - 1))
+    return float(stats.ttest_1samp(better, 0.0, alternative="greater").pvalue)
 
 
 def _best_probe(segments: Sequence[Segment], shape: str) -> float:

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from numpy.typing import NDArray
 
+from hs_nmfcluster.words import ten_to_the
+
 PATTERN_CMAP = "inferno"
 MAP_CMAP = "viridis"
 SIMILARITY_CMAP = "RdBu_r"
@@ -47,7 +49,6 @@ _GROUP_COLORS = (
 )
 # Numbers beyond these are written without their power of a thousand.
 _SMALL, _LARGE = 1e-2, 1e5
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def figure_of(ax: Axes) -> Figure:
@@ -126,7 +127,7 @@ def power_of_ten(values: NDArray[np.floating]) -> tuple[float, str]:
     if largest == 0.0 or _SMALL <= largest < _LARGE:
         return 1.0, ""
     power = 3 * int(np.floor(np.log10(largest) / 3))
-    return 10.0**power, f"10{str(power).translate(_SUPERSCRIPTS)} "
+    return 10.0**power, f"{ten_to_the(power)} "
 
 
 def tidy(ax: Axes, *, x: str = "", y: str = "", spines: Sequence[str] = ("left", "bottom")) -> None:
