@@ -53,7 +53,18 @@ class Ellipse:
     @property
     def certain(self) -> bool:
         """Whether it is there beyond doubt."""
-        return self.strength > self.least and self.strength_error < _KNOWN
+        return self.strength > self.least and self.known
+
+    @property
+    def known(self) -> bool:
+        """Whether rings are clear enough to tell it."""
+        return self.strength_error < _KNOWN
+
+    @property
+    def vector(self) -> NDArray[np.float64]:
+        """Logarithm of its axes' ratio times (cos 2φ₀, sin 2φ₀)."""
+        double = 2 * np.deg2rad(self.axis)
+        return np.log1p(self.strength) * np.array([np.cos(double), np.sin(double)])
 
     @property
     def matrix(self) -> NDArray[np.float64]:
@@ -125,10 +136,31 @@ def fit_ellipse(
         return None
     # The rounds may have added a turn, which no ring shows: what is left is symmetric.
     _, stretches, directions = np.linalg.svd(undo)
-    axis = np.rad2deg(np.arctan2(directions[1, 1], directions[1, 0])) % 180
-    strength = float(stretches[0] / stretches[1] - 1)
+    axis = np.rad2deg(np.arctan2(directions[1, 1], directions[1, 0]))
+    return _ellipse(float(stretches[0] / stretches[1] - 1), float(axis), error)
+
+
+def ellipse_of(vector: NDArray[np.float64], error: float) -> Ellipse:
+    """Make an ellipse of its vector and the uncertainty of that."""
+    return _ellipse(float(np.expm1(np.hypot(*vector))), _axis(*vector), error)
+
+
+def jackknifed(found: NDArray[np.float64]) -> float:
+    """Give the uncertainty of either of two numbers that were found without each part in turn.
+
+    Parameters
+    ----------
+    found
+        ``(n_parts, 2)``.
+    """
+    n = len(found)
+    spread = found - found.mean(axis=0)
+    return float(np.sqrt((n - 1) / n * (spread**2).sum() / 2))
+
+
+def _ellipse(strength: float, axis: float, error: float) -> Ellipse:
     of_axis = np.rad2deg(error / strength) / 2 if strength > 0 else np.inf
-    return Ellipse(strength, float(axis), error, float(min(of_axis, 90.0)))
+    return Ellipse(strength, axis % 180, error, float(min(of_axis, 90.0)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,9 +208,7 @@ class _Fit:
             terms, values = self.terms[own], self.values[own]
             less = gram - terms.T @ terms
             found.append(np.linalg.lstsq(less, target - terms.T @ values, rcond=None)[0][:2])
-        n = len(found)
-        spread = np.array(found) - np.mean(found, axis=0)
-        return float(2 * np.sqrt((n - 1) / n * (spread**2).sum() / 2))
+        return 2 * jackknifed(np.array(found))
 
 
 def _profile(

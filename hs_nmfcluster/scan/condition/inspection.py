@@ -15,6 +15,7 @@ from hs_nmfcluster.scan.condition.ellipse import Ellipse, fit_ellipse
 from hs_nmfcluster.scan.condition.frames import find_frames
 from hs_nmfcluster.scan.condition.gain import find_gain
 from hs_nmfcluster.scan.condition.pixels import find_pixels
+from hs_nmfcluster.scan.condition.reflections import fit_reflections
 from hs_nmfcluster.scan.condition.registered import registered_mean, typical_mean
 from hs_nmfcluster.scan.condition.sightings import binned_mask, see_beam
 from hs_nmfcluster.scan.detector import Detector
@@ -59,7 +60,11 @@ def inspect(look: Survey, scale: tuple[float, float] = (1.0, 1.0)) -> Condition:
     beam = estimate_beam_radius(mean, Detector(layout.binned_shape, middle), unknown)
     error = np.sqrt(look.variance / max(look.n_positions, 1))
     typical, untold = typical_mean(sightings, coarse, course, binning, _unit(look, hidden))
-    ellipse = fit_ellipse(typical, untold, middle, scale, beam)
+    centers = np.array(middle) + course.at(sightings.places) / binning
+    halo = fit_ellipse(typical, untold, middle, scale, beam)
+    spots = fit_reflections(sightings, coarse, centers, scale, beam, halo)
+    told = [one for one in (halo, spots) if one is not None]
+    ellipse = min(told, key=lambda one: one.strength_error, default=None)
     return Condition(
         n_positions=look.n_positions,
         dose=float(look.mean[~pixels.bad].mean()) if not pixels.bad.all() else np.nan,

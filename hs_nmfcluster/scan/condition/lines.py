@@ -96,7 +96,8 @@ def _along(
 ) -> NDArray[np.bool_]:
     """Find columns."""
     found = np.zeros(mean.shape, bool)
-    for rows in _halves(len(mean)):
+    # Halves first: a line of which one half is dark, as behind the arm of a stop, is half a line.
+    for rows in reversed(_halves(len(mean))):
         for _ in range(3):
             unlike = _unlike_neighbours(mean[rows], error[rows], bad[rows] | found[rows])
             if not unlike.any():

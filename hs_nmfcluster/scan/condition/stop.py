@@ -15,8 +15,9 @@ _REACH = 0.4
 _CERTAIN = 4.0
 # Share of the detector that a stop hides at least and at most.
 _LEAST, _MOST = 0.003, 0.4
-# Pixels of the shadow's blurred edge.
-_BLUR = 2
+# Pixels that the shadow's edge may be blurred over, and the share of the brightness all around the
+# beam, at its distance from it, that a pixel of the edge has less than.
+_BLUR, _FULL = 2, 0.9
 # Pixels in which the brightness rises at the edge of a shadow, by a factor of at least so much,
 # along at least this share of the edge.
 _EDGE, _RISE, _SHARP = 3, 3.0, 0.6
@@ -58,17 +59,23 @@ def find_stop(
             region = labels == label
             if _is_stop(region, smooth, lines):
                 grown = ndimage.binary_dilation(region, np.ones((3, 3)), iterations=_BLUR)
-                if _hides_center(grown, smooth, lines):
-                    return np.asarray(grown)
+                # The point about which all else is symmetric is behind it.
+                center = center_of_symmetry(smooth, grown | lines)
+                if center is not None and grown[round(center[1]), round(center[0])]:
+                    return region | (grown & _dimmed(mean, grown | lines, center))
     return nothing
 
 
-def _hides_center(
-    region: NDArray[np.bool_], smooth: NDArray[np.float64], lines: NDArray[np.bool_]
-) -> bool:
-    """Whether the point about which all else is symmetric is behind it."""
-    center = center_of_symmetry(smooth, region | lines)
-    return center is not None and bool(region[round(center[1]), round(center[0])])
+def _dimmed(
+    mean: NDArray[np.float64], unknown: NDArray[np.bool_], center: tuple[float, float]
+) -> NDArray[np.bool_]:
+    """Pixels that are darker than those that are known at the same distance from the beam."""
+    y, x = np.indices(mean.shape)
+    ring = np.hypot(x - center[0], y - center[1]).round().astype(np.int64)
+    known = np.flatnonzero(np.bincount(ring[~unknown], minlength=ring.max() + 1))
+    level = np.full(ring.max() + 1, np.inf)
+    level[known] = ndimage.median(mean[~unknown], ring[~unknown], known)
+    return np.asarray(mean < _FULL * level[ring])
 
 
 def _is_stop(
