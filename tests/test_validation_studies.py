@@ -109,7 +109,7 @@ class TestStudies:
         study = studies["defaults"]
         specimens = (study.Specimen("linear", 2, 30, 1.5),)
         table = self.check(study, study.Settings(specimens, 2, 1, 3), tmp_path)
-        assert table.column("families").tolist() == table.column("groups").tolist() == [2]
+        assert table.column("families").tolist() == table.column("told").tolist() == [2]
         assert table.column("ARI").tolist() == table.column("best ARI").tolist() == [1.0]
         assert table.column("missed").tolist() == table.column("mistaken").tolist() == [0]
         assert "own cut right (ARI >= 0.95): 1 of 1" in capsys.readouterr().out
