@@ -50,6 +50,7 @@ def plot_dendrogram(
     pattern_pixel: PixelSize = UNCALIBRATED,
     map_pixel: PixelSize = UNCALIBRATED,
     matrix: Collection[int] = (),
+    last: ArrayLike | None = None,
     scaling: Scaling = "weak",
     ax: Axes | None = None,
 ) -> Figure:
@@ -83,6 +84,9 @@ def plot_dendrogram(
         Pixel sizes of these.
     matrix
         Numbers of the groups that hold no crystal, which are grey.
+    last
+        ``(k,)`` of bool: components that are drawn below the others of a branch; by default those
+        of the matrix. The tree is the same.
     scaling
         Intensity scale of these, see `plot_components`; each image has its own.
     ax
@@ -104,9 +108,12 @@ def plot_dendrogram(
     >>> from hs_nmfcluster.plotting import plot_dendrogram
     >>> fig = plot_dendrogram([[0, 1, 0.1, 2], [2, 3, 0.4, 3]], groups=[0, 0, 1], cut=0.2)
     """
-    layout = tree_layout(linkage, kind)
-    names = component_labels(labels, layout.number)
-    group_of = checked_groups(groups, layout.number)
+    number = len(np.atleast_1d(linkage)) + 1
+    names = component_labels(labels, number)
+    group_of = checked_groups(groups, number)
+    if last is None and group_of is not None:
+        last = [group in matrix for group in group_of]
+    layout = tree_layout(linkage, kind, last)
     images = GroupImages.from_arrays(
         patterns,
         maps,

@@ -82,7 +82,7 @@ class CutExplorer(Generic[G]):
         `linkage` may show the upper part.
     leaves
         For each leaf a component that it holds; by default leaves are the components.
-    kind, distance_label, scaling
+    last, kind, distance_label, scaling
         See `plot_dendrogram`.
 
     Attributes
@@ -112,13 +112,17 @@ class CutExplorer(Generic[G]):
         *,
         thresholds: ArrayLike,
         leaves: ArrayLike | None = None,
+        last: ArrayLike | None = None,
         kind: Kind = "distance",
         distance_label: str = "Pseudo-distance",
         scaling: Scaling = "weak",
     ) -> None:
-        style: dict[str, Any] = {"kind": kind, "distance_label": distance_label}
+        number = len(np.atleast_1d(linkage)) + 1
+        # The same at every cut, so that the tree lies still while the cut is dragged.
+        below = np.zeros(number, dtype=bool) if last is None else last
+        style: dict[str, Any] = {"kind": kind, "distance_label": distance_label, "last": below}
         self._draw_tree = partial(plot_dendrogram, linkage, **style)
-        self._order = tree_layout(linkage, kind).order
+        self._order = tree_layout(linkage, kind, below).order
         self._leaves = slice(None) if leaves is None else np.asarray(leaves, dtype=np.intp)
         self._cut_at = cut_at
         self._thresholds = np.sort(np.asarray(thresholds, dtype=float))
@@ -139,9 +143,9 @@ class CutExplorer(Generic[G]):
         self._place: SubplotSpec = halves[1]
         self._draw_tree(ax=self._ax)
         left, right = self._ax.get_xlim()
-        first, last = self._steps()[[0, -1]]
-        self._lowest = min(float(first), 1e-3 * right)
-        self._ax.set_xlim(left, max(right, start, last))
+        lowest, highest = self._steps()[[0, -1]]
+        self._lowest = min(float(lowest), 1e-3 * right)
+        self._ax.set_xlim(left, max(right, start, highest))
         self.groups: G = self._groups_at(start)
         self._draw()
         note_if_still(self.figure)

@@ -48,10 +48,13 @@ class TreeLayout:
         return x, np.array([self.y[upper], self.y[upper], self.y[lower], self.y[lower]])
 
 
-def tree_layout(linkage: ArrayLike, kind: Kind = "distance") -> TreeLayout:
+def tree_layout(
+    linkage: ArrayLike, kind: Kind = "distance", last: ArrayLike | None = None
+) -> TreeLayout:
     """Lay a tree out so that the branches of different subtrees do not cross.
 
-    Of two children the one with the smallest leaf is above. SciPy's own layout takes for granted
+    Of two children the one with the smallest leaf is above, or the one that holds less of what is
+    to be last. SciPy's own layout takes for granted
     that distances grow; this one keeps a branch that runs backwards clear of its own subtree.
 
     Parameters
@@ -60,11 +63,13 @@ def tree_layout(linkage: ArrayLike, kind: Kind = "distance") -> TreeLayout:
         SciPy's layout, shape ``(k - 1, 4)``, in the order of the merges.
     kind
         What the merges' `x` is: ``"distance"``, or ``"sequence"``: 1, 2, ...
+    last
+        ``(k,)`` of bool: leaves to be drawn below others, as those without crystals are.
 
     Raises
     ------
     ValueError
-        If `linkage` is no tree or `kind` is unknown.
+        If `linkage` is no tree, `kind` is unknown or `last` has another length.
 
     Examples
     --------
@@ -72,6 +77,8 @@ def tree_layout(linkage: ArrayLike, kind: Kind = "distance") -> TreeLayout:
     >>> layout = tree_layout([[1, 2, 0.3, 2], [0, 3, 0.2, 3]])
     >>> layout.order, layout.inverted
     ([0, 1, 2], [1])
+    >>> tree_layout([[1, 2, 0.3, 2], [0, 3, 0.2, 3]], last=[True, False, False]).order
+    [1, 2, 0]
     """
     merges = _checked_linkage(linkage)
     if kind not in ("sequence", "distance"):
@@ -80,10 +87,16 @@ def tree_layout(linkage: ArrayLike, kind: Kind = "distance") -> TreeLayout:
     along = merges[:, 2] if kind == "distance" else np.arange(1.0, number)
     x = np.concatenate([np.zeros(number), along])
 
+    below = np.zeros(number) if last is None else np.asarray(last, dtype=float)
+    if below.shape != (number,):
+        raise ValueError(f"last has shape {below.shape}; it must be ({number},).")
+
     leaves = [[leaf] for leaf in range(number)]
     children = np.empty((len(merges), 2), dtype=np.intp)
     for merge, pair in enumerate(merges[:, :2].astype(int)):
-        upper, lower = sorted(pair, key=lambda node: min(leaves[node]))
+        upper, lower = sorted(
+            pair, key=lambda node: (below[leaves[node]].mean(), min(leaves[node]))
+        )
         children[merge] = upper, lower
         leaves.append(leaves[upper] + leaves[lower])
     order = leaves[-1]

@@ -66,7 +66,7 @@ def _drawn_tree(tree: Tree) -> dict[str, Any]:
         kept = np.arange(len(linkage)) <= len(linkage) - _MOST_LEAVES
         leaves = [members.tolist() for members in cuts.members(linkage, kept)]
         linkage = cuts.condensed(linkage, kept)
-    layout = tree_layout(linkage)
+    layout = tree_layout(linkage, last=[not tree.crystalline[own].any() for own in leaves])
     return {
         "x": layout.x.tolist(),
         "y": layout.y.tolist(),

@@ -607,8 +607,9 @@ class Groups:
         """Tree whose leaves are components, or of very many the groups, or what holds these."""
         linkage, kept = self.tree.linkage, self.kept
         cut = cuts.position(linkage, kept, self.distance, kind)
+        last = ~self.tree.crystalline
         if len(self.tree) <= _MOST_LEAVES:
-            return {"linkage": linkage, "groups": self.labels.tolist(), "cut": cut}
+            return {"linkage": linkage, "groups": self.labels.tolist(), "cut": cut, "last": last}
         colored = 1 < len(self) <= _MOST_LEAVES
         if not colored:
             kept = np.arange(len(kept)) <= len(kept) - _MOST_LEAVES
@@ -618,6 +619,7 @@ class Groups:
             "groups": [int(self.labels[own[0]]) for own in branches] if colored else None,
             "labels": [str(len(own)) for own in branches],
             "leaf_label": "Components in the branch",
+            "last": [last[own].all() for own in branches],
             "cut": cut if kind == "distance" else None,
         }
 

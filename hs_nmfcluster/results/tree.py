@@ -653,9 +653,12 @@ class ClusterTree:
         True
         """
         linkage, leaves, suggested = self.linkage, None, self.suggest_cut()
+        last = ~self.crystalline
         if len(self) > _MOST_EXPLORED:
             upper = np.arange(len(linkage)) <= len(linkage) - _MOST_EXPLORED
-            leaves = [members[0] for members in cuts.members(linkage, upper)]
+            branches = cuts.members(linkage, upper)
+            leaves = [members[0] for members in branches]
+            last = np.array([last[members].all() for members in branches])
             linkage = cuts.condensed(linkage, upper)
         n = len(linkage) + 1
         along: dict[str, Any] = {
@@ -672,6 +675,7 @@ class ClusterTree:
         return plotting.CutExplorer(
             linkage,
             leaves=leaves,
+            last=last,
             kind=kind,
             distance_label=distance_label(self.metric),
             scaling=scaling,

@@ -84,6 +84,18 @@ class TestTreeLayout:
         assert tree_layout(LINKAGE, "sequence").inverted == []
         assert layout.order == [0, 1, 5, 2, 3, 4]
 
+    def test_what_is_last_is_below_at_every_merge_and_the_tree_the_same(self) -> None:
+        last = np.isin(np.arange(6), [0, 1, 3])
+        layout = tree_layout(LINKAGE, last=last)
+        assert layout.order == [4, 2, 3, 5, 0, 1]
+        np.testing.assert_array_equal(layout.x, tree_layout(LINKAGE).x)
+        joined = [sorted(pair) for pair in layout.children.tolist()]
+        assert joined == [sorted(pair) for pair in LINKAGE[:, :2].astype(int).tolist()]
+
+    def test_last_of_another_length(self) -> None:
+        with pytest.raises(ValueError, match=r"last has shape \(2,\); it must be \(6,\)"):
+            tree_layout(LINKAGE, last=[True, False])
+
     def test_one_component(self) -> None:
         assert tree_layout(np.empty((0, 4))).order == [0]
 
@@ -171,6 +183,14 @@ class TestPlotDendrogram:
         names = {text.get_text(): text.get_position()[1] for text in ax.texts if text.get_text()}
         assert names == {"i": 0.5, "ii": 3.5, "iii": 5.0}
         render(figure)
+
+    def test_matrix_is_last(self) -> None:
+        ax = plot_dendrogram(LINKAGE, groups=GROUPS, matrix=[0]).axes[0]
+        order = [int(text.get_text()) for text in ax.get_yticklabels()]
+        assert order == [2, 3, 4, 5, 0, 1]
+        last = [False, False, True, True, False, False]
+        ax = plot_dendrogram(LINKAGE, groups=GROUPS, matrix=[0], last=last).axes[0]
+        assert [int(text.get_text()) for text in ax.get_yticklabels()] == [0, 1, 5, 4, 2, 3]
 
     def test_cut(self, render) -> None:
         figure = plot_dendrogram(LINKAGE, cut=0.5)

@@ -7,6 +7,7 @@ from hs_nmfcluster import ClusterTree
 from hs_nmfcluster.plotting.style import MATRIX_COLOR, group_color
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.answer import answer, unsure_components
+from hs_nmfcluster.report.explorable import explorable
 from hs_nmfcluster.report.summary import in_words
 from hs_nmfcluster.simulation import linear_mixture
 
@@ -112,3 +113,23 @@ class TestSummary:
         assert [groups[name].color for name in ("i", "iv")] == [group_color(0), MATRIX_COLOR]
         with pytest.raises(KeyError, match="only i, ii, iii, iv"):
             groups["v"]
+
+
+class TestMatrix:
+    @staticmethod
+    def leaves(figure):
+        return [int(text.get_text()) for text in figure.axes[0].get_yticklabels()]
+
+    def test_is_last_in_every_tree_at_every_cut(self, tree):
+        assert not tree.crystalline[0]
+        for groups in (tree.cut(), tree.cut(n_groups=1)):
+            orders = [
+                self.leaves(groups.plot_dendrogram(kind)) for kind in ("distance", "sequence")
+            ]
+            orders.append(explorable(Findings(groups=groups))["tree"]["order"])
+            assert orders == [[1, 2, 3, 4, 5, 6, 0]] * 3
+        assert self.leaves(tree.explore().figure) == orders[0]
+
+    def test_stands_first_in_a_plain_tree(self, specimen):
+        plain = ClusterTree.from_patterns(*specimen[:2], radial_range=(2, 8), crystals_first=False)
+        assert self.leaves(plain.cut().plot_dendrogram())[0] == 0
