@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from hs_nmfcluster.plotting.series import plot_series as plot_series
     from hs_nmfcluster.plotting.similarity import plot_scatter_tableau, plot_similarity
     from hs_nmfcluster.plotting.spacings import plot_spacings as plot_spacings
+    from hs_nmfcluster.plotting.style import N_GROUP_COLORS as N_GROUP_COLORS
     from hs_nmfcluster.plotting.style import group_color, group_colors
     from hs_nmfcluster.plotting.thumbnails import map_thumbnail as map_thumbnail
     from hs_nmfcluster.plotting.thumbnails import pattern_thumbnail as pattern_thumbnail
@@ -90,7 +91,7 @@ __getattr__, __dir__ = lazy_names(
         "hs_nmfcluster.plotting.series": ("plot_series",),
         "hs_nmfcluster.plotting.similarity": ("plot_scatter_tableau", "plot_similarity"),
         "hs_nmfcluster.plotting.spacings": ("plot_spacings",),
-        "hs_nmfcluster.plotting.style": ("group_color", "group_colors"),
+        "hs_nmfcluster.plotting.style": ("N_GROUP_COLORS", "group_color", "group_colors"),
         "hs_nmfcluster.plotting.thumbnails": ("map_thumbnail", "pattern_thumbnail"),
         "hs_nmfcluster.scan.units": ("PixelSize",),
         "hs_nmfcluster.words": ("group_name",),

@@ -32,21 +32,24 @@ MASKED_COLOR = "#8c8c8c"
 
 # Okabe and Ito's colours (without yellow and black, which a white page and the text swallow) and
 # six more, chosen so that every two, and each and the greys, stay well apart (CIELAB) to normal
-# sight, protanopia and deuteranopia.
+# sight, protanopia and deuteranopia. Then, of colours that are neither pale nor dark, always the
+# one that is farthest from all before it, distances of the colour-blind counted twice.
+# fmt: off
 _GROUP_COLORS = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#d55e00",
-    "#cc79a7",
-    "#56b4e9",
-    "#781800",
-    "#601860",
-    "#78d878",
-    "#4b2be0",
-    "#303090",
-    "#c04830",
+    "#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9",
+    "#781800", "#601860", "#78d878", "#4b2be0", "#303090", "#c04830",
+    "#c060f0", "#a00040", "#b0a040", "#f000c0", "#a0c090", "#b02090",
+    "#a08050", "#3060f0", "#704060", "#30d020", "#9000c0", "#d00000",
+    "#40c0d0", "#008030", "#505080", "#d07070", "#306050", "#a070d0",
+    "#80b060", "#706000", "#f090f0", "#5000f0", "#0060d0", "#707050",
+    "#8030b0", "#a00020", "#809020", "#f06090", "#c05090", "#b0c050",
+    "#60a0b0", "#c010f0", "#306070", "#703090", "#f070c0", "#f090a0",
+    "#904050", "#505020", "#e09060", "#2090f0", "#00c0a0", "#c010d0",
+    "#807090", "#905040", "#70b080", "#a050b0", "#809040", "#e0a0d0",
 )
+# fmt: on
+#: Groups that have a colour of their own.
+N_GROUP_COLORS = len(_GROUP_COLORS)
 # Numbers beyond these are written without their power of a thousand.
 _SMALL, _LARGE = 1e-2, 1e5
 
@@ -65,7 +68,7 @@ def group_color(group: int, matrix: Collection[int] = ()) -> str:
     Parameters
     ----------
     group
-        Number of the group, 0, 1, ...; twelve colours, then again from the first. -1 means that
+        Number of the group, 0, 1, ...; sixty colours, then again from the first. -1 means that
         a component is in no group.
     matrix
         Numbers of the groups that hold no crystal.
@@ -83,7 +86,7 @@ def group_color(group: int, matrix: Collection[int] = ()) -> str:
     """
     if group in matrix:
         return MATRIX_COLOR
-    return UNASSIGNED_COLOR if group < 0 else _GROUP_COLORS[group % len(_GROUP_COLORS)]
+    return UNASSIGNED_COLOR if group < 0 else _GROUP_COLORS[group % N_GROUP_COLORS]
 
 
 def group_colors(groups: Iterable[int]) -> list[str]:

@@ -22,7 +22,6 @@ from hs_nmfcluster.words import distance_label
 _MOST_BYTES, _LARGEST = 3_000_000, 192
 # Pixels along the longer side of the map; branches of the tree; groups with a pattern of their own.
 _LONGEST, _MOST_LEAVES, MOST_GROUPS = 512, 120, 60
-_COLORS = 12
 
 
 def explorable(findings: Findings) -> dict[str, Any] | None:
@@ -38,7 +37,7 @@ def explorable(findings: Findings) -> dict[str, Any] | None:
         return None
     tree = groups.tree
     found: dict[str, Any] = {
-        "colors": [plotting.group_color(group) for group in range(_COLORS)],
+        "colors": plotting.group_colors(range(plotting.N_GROUP_COLORS)),
         "matrix_color": plotting.group_color(0, (0,)),
         "crystalline": tree.crystalline.astype(int).tolist(),
         "labels": groups.labels.tolist(),

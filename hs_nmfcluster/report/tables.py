@@ -20,8 +20,8 @@ from hs_nmfcluster.words import counted, group_name, percent, times, with_error
 Row = tuple[str, str]
 #: What the share of the intensity is called.
 SHARE = "Share of intensity"
-# Pixels of a thumbnail's longer side, at most twice as many; colours of groups.
-_THUMBNAIL, _COLORS = 128, 12
+# Pixels of a thumbnail's longer side, at most twice as many.
+_THUMBNAIL = 128
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,15 @@ def group_style(group: int, matrix: Collection[int]) -> str:
     Examples
     --------
     >>> group_style(13, [14]), group_style(14, [14])
-    ('g1', 'gm')
+    ('g13', 'gm')
     """
-    return "gm" if group in matrix else f"g{group % _COLORS}"
+    return "gm" if group in matrix else f"g{group % plotting.N_GROUP_COLORS}"
 
 
 def colors() -> str:
     """Rules of style for the colours of groups; one of an element itself a page may not have."""
-    rules = [f".g{group} {{ --c: {plotting.group_color(group)}; }}" for group in range(_COLORS)]
+    own = plotting.group_colors(range(plotting.N_GROUP_COLORS))
+    rules = [f".g{group} {{ --c: {color}; }}" for group, color in enumerate(own)]
     return "\n".join([*rules, f".gm {{ --c: {plotting.group_color(0, (0,))}; }}"])
 
 

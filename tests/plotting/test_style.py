@@ -22,19 +22,30 @@ from hs_nmfcluster.words import group_name
 
 from .specimen import vision
 
+DEFICIENCIES = ["none", "protanopia", "deuteranopia"]
+
+
+def least_apart(colors: list[str], deficiency: str) -> float:
+    """Distance of those two that look the most alike, in CIELAB."""
+    seen = [vision(color, deficiency) for color in colors]
+    return min(float(np.linalg.norm(a - b)) for a, b in combinations(seen, 2))
+
 
 class TestGroupColors:
-    @pytest.mark.parametrize("deficiency", ["none", "protanopia", "deuteranopia"])
+    @pytest.mark.parametrize("deficiency", DEFICIENCIES)
     def test_stay_apart(self, deficiency: str) -> None:
-        colors = group_colors(range(-1, 12))
-        seen = {color: vision(color, deficiency) for color in colors}
-        distances = [np.linalg.norm(seen[a] - seen[b]) for a, b in combinations(colors, 2)]
-        assert min(distances) > 10
+        greys = [group_color(-1), group_color(0, matrix=[0])]
+        normal = deficiency == "none"
+        for number, least in ((12, 10), (36, 18 if normal else 8), (60, 13 if normal else 6)):
+            assert least_apart([*greys, *group_colors(range(number))], deficiency) > least
+
+    def test_are_seen_on_white_and_on_black(self) -> None:
+        lightness = [vision(color, "none")[0] for color in group_colors(range(60))]
+        assert min(lightness) > 20
+        assert max(lightness) < 80
 
     def test_cycle(self) -> None:
-        assert group_color(12) == group_color(0)
-        assert len(set(group_colors(range(12)))) == 12
-        assert group_color(-1) not in group_colors(range(12))
+        assert group_color(60) == group_color(0)
 
     def test_names(self) -> None:
         names = [group_name(group) for group in (0, 1, 2, 3, 4, 8, 13, 38, 48)]
