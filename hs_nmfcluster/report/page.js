@@ -200,7 +200,13 @@
     return { ...describe(groups), own: true };
   })();
 
-  const state = { cut: ownCut, distance: null, component: null, group: null, place: null, particle: null };
+  const state = { cut: ownCut, distance: null, component: null, branch: null, group: null, place: null, particle: null };
+  const isLit = (component) => {
+    if (state.branch) return state.branch.includes(component);
+    // A position of the matrix leaves the map as it is.
+    if (state.component !== null && data.crystalline[state.component]) return component === state.component;
+    return state.group === null || state.cut.labels[component] === state.group;
+  };
   const color = (group) => (state.cut.matrix[group] ? data.matrix_color : data.colors[group % data.colors.length]);
   const nameOf = (group) => groupName(group) + (state.cut.matrix[group] ? " (matrix)" : "");
 
@@ -283,15 +289,13 @@
       const pixels = new ImageData(columns, rows);
       const contrast = Number($("opacity").value);
       const paints = state.cut.groups.map((_, group) => [1, 3, 5].map((i) => parseInt(color(group).slice(i, i + 2), 16)));
-      // A position of the matrix leaves the map as it is.
-      const lit = state.component !== null && data.crystalline[state.component] ? state.component : null;
-      const faded = (component) => (lit !== null ? lit !== component : state.group !== null && state.cut.labels[component] !== state.group);
+      const lit = state.cut.labels.map((_, component) => isLit(component));
       for (let place = 0; place < size; place++) {
         const rgb = [255, 255, 255];
         const here = atPlace(place).sort((a, b) => map.spread[b.component] - map.spread[a.component]);
         for (const { component, height } of here) {
           const group = state.cut.labels[component];
-          const opacity = Math.min(1, contrast * height) * (faded(component) ? 0.12 : state.cut.matrix[group] ? 0.4 : 1);
+          const opacity = Math.min(1, contrast * height) * (!lit[component] ? 0.12 : state.cut.matrix[group] ? 0.4 : 1);
           const paint = paints[group];
           for (let c = 0; c < 3; c++) rgb[c] += opacity * (paint[c] - rgb[c]);
         }
@@ -315,8 +319,7 @@
       context.drawImage(hidden, 0, 0, canvas.width, canvas.height);
       if ($("outlines").checked) {
         for (const particle of particles) {
-          const group = state.cut.labels[particle.component];
-          const lit = state.particle === particle.index || (state.component === null || !data.crystalline[state.component] ? state.group === null || state.group === group : state.component === particle.component);
+          const lit = state.particle === particle.index || isLit(particle.component);
           const [x, y] = toPixel(particle);
           const radius = (length) => Math.max(Number.isFinite(length) ? length / map.pixel.x / map.step / 2 : 0.5, 0.5) * scale;
           context.beginPath();
@@ -388,13 +391,15 @@
       const drawn = [];
       const { component, place } = state;
       const group = component === null ? state.group : state.cut.labels[component];
+      const ofComponent = (k) => drawn.push(panel(`Component ${k}`, `group ${nameOf(state.cut.labels[k])}`, decode(patterns.components, k)));
       if (place !== null) {
         const steps = map.step, full = Math.floor(place / columns) * steps * map.shape[1] + (place % columns) * steps;
         const known = measured && [full, ...nearby(full)].find((one) => measured.places.has(one));
         if (known !== undefined && known !== null) drawn.push(panel("Measured", "here, the direct beam dimmed", decode(measured.patterns, measured.places.get(known))));
         drawn.push(panel("Components", "that are here, added up", model(place)));
       }
-      if (component !== null) drawn.push(panel(`Component ${component}`, `group ${nameOf(state.cut.labels[component])}`, decode(patterns.components, component)));
+      if (component !== null) ofComponent(component);
+      state.branch?.slice(0, 4).forEach(ofComponent);
       if (group !== null && (component === null || hasAverage(group))) drawn.push(ofGroup(group));
       // Nothing is chosen: the first groups.
       if (!drawn.length) {
@@ -430,18 +435,23 @@
     };
     const say = () => {
       const parts = [];
-      const { component, place, particle } = state;
+      const { component, branch, place, particle } = state;
+      const within = (members) => counted(particles.filter((p) => members.includes(p.component)).length, "particle");
       if (place !== null) parts.push(coordinates(place));
       if (particle !== null) parts.push(aboutParticle(particle));
       if (component !== null) {
         parts.push(`component ${component}${ofScan(component)}`, `group ${nameOf(state.cut.labels[component])}`);
         if (angles.has(component)) parts.push(`angle ${angles.get(component)}`);
-        if (place === null && tables.particles) parts.push(counted(particles.filter((p) => p.component === component).length, "particle"));
+        if (place === null && tables.particles) parts.push(within([component]));
+      } else if (branch) {
+        const own = [...new Set(branch.map((k) => state.cut.labels[k]))].sort((a, b) => a - b);
+        parts.push(`branch of ${counted(branch.length, "component")}: ${branch.join(", ")}`, `group${own.length > 1 ? "s" : ""} ${own.map(nameOf).join(", ")}`);
+        if (tables.particles) parts.push(within(branch));
       } else if (state.group !== null) {
         const members = state.cut.groups[state.group];
         const its = particles.filter((p) => state.cut.labels[p.component] === state.group);
         parts.push(`group ${nameOf(state.group)}`, counted(members.length, "component"));
-        if (tables.particles) parts.push(counted(its.length, "particle"));
+        if (tables.particles) parts.push(within(members));
         const whole = its.filter((p) => !p.edge && Number.isFinite(p.diameter));
         if (whole.length) parts.push(`${meanDiameter(whole)} ${whole[0].units} across on average`);
       }
@@ -464,11 +474,12 @@
     // Tree
     const drawTree = () => {
       const { x, y, children, leaves, order, label } = data.tree;
-      const width = Math.max(320, Math.min($("tree").clientWidth, 1100)), left = 48, right = 16, line = 15, count = leaves.length;
-      const height = count * line + 44;
+      const width = Math.max(320, Math.min($("tree").clientWidth, 1100)), left = 48, right = 50, line = 15, count = leaves.length;
+      // Of a high tree the scale stands above it too.
+      const top = count > 40 ? 40 : 10, base = top + count * line + 2, height = base + 34;
       const most = Math.max(...x, state.distance ?? 0, 1e-9) * 1.04, least = Math.min(...x, 0);
       const px = (distance) => left + ((distance - least) / (most - least)) * (width - left - right);
-      const py = (place) => 10 + (place + 0.5) * line;
+      const py = (place) => top + (place + 0.5) * line;
       const groupOf = leaves.map((own) => {
         const found = new Set(own.map((k) => state.cut.labels[k]));
         return found.size === 1 ? [...found][0] : null;
@@ -488,12 +499,12 @@
         const says = own.length === 1 ? String(own[0]) : `(${own.length})`;
         const name = own.length === 1 ? `component ${own[0]}` : `branch of ${own.length} components`;
         const text = make("text", { x: left - 8, y: py(place) + 4, "text-anchor": "end", fill: group === null ? "#30363d" : color(group) }, says);
-        const chosen = state.component !== null && own.includes(state.component);
+        const chosen = state.branch ? state.branch === own : own.includes(state.component);
         const item = make("g", {
           class: chosen ? "leaf chosen" : "leaf", tabindex: 0, role: "button", "data-leaf": leaf, "aria-pressed": String(chosen),
           "aria-label": name + (group === null ? "" : `, group ${nameOf(group)}`),
         }, make("rect", { x: 0, y: py(place) - line / 2, width: left, height: line, fill: "transparent" }), text);
-        const act = () => choose({ component: own[0], place: null });
+        const act = () => choose(own.length > 1 ? { branch: own } : { component: own[0] });
         item.addEventListener("click", act);
         item.addEventListener("keydown", (event) => {
           if (event.key !== "Enter" && event.key !== " ") return;
@@ -503,18 +514,34 @@
         });
         svg.append(item);
       });
+      for (let first = 0, next; first < count; first = next) {
+        const group = groupOf[order[first]];
+        for (next = first + 1; next < count && groupOf[order[next]] === group; ) next++;
+        if (group === null) continue;
+        const at = width - right + 6, middle = (py(first) + py(next - 1)) / 2 + 4;
+        svg.append(make("g", { class: "name", "data-group": group, "aria-hidden": "true" },
+          make("path", { d: `M${at} ${py(first) - 5}V${py(next - 1) + 5}`, stroke: color(group) }),
+          make("text", { x: at + 5, y: middle, fill: color(group) }, groupName(group))));
+        svg.lastChild.addEventListener("click", () => choose({ group }));
+      }
       if (state.distance !== null) {
-        svg.append(make("line", { class: "cut", x1: px(state.distance), x2: px(state.distance), y1: 4, y2: height - 34 }));
+        svg.append(make("line", { class: "cut", x1: px(state.distance), x2: px(state.distance), y1: top - 6, y2: base - 2 }));
       }
-      const base = height - 32;
-      svg.append(make("path", { d: `M${left} ${base}H${width - right}`, stroke: "#57606a" }));
-      for (let i = 0; i <= 4; i++) {
-        const at = least + (i / 4) * (most - least);
-        svg.append(make("text", { x: px(at), y: base + 13, "text-anchor": "middle" }, short(at, 2)));
-      }
-      svg.append(make("text", { x: (left + width) / 2, y: base + 27, "text-anchor": "middle" }, label));
+      const power = 10 ** Math.floor(Math.log10((most - least) / 4));
+      const step = [5, 2, 1].find((digit) => 4 * digit * power <= most - least) * power;
+      const scale = (line, numbers, name) => {
+        svg.append(make("path", { d: `M${left} ${line}H${width - right}`, stroke: "#57606a" }));
+        for (let i = Math.ceil(least / step); i * step <= most; i++) {
+          const at = px(i * step);
+          svg.append(make("path", { d: `M${at} ${line}v${numbers < line ? -4 : 4}`, stroke: "#57606a" }));
+          svg.append(make("text", { x: at, y: numbers, "text-anchor": "middle" }, short(i * step)));
+        }
+        svg.append(make("text", { x: (left + width - right) / 2, y: name, "text-anchor": "middle" }, label));
+      };
+      scale(base, base + 15, base + 29);
+      if (top > 10) scale(top - 6, top - 14, 12);
       svg.addEventListener("click", (event) => {
-        if (event.target.closest(".leaf")) return;
+        if (event.target.closest(".leaf, .name")) return;
         const box = svg.getBoundingClientRect();
         const distance = least + ((((event.clientX - box.left) / box.width) * width - left) / (width - left - right)) * (most - least);
         if (distance > 0) setCut(nearestStep(distance));
@@ -558,6 +585,7 @@
           const cells = ordered[i];
           const chosen = table.name === "particles" && state.particle !== null
             ? table.rows.indexOf(cells) === state.particle
+            : state.branch ? at >= 0 && state.branch.includes(Number(cells[at]))
             : state.component !== null ? at >= 0 && Number(cells[at]) === state.component
               : state.group !== null && at < 0 && !hasOtherGroups(table) && cells[group] === groupName(state.group);
           row.classList.toggle("chosen", chosen);
@@ -566,8 +594,8 @@
     };
 
     // Everything that is chosen goes through here.
-    const choose = ({ component = null, group = null, place = null, particle = null }) => {
-      Object.assign(state, { component, group, place, particle });
+    const choose = ({ component = null, branch = null, group = null, place = null, particle = null }) => {
+      Object.assign(state, { component, branch, group, place, particle });
       say();
       drawChips();
       drawPatterns();

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # Groups and leaves of a tree that a figure or a text shows.
-_MOST_SHOWN, _MOST_LEAVES = 20, 150
+_MOST_SHOWN, _MOST_LEAVES = 20, 60
 
 _NO_MAPS = "{} maps, which these groups have not: cluster the components of a factorization."
 
@@ -526,8 +526,8 @@ class Groups:
     ) -> "Figure":
         """Draw the tree and this cut through it, inversions as they are (the paper's Fig. 7).
 
-        Of more than 150 components the groups alone are drawn, with how many they hold, and
-        patterns and maps of no more than 20 groups.
+        Of more than 60 components, which would not fit a page, the groups alone are drawn, with
+        how many they hold, and patterns and maps of no more than 20 groups.
 
         Parameters
         ----------

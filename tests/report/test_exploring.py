@@ -2,12 +2,13 @@
 
 import csv
 import io
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from hs_nmfcluster.cli.summary import summarise
-from hs_nmfcluster.report import Findings
+from hs_nmfcluster.report import Findings, explorable
 from hs_nmfcluster.report.data_tables import tables
 from hs_nmfcluster.words import group_name, with_error
 
@@ -26,10 +27,10 @@ def written(findings):
     return {name: make().csv() for name, make in tables(findings)}
 
 
-@pytest.fixture(params=[390, 1300], ids=["phone", "desktop"])
-def page(request, browser, report):
+@contextmanager
+def opened_page(browser, report, width):
     """The page, whose script is ready; what it complains of fails the test."""
-    context = browser.new_context(viewport={"width": request.param, "height": 844}, offline=True)
+    context = browser.new_context(viewport={"width": width, "height": 844}, offline=True)
     opened = context.new_page()
     complaints = []
     opened.on("console", lambda message: complaints.append(message.text))
@@ -41,6 +42,21 @@ def page(request, browser, report):
     yield opened
     context.close()
     assert complaints == []
+
+
+@pytest.fixture(params=[390, 1300], ids=["phone", "desktop"])
+def page(request, browser, report):
+    with opened_page(browser, report, request.param) as opened:
+        yield opened
+
+
+@pytest.fixture
+def folded(browser, groups, tmp_path, monkeypatch):
+    """A page of a tree that is too large to be drawn leaf by leaf."""
+    monkeypatch.setattr(explorable, "_MOST_LEAVES", 4)
+    groups.report(tmp_path / "folded.html", show_progressbar=False)
+    with opened_page(browser, tmp_path / "folded.html", 390) as opened:
+        yield opened
 
 
 def column(page, table, name):
@@ -183,6 +199,30 @@ class TestLinks:
         assert "component 1;" in page.locator("#readout").inner_text()
         assert picture(page, "#map") != before
         assert page.locator("table[data-name=components] tr.chosen td").first.inner_text() == "1"
+
+    def test_branch_lights_all_that_it_holds(self, folded, groups):
+        leaves = folded.locator("#tree .leaf")
+        assert leaves.count() == 4
+        (number,) = [text for text in leaves.all_text_contents() if text.startswith("(")]
+        before = picture(folded, "#map")
+        leaves.filter(has_text="(").click()
+        says = folded.locator("#readout").inner_text()
+        assert says.startswith(f"branch of {number[1:-1]} components: ")
+        held = [int(k) for k in says.split(": ")[1].split(";")[0].split(", ")]
+        assert held == groups.tree.linkage[0, :2].astype(int).tolist()
+        chosen = folded.locator("table[data-name=components] tr.chosen td:first-child")
+        assert [int(k) for k in chosen.all_inner_texts()] == held
+        assert picture(folded, "#map") != before
+
+    def test_groups_are_named_beside_the_tree(self, page, groups):
+        names = page.locator("#tree .name")
+        assert sorted(names.all_text_contents()) == sorted(
+            group_name(g) for g in range(len(groups))
+        )
+        names.filter(has_text="ii").last.click()
+        pressed = page.locator("#chips button[aria-pressed=true]")
+        assert pressed.count() == 1
+        assert page.locator("#readout").inner_text().startswith("group ii")
 
     def test_leaf_by_keyboard(self, page):
         page.locator("#tree [data-leaf='2']").focus()
