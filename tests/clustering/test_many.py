@@ -262,7 +262,7 @@ class TestLargeTree:
         tree, _ = large
         figure = tree.plot_dendrogram(n_groups=n_groups)
         counts = [int(text.get_text()) for text in figure.axes[0].get_yticklabels()]
-        assert len(counts) == 150
+        assert len(counts) == 60
         assert sum(counts) == 2100
 
     @pytest.mark.parametrize("kind", ["distance", "sequence"])
