@@ -138,10 +138,11 @@ def percent(share: float, digits: int = 3) -> str:
 
     Examples
     --------
-    >>> percent(0.979341), percent(0.0068, 1)
-    ('97.9 %', '0.7 %')
+    >>> percent(0.979341), percent(0.0068, 1), percent(0.011)
+    ('97.9 %', '0.7 %', '1.10 %')
     """
-    return f"{rounded(100 * share, digits)} %"
+    text = f"{100 * share:#.{digits}g}".removesuffix(".")
+    return f"{text if share and 'e' not in text else rounded(100 * share, digits)} %"
 
 
 def times(shape: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ from hs_nmfcluster.report.measured import measured_patterns
 from hs_nmfcluster.report.packing import finite, in_bytes, packed
 from hs_nmfcluster.report.subject import Groups, Signal, Tree
 from hs_nmfcluster.scan.binning import binned
-from hs_nmfcluster.scan.units import PixelSize, format_units
+from hs_nmfcluster.scan.units import PixelSize, format_units, inverse_nm_per
 from hs_nmfcluster.words import distance_label
 
 # Bytes that all patterns of components and groups may take, and pixels along their longer side.
@@ -46,6 +46,7 @@ def explorable(findings: Findings) -> dict[str, Any] | None:
         "cut": groups.distance,
         "tree": _drawn_tree(tree),
         "patterns": _patterns(groups),
+        "detector": _detector(tree, findings.beam_energy),
         "rotations": finite(np.round(groups.rotations, 2)),
         "map": None,
         "measured": None,
@@ -90,7 +91,19 @@ def _patterns(groups: Groups) -> dict[str, Any]:
         "components": packed(of_components),
         "groups": packed(of_groups),
         "brightest": brightest.tolist(),
+        "step": step,
         "pixel": _scale(pixel, step),
+    }
+
+
+def _detector(tree: Tree, beam_energy: float | None) -> dict[str, Any]:
+    """Gather what takes a pixel of a pattern to its scattering angle and spacing."""
+    detector = tree.grid.detector
+    return {
+        "center": list(detector.center),
+        "matrix": detector.matrix.tolist(),
+        "units": format_units(detector.units),
+        "per_nm": inverse_nm_per(detector.units, beam_energy),
     }
 
 

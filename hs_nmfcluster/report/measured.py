@@ -49,7 +49,7 @@ def measured_patterns(
     side = min(max(int(np.sqrt(_MOST_BYTES / places.size)), _FEWEST), _LARGEST)
     step = -(-max(data.shape[2:]) // side)
     scaled, _ = in_bytes(_read(data, places, step, analysed))
-    return {"places": places.tolist(), "patterns": packed(scaled)}
+    return {"places": places.tolist(), "patterns": packed(scaled), "step": step}
 
 
 def _of_particles(sizes: Sizes | None, rows: int, columns: int) -> NDArray[np.int64]:

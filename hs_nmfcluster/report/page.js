@@ -240,11 +240,11 @@
   };
   const INFERNO = ramp(["#000004", "#1b0c41", "#4a0c6b", "#781c6d", "#a52c60", "#cf4446", "#ed6925", "#fb9b06", "#f7d13d", "#fcffa4"]);
   const POWER = 0.45, BRIGHTEST = 254, NOT_MEASURED = 255;
-  const decode = ({ shape: [, rows, columns], values }, number, brightest = 1) => {
+  const decode = ({ shape: [, rows, columns], values, step }, number, brightest = 1) => {
     const size = rows * columns;
     const image = Float32Array.from(values.subarray(number * size, (number + 1) * size),
       (byte) => (byte === NOT_MEASURED ? NaN : brightest * (byte / BRIGHTEST) ** (1 / POWER)));
-    return { rows, columns, image };
+    return { rows, columns, image, step };
   };
   const drawPattern = (canvas, { rows, columns, image }) => {
     canvas.width = columns;
@@ -263,10 +263,24 @@
     canvas.getContext("2d").putImageData(pixels, 0, 0);
   };
 
+  // Where the mouse is in a pattern: distance from the beam, and the spacing that scatters there.
+  const sayPattern = (canvas, { rows, columns, image, step }) => (event) => {
+    const box = canvas.getBoundingClientRect();
+    const [x, y] = [((event.clientX - box.left) / box.width) * columns, ((event.clientY - box.top) / box.height) * rows];
+    const { center, matrix, units, per_nm: perNm } = data.detector;
+    const away = [x * step - 0.5 - center[0], y * step - 0.5 - center[1]];
+    const r = Math.hypot(...matrix.map(([a, b]) => a * away[0] + b * away[1]));
+    const value = image[Math.min(Math.floor(y), rows - 1) * columns + Math.min(Math.floor(x), columns - 1)];
+    const share = value / image.reduce((top, one) => (one > top ? one : top), 0);
+    $("hover").textContent = `r = ${short(r, 3)} ${units}${perNm && r > 0 ? ` (${short(1 / (r * perNm), 3)} nm)` : ""}: `
+      + (Number.isNaN(value) ? "left out" : `${short(100 * share, 2)} % of the brightest`);
+  };
+
   const start = async () => {
-    const patterns = { components: await unpack(data.patterns.components), groups: await unpack(data.patterns.groups) };
+    const { step } = data.patterns;
+    const patterns = { components: { ...await unpack(data.patterns.components), step }, groups: { ...await unpack(data.patterns.groups), step } };
     const map = data.map && { ...data.map, components: await unpack(data.map.components), heights: await unpack(data.map.heights) };
-    const measured = data.measured && { places: new Map(data.measured.places.map((place, i) => [place, i])), patterns: await unpack(data.measured.patterns) };
+    const measured = data.measured && { places: new Map(data.measured.places.map((place, i) => [place, i])), patterns: { ...await unpack(data.measured.patterns), step: data.measured.step } };
     const brightest = data.patterns.brightest;
 
     // Map
@@ -365,9 +379,12 @@
 
     // Patterns of what is chosen
     const panels = $("patterns");
+    const unsay = () => ($("hover").textContent = "");
     const panel = (title, note, image) => {
       const shownOn = make("canvas", { role: "img", "aria-label": `${title}. ${note}` });
       drawPattern(shownOn, image);
+      shownOn.addEventListener("mousemove", sayPattern(shownOn, image));
+      shownOn.addEventListener("mouseleave", unsay);
       return make("figure", {}, shownOn, make("figcaption", {}, make("strong", {}, title), ` ${note}`));
     };
     const model = (place) => {
@@ -661,10 +678,10 @@
       canvas.addEventListener("click", (event) => choosePlace(placeOf(event)));
       canvas.addEventListener("mousemove", (event) => {
         const place = placeOf(event);
-        const here = atPlace(place).map(({ component, height }) => `component ${component} (${groupName(state.cut.labels[component])}) ${short(height * map.peaks[component], 3)}`);
-        $("hover").textContent = `${coordinates(place)}: ${here.join(", ") || "nothing"}`;
+        const here = atPlace(place).map(({ component, height }) => `component ${component} (${groupName(state.cut.labels[component])}) ${short(100 * height, 2)} %`);
+        $("hover").textContent = `${coordinates(place)}: ${here.length ? `${here.join(", ")}, of its brightest position each` : "nothing"}`;
       });
-      canvas.addEventListener("mouseleave", () => ($("hover").textContent = ""));
+      canvas.addEventListener("mouseleave", unsay);
       canvas.addEventListener("keydown", (event) => {
         const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
         if (event.key === "Escape") choose({});

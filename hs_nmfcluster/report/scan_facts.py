@@ -57,6 +57,8 @@ def _rows(findings: Findings) -> Iterator[Row]:
     if nmf is not None:
         yield "Dose", _dose(nmf)
         yield "Beam centre", f"x = {nmf.center[0]:.2f}, y = {nmf.center[1]:.2f} px"
+        if not nmf.settings.get("corrections"):
+            yield "Corrected", "nothing"
         if nmf.settings.get("signal_mask"):
             yield "Left out", str(nmf.settings["signal_mask"])
 

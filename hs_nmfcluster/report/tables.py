@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 import numpy as np
+from dask.utils import format_bytes
 
 from hs_nmfcluster import plotting
 from hs_nmfcluster.report.cards import listed, restarts_of, stability_in_words
@@ -22,6 +23,8 @@ Row = tuple[str, str]
 SHARE = "Share of intensity"
 # Pixels of a thumbnail's longer side, at most twice as many.
 _THUMBNAIL = 128
+# Settings that are written as 3 × 4.
+_SHAPES = ("data_shape", "tiles", "tiles_numbers", "tiles_overlap")
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ def settings_rows(findings: Findings) -> list[Row]:
     if nmf is not None:
         skipped = ("versions", "title", "file")
         rows += [
-            (_label(key), _value(value))
+            (_label(key), _setting(key, value))
             for key, value in nmf.settings.items()
             if key not in skipped
         ]
@@ -213,13 +216,19 @@ def _label(key: str) -> str:
     return key.replace("_", " ")
 
 
+def _setting(key: str, value: Any) -> str:
+    if key in _SHAPES and isinstance(value, list | tuple | np.ndarray):
+        return times([int(n) for n in value])
+    if key == "memory_estimate" and value is not None:
+        return format_bytes(int(value))
+    return _value(value)
+
+
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple | np.ndarray):
-        return times([int(n) for n in value]) if _whole(value) else ", ".join(map(_value, value))
+        return ", ".join(map(_value, value))
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
     return "none" if value is None else str(value)
-
-
-def _whole(values: Any) -> bool:
-    return len(values) > 0 and all(isinstance(value, int | np.integer) for value in values)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from contextlib import contextmanager
 
 import numpy as np
@@ -255,6 +256,26 @@ class TestLinks:
     def test_hover_says_values(self, page):
         page.locator("#map").hover()
         assert page.locator("#hover").inner_text().startswith("x = ")
+
+    def test_hover_in_a_pattern_says_radius_and_spacing(self, page, groups):
+        detector = groups.tree.grid.detector
+        shown = page.locator("#patterns canvas").first
+        box = shown.bounding_box()
+        rows, columns = groups.tree.patterns.data.shape[1:]
+        x, y = 34, 20
+        shown.hover(
+            position={
+                "x": (x + 0.5) / columns * box["width"],
+                "y": (y + 0.5) / rows * box["height"],
+            }
+        )
+        r = float(np.hypot(*detector.offsets(np.array(x), np.array(y))))
+        said = page.locator("#hover").inner_text()
+        radius, spacing = (float(part) for part in re.findall(r"[0-9.]+(?= nm)", said))
+        # The mouse goes to whole pixels of the screen.
+        assert radius == pytest.approx(r, abs=0.1)
+        assert spacing == pytest.approx(1 / radius, rel=0.01)
+        assert said.endswith(" % of the brightest")
 
     def test_contrast_and_scale(self, page, groups):
         press_particle(page, groups)

@@ -91,7 +91,7 @@ def test_several_scans(browser, nmf, tmp_path):
     page.locator("#chips button").first.click()
     number = sum(len(sizes["i"].particles) for sizes in groups.particle_sizes().scans)
     assert f"; {number} particles" in page.locator("#readout").inner_text()
-    page.locator("#tree .leaf").first.click()
+    page.locator("#tree .leaf[data-leaf='0']").click()
     assert "component 0 (0 of <b>a</b>)" in page.locator("#readout").inner_text()
     page.close()
 
