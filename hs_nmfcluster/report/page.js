@@ -678,7 +678,7 @@
       canvas.addEventListener("click", (event) => choosePlace(placeOf(event)));
       canvas.addEventListener("mousemove", (event) => {
         const place = placeOf(event);
-        const here = atPlace(place).map(({ component, height }) => `component ${component} (${groupName(state.cut.labels[component])}) ${short(100 * height, 2)} %`);
+        const here = atPlace(place).filter(({ height }) => height >= 0.01).map(({ component, height }) => `component ${component} (${groupName(state.cut.labels[component])}) ${short(100 * height, 2)} %`);
         $("hover").textContent = `${coordinates(place)}: ${here.length ? `${here.join(", ")}, of its brightest position each` : "nothing"}`;
       });
       canvas.addEventListener("mouseleave", unsay);
