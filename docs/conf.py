@@ -106,8 +106,11 @@ html_theme_options = {
     "footer_end": [],
 }
 _WITHOUT_SIDEBAR = (
+    "citing",
     "coming_from",
+    "constraints",
     "contributing",
+    "glossary",
     "index",
     "method",
     "performance",

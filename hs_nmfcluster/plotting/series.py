@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from hs_nmfcluster.plotting.figures import new_figure
 from hs_nmfcluster.plotting.style import PAGE_WIDTH, SMALL_FONT_SIZE, escape, group_color, tidy
@@ -75,10 +75,23 @@ def plot_series(
             )
         ax.set_xticks(range(len(names)), [escape(name) for name in names])
         ax.set_xlim(-0.5, len(names) - 0.5)
-        ax.set_ylim(bottom=0)
         if max(map(len, names)) * len(names) > 40:
             ax.tick_params(axis="x", rotation=30)
         tidy(ax, y=label)
+    panels[0].set_ylim(bottom=0)
+    panels[1].set_ylim(_limits(np.asarray(diameters, dtype=float)[shown]))
     if shown:
         panels[0].legend(fontsize=SMALL_FONT_SIZE, frameon=False)
     return figure
+
+
+def _limits(diameters: NDArray[np.float64]) -> tuple[float, float]:
+    """Ends of an axis that shows all diameters and errors, and differences of a few per cent small."""
+    errors = np.where(np.isfinite(diameters[..., 1]), diameters[..., 1], 0.0)
+    low = np.nanmin(diameters[..., 0] - errors, initial=np.inf)
+    high = np.nanmax(diameters[..., 0] + errors, initial=0.0)
+    if not high > 0:
+        return 0.0, 1.0
+    room = max(high - low, 0.2 * high)
+    middle = (low + high) / 2
+    return max(middle - 0.6 * room, 0.0), middle + 0.6 * room
