@@ -86,7 +86,7 @@ def plot_series(
 
 
 def _limits(diameters: NDArray[np.float64]) -> tuple[float, float]:
-    """Ends of an axis that shows all diameters and errors, and differences of a few per cent small."""
+    """Choose an axis that shows all diameters and errors, and a few per cent as little."""
     errors = np.where(np.isfinite(diameters[..., 1]), diameters[..., 1], 0.0)
     low = np.nanmin(diameters[..., 0] - errors, initial=np.inf)
     high = np.nanmax(diameters[..., 0] + errors, initial=0.0)
