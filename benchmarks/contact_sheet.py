@@ -3,7 +3,7 @@
     python benchmarks/contact_sheet.py [FOLDER [CASE ...]]
 
 Two and 200 components, one and 30 groups, a scan along a line, one that is not calibrated, one
-along three axes. Writes a sheet for each and says how large each figure is.
+along three axes, several scans together. Writes a sheet for each and says how large each figure is.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import hyperspy.api as hs
 import matplotlib.pyplot as plt
 import numpy as np
 
+import hs_nmfcluster
 from hs_nmfcluster import ClusterTree, NMFDiffraction2D, plotting
 from hs_nmfcluster.report import Findings
 from hs_nmfcluster.report.figures import illustrations
@@ -78,6 +79,16 @@ def of_scan(n: int, families: int, scan: tuple[int, ...], *, calibrated: bool = 
     return Findings.of_groups(groups, signal=signal, study=study)
 
 
+def of_several(number: int, scan: tuple[int, ...]) -> Any:
+    """Everything that can be drawn of scans that share a tree."""
+    found = []
+    for k in range(number):
+        signal = measured(4 + k % 3, 2, scan, calibrated=True)
+        found.append(signal.decompose_als_nmf(4, restarts=2, random_state=k, print_info=False))
+    names = [f"annealed for {10**k} min" for k in range(number)]
+    return Findings.of_groups(hs_nmfcluster.cluster(found, names=names).cut())
+
+
 def of_components(n: int, families: int, scan: tuple[int, ...]) -> Any:
     """Group components that are known, of which there may be many."""
     images = NMFDiffraction2D(patterns(n, families))
@@ -98,14 +109,28 @@ CASES: dict[str, Callable[[], Any]] = {
     "line": lambda: of_scan(4, 2, (40,)),
     "not_calibrated": lambda: of_scan(5, 2, (12, 16), calibrated=False),
     "3_axes": lambda: of_scan(4, 2, (2, 8, 10)),
+    "several_scans": lambda: of_several(5, (14, 16)),
 }
+
+
+def detection_limit(signal: Any, groups: Any) -> Any:
+    """Draw what would have been found."""
+    return signal.detection_limit(
+        groups, fractions=[0.05, 0.2], random_state=0, show_progressbar=False
+    ).plot()
 
 
 def figures(findings: Any) -> Iterator[tuple[str, Callable[[], Any]]]:
     """All figures, those of the report first."""
     for one in illustrations(findings):
         yield one.name, one.draw
-    groups = findings.groups
+    groups, signal, nmf = findings.groups, findings.signal, findings.factorization
+    yield "crystallinity", lambda: groups.crystallinity().plot()
+    if signal is not None:
+        yield "condition", lambda: signal.inspect_scan(show_progressbar=False).plot()
+        yield "diagnosis", lambda: nmf.diagnose().plot()
+        yield "rank_patterns", lambda: findings.study.plot_patterns(3)
+        yield "detection_limit", lambda: detection_limit(signal, groups)
     yield "dendrogram_sequence", lambda: groups.plot_dendrogram(kind="sequence")
     yield "tree.explore", lambda: groups.tree.explore().figure
     yield "groups.explore", lambda: groups.explore().figure

@@ -119,6 +119,10 @@ def test_table_has_a_row_for_each_particle(limit, tmp_path):
         ({"pattern": "crystal"}, "`pattern` must be one of 'groups'"),
         ({"pattern": np.ones((3, 4))}, r"a pattern of shape \(48, 48\)"),
         ({"number": 0}, "`number` must be ≥ 1"),
+        (
+            {"diameters": [60.0, 90.0]},
+            "no room for a particle of 60 nm or more in 32 × 30",
+        ),
     ],
 )
 def test_wrong_arguments_are_named(scan, arguments, message):

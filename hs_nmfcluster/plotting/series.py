@@ -80,6 +80,15 @@ def plot_series(
         tidy(ax, y=label)
     panels[0].set_ylim(bottom=0)
     panels[1].set_ylim(_limits(np.asarray(diameters, dtype=float)[shown]))
+    if not np.isfinite(np.asarray(diameters, dtype=float)[shown]).any():
+        panels[1].text(
+            0.5,
+            0.5,
+            "No whole particles: no diameters",
+            fontsize=SMALL_FONT_SIZE,
+            ha="center",
+            transform=panels[1].transAxes,
+        )
     if shown:
         panels[0].legend(fontsize=SMALL_FONT_SIZE, frameon=False)
     return figure

@@ -541,6 +541,12 @@ class _Field:
             ]
         )
         places = scattered_places(self._free(), diameter / 2 / self.step, _GAP, rng)
+        if np.isnan(places[:, 0]).all():
+            raise ValueError(
+                f"There is no room for a particle of {diameters.min():.3g} {self.sizes.units} or "
+                f"more in {times(self.sample.shape[::-1])} positions beside those that are known: "
+                "give smaller `diameters`, or a larger scan."
+            )
         unknown = np.full(self.number, np.nan)
         drawn = PlantedParticles(
             places[:, 0] * self.sizes.pixel.x,

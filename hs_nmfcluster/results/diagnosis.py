@@ -117,6 +117,12 @@ class Diagnosis(Tabular):
         --------
         >>> figure = diagnosis.plot()
         """
+        scan_axes = self._maps.data.ndim - 1
+        if scan_axes != 2:
+            raise ValueError(
+                "Spectra are drawn of the maps of a scan along two axes; this one has "
+                f"{scan_axes}. `missing`, `depth` and `unresolved` are known all the same."
+            )
         return plotting.plot_diagnosis(
             self._patterns.data[:_SHOWN],
             self._maps.data[:_SHOWN],

@@ -306,6 +306,13 @@ class TestDiagnosis:
         lines = ("pattern", "holes", "map", "spectrum")
         assert sorted(labels) == sorted(f"{line} {k}" for line in lines for k in range(4))
 
+    def test_figure_of_a_line(self, free):
+        line = deepcopy(free)
+        line.maps = line.maps.inav[:].isig[:, 3]
+        found = line.diagnose()
+        with pytest.raises(ValueError, match="along two axes; this one has 1"):
+            found.plot()
+
     def test_a_hole_of_known_size(self, free):
         dented = deepcopy(free)
         kept = ~free.detector_mask

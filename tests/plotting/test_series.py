@@ -26,4 +26,5 @@ def test_diameters_lie_within_their_axis(diameters: np.ndarray, render) -> None:
 def test_no_particles(render) -> None:
     figure = plot_series(["a", "b"], np.zeros((2, 2, 2)), np.full((2, 2, 2), np.nan))
     assert figure.axes[1].get_ylim() == (0, 1)
+    assert "No whole particles" in figure.axes[1].texts[0].get_text()
     render(figure)
