@@ -73,6 +73,7 @@ def _drawn_tree(tree: Tree) -> dict[str, Any]:
         "children": layout.children.tolist(),
         "leaves": leaves,
         "order": layout.order,
+        "inverted": layout.inverted,
         "label": distance_label(tree.metric),
     }
 

@@ -490,7 +490,7 @@
 
     // Tree
     const drawTree = () => {
-      const { x, y, children, leaves, order, label } = data.tree;
+      const { x, y, children, leaves, order, inverted, label } = data.tree;
       const width = Math.max(320, Math.min($("tree").clientWidth, 1100)), left = 48, right = 50, line = 15, count = leaves.length;
       // Of a high tree the scale stands above it too.
       const top = count > 40 ? 40 : 10, base = top + count * line + 2, height = base + 34;
@@ -511,6 +511,9 @@
           svg.append(make("path", { d: path, stroke: groupOf[owner] === null ? "#30363d" : color(groupOf[owner]), "data-node": owner }));
         }
       });
+      for (const merge of inverted) {
+        svg.append(make("path", { class: "inverted", d: `M${px(x[count + merge]).toFixed(1)} ${py(y[count + merge]).toFixed(1)}l8 -4v8z` }));
+      }
       order.forEach((leaf, place) => {
         const own = leaves[leaf], group = groupOf[leaf];
         const says = own.length === 1 ? String(own[0]) : `(${own.length})`;

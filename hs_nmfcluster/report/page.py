@@ -107,6 +107,7 @@ def page(findings: Findings, figures: Iterable[Illustration] | None = None) -> s
         script=Markup(script),
         explorable=None if content is None else Markup(json_for_script(content)),
         branches=content is not None and any(len(own) > 1 for own in content["tree"]["leaves"]),
+        inverted=content is not None and bool(content["tree"]["inverted"]),
         title=_title(findings),
         answer="" if groups is None else answer(groups, findings.sizes),
         written=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),

@@ -1,5 +1,7 @@
 """The answer in words: on a good analysis, on matrix alone, after a cut by hand."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 
@@ -129,6 +131,16 @@ class TestMatrix:
             orders.append(explorable(Findings(groups=groups))["tree"]["order"])
             assert orders == [[1, 2, 3, 4, 5, 6, 0]] * 3
         assert self.leaves(tree.explore().figure) == orders[0]
+
+    def test_inversions_of_the_report_are_those_of_the_figure(self, tree):
+        turned_over = copy(tree)
+        turned_over.linkage = tree.linkage.copy()
+        turned_over.linkage[-1, 2] = turned_over.linkage[-2, 2] / 2
+        groups = turned_over.cut(n_groups=3)
+        marked = [text.get_label() for text in groups.plot_dendrogram().axes[0].texts]
+        drawn = explorable(Findings(groups=groups))["tree"]["inverted"]
+        assert drawn == [len(tree) - 2]
+        assert drawn == [int(text.split()[1]) for text in marked if text.startswith("inversion")]
 
     def test_stands_first_in_a_plain_tree(self, specimen):
         plain = ClusterTree.from_patterns(*specimen[:2], radial_range=(2, 8), crystals_first=False)
