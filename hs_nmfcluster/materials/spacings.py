@@ -1,6 +1,6 @@
 """Rings of spots in the patterns of groups, and their radial profiles."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from hs_nmfcluster.scan.detector import Detector
 
 # Pixels between neighbours in radius from which on they are on different rings.
 _GAP = 0.5
+# Pixels by which neighbours and interpolation move spots and their mates alike: no number of spots
+# averages it.
+_ALIKE = 0.025
 # Pixels by which the beam centre may be wrong.
 _OFF_CENTER = 1.5
 
@@ -176,6 +179,9 @@ def _rings(
     if not rings:
         return (), spots
     distances = np.abs(middle.radius[:, None] - [ring.radius for ring in rings])
+    rings = tuple(
+        replace(ring, sigma=float(np.hypot(ring.sigma, _ALIKE * detector.pixel))) for ring in rings
+    )
     return rings, spots[distances.min(axis=1) <= 2 * _GAP * detector.pixel]
 
 

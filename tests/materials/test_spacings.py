@@ -28,6 +28,11 @@ class TestSpacings:
         assert errors.max() < 1e-3
         assert (deviations < 2).all()
 
+    def test_many_spots_do_not_average_what_pixels_leave(self, groups):
+        pixel = groups.patterns.axes_manager.signal_axes[0].scale
+        for ring in (ring for of_group in groups.lattice_spacings() for ring in of_group):
+            assert ring.sigma / ring.d * ring.radius > 0.025 * pixel
+
     @pytest.mark.parametrize("off", [(0.3, 0.2), (-0.6, 0.7)])
     def test_wrong_beam_center(self, specimen, remade, off):
         errors, deviations = pulls(remade(off=off), specimen)
