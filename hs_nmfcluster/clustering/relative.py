@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.correlation import centered_patterns
+from hs_nmfcluster.scan.noise import quantile_of_known, unit_of_counts
 
 # Standard deviations between lower quartile and median of a Gaussian.
 _QUARTILE = 0.6745
@@ -103,10 +104,7 @@ def relative_distances(
 def _powers(
     polar_patterns: NDArray[np.floating],
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Amplitude of each ring ``(n, n_radial)``; power along rings, and of noise therein ``(n,)``.
-
-    Noise is told from the lower quartile, which spots move least.
-    """
+    """Amplitude of each ring ``(n, n_radial)``; power along rings and of noise in it ``(n,)``."""
     n, n_radial, n_azimuthal = polar_patterns.shape
     rings, along, noise = np.zeros((n, n_radial)), np.zeros(n), np.zeros(n)
     # One after the other: the patterns may be thousands.
@@ -117,18 +115,25 @@ def _powers(
         rest = pattern - level[:, None]
         # What lies in gaps is as strong as the rest of its ring.
         known = n_azimuthal - missing.sum(axis=1)
-        along[k] = (np.square(rest).sum(axis=1) * n_azimuthal / np.maximum(known, 1)).sum()
-        lower, middle = _lower_and_middle(rest, missing)
+        variance = np.square(rest).sum(axis=1) / np.maximum(known, 1)
+        along[k] = n_azimuthal * variance.sum()
         rings[k] = np.sqrt(n_azimuthal) * level
-        noise[k] = n_azimuthal * np.square((middle - lower) / _QUARTILE).sum()
+        mean = np.where(missing, 0, polar_patterns[k]).sum(axis=1) / np.maximum(known, 1)
+        noise[k] = n_azimuthal * _variance_of_noise(polar_patterns[k], mean, variance).sum()
     return rings, along, noise
 
 
-def _lower_and_middle(
-    rings: NDArray[np.float64], missing: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Lower quartile and median along each ring of what is known of it."""
-    lower, middle = np.quantile(rings, [0.25, 0.5], axis=1)
-    for ring in np.flatnonzero(missing.any(axis=1) & ~missing.all(axis=1)):
-        lower[ring], middle[ring] = np.quantile(rings[ring, ~missing[ring]], [0.25, 0.5])
-    return lower, middle
+def _variance_of_noise(
+    rings: NDArray[np.floating], mean: NDArray[np.floating], variance: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Variance of noise along each ring of a pattern, of which mean and variance are known.
+
+    It is told from the lower quartile, which spots move least. Where that is no higher than the
+    least value, as where few electrons arrive and most bins have none, it says nothing, and the
+    noise is at least that of counts.
+    """
+    lower, middle = (np.nan_to_num(quantile_of_known(rings, share)) for share in (0.25, 0.5))
+    noise = np.square((middle - lower) / _QUARTILE)
+    silent = ~(lower > np.fmin.reduce(rings, axis=1))
+    counts = np.maximum(unit_of_counts(mean, variance) * mean, 0.0)
+    return np.where(silent, np.maximum(noise, counts), noise)

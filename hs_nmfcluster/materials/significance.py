@@ -18,6 +18,7 @@ from scipy import interpolate, ndimage, special
 from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.materials.bulk import GammaLaw, log_chance_of_peaks
 from hs_nmfcluster.scan.detector import Detector
+from hs_nmfcluster.scan.noise import quantile_of_known, unit_of_counts
 
 # Pixels over which a pattern, scan positions over which a map is averaged.
 _SMOOTHING, _MAP_SMOOTHING = 1.0, 0.7
@@ -355,14 +356,11 @@ class _Rings:
     ) -> NDArray[np.float64]:
         """Take counts for the noise: their deviation at each pixel's radius, once averaged.
 
-        Where few electrons arrive most pixels have none, and a quartile says nothing. The unit of
-        counts is their variance over their mean on those rings that have no spots.
+        Where few electrons arrive most pixels have none, and a quartile says nothing.
         """
         mean = np.maximum(_over(self._own, rows, np.mean), 0.0)
-        variance = _over(self._own, flat, np.var)
-        known = (mean > 0) & (np.array([ring.size for ring in self._own]) > 1)
-        ratio = np.where(known, variance / np.where(known, mean, 1.0), np.nan)
-        unit = np.nan_to_num(_quantile_of_known(ratio, 0.25, 1))
+        several = np.array([ring.size for ring in self._own]) > 1
+        unit = unit_of_counts(mean, np.where(several, _over(self._own, flat, np.var), np.nan))
         return np.sqrt(np.maximum(self._curve(unit[:, None] * mean), 0.0) / _GRAIN)
 
     def _near_spots(self, heights: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -399,22 +397,11 @@ def _over(
 
 
 def _upper_quartile(rows: NDArray[np.float64], axis: int = 1) -> NDArray[np.float64]:
-    return _quantile_of_known(rows, 0.75, axis) / _QUARTILE
+    return quantile_of_known(rows, 0.75, axis) / _QUARTILE
 
 
 def _median_of_known(rows: NDArray[np.float64], axis: int = 1) -> NDArray[np.float64]:
-    return np.nan_to_num(_quantile_of_known(rows, 0.5, axis))
-
-
-def _quantile_of_known(rows: NDArray[np.float64], share: float, axis: int) -> NDArray[np.float64]:
-    """As `numpy.nanquantile`, which goes through the rows one by one and warns of empty ones."""
-    ordered = np.sort(rows, axis=axis)
-    known = np.isfinite(ordered).sum(axis=axis, keepdims=True)
-    place = share * np.maximum(known - 1, 0)
-    below = np.floor(place).astype(np.intp)
-    above = np.minimum(below + 1, np.maximum(known - 1, 0))
-    low, high = (np.take_along_axis(ordered, index, axis) for index in (below, above))
-    return np.asarray((low + (place - below) * (high - low)).squeeze(axis))
+    return np.nan_to_num(quantile_of_known(rows, 0.5, axis))
 
 
 def _without_harmonics(

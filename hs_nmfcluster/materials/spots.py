@@ -10,7 +10,7 @@ from scipy import interpolate, ndimage, optimize
 from hs_nmfcluster.materials.apertures import aperture_sums, nearest_spot
 from hs_nmfcluster.materials.peaks import Peak, find_peaks
 from hs_nmfcluster.scan.detector import Detector
-from hs_nmfcluster.scan.noise import MAD_TO_SIGMA
+from hs_nmfcluster.scan.noise import MAD_TO_SIGMA, unit_of_counts
 
 # Pixels over which noise is averaged before spots are looked for: less than any spot's width.
 _SMOOTHING = 1.0
@@ -253,10 +253,7 @@ def _lowest_peak(
 def _counting_noise(
     pattern: NDArray[np.floating], excess: NDArray[np.float64], detector: Detector
 ) -> tuple[float, NDArray[np.float64]]:
-    """Variance over mean around rings, for counts their unit, and the mean at each pixel's radius.
-
-    Of all rings the lower quartile is taken, as spots raise the variance of some.
-    """
+    """Find what one count adds to a pattern, and the mean at each pixel's radius."""
     measured = np.isfinite(excess)
     bins = np.round(detector.radius() / detector.pixel).astype(np.intp)
     values, places = pattern[measured], bins[measured]
@@ -265,10 +262,8 @@ def _counting_noise(
     mean = np.bincount(places, values, bins.max() + 1) / divisor
     above = np.bincount(places, excess[measured], bins.max() + 1) / divisor
     square = np.bincount(places, excess[measured] ** 2, bins.max() + 1) / divisor
-    variance = square - above**2
-    known = (counts >= _RING_PIXELS) & (mean > 0)
-    unit = float(np.percentile(variance[known] / mean[known], 25)) if known.any() else 0.0
-    return unit, np.maximum(mean, 0.0)[bins]
+    variance = np.where(counts >= _RING_PIXELS, square - above**2, np.nan)
+    return float(unit_of_counts(mean, variance)), np.maximum(mean, 0.0)[bins]
 
 
 def _smoothed(excess: NDArray[np.floating]) -> NDArray[np.float64]:

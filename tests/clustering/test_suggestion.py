@@ -64,6 +64,16 @@ class TestRelativeDistances:
         found = relative_distances(patterns, pattern_similarity(patterns)[0]).noise
         np.testing.assert_allclose(found, noise**2 / along, rtol=0.2)
 
+    @pytest.mark.parametrize("counts", [0.5, 2.0])
+    def test_share_of_noise_of_few_counts(self, counts):
+        rng = np.random.default_rng(0)
+        expected = np.full((4, 16, 360), 0.02 * counts)
+        expected[:, ::3, ::60] += counts
+        patterns = rng.poisson(expected).astype(float)
+        along = np.square(patterns - patterns.mean(axis=-1, keepdims=True)).sum(axis=(1, 2))
+        found = relative_distances(patterns, pattern_similarity(patterns)[0]).noise
+        np.testing.assert_allclose(found, expected.sum(axis=(1, 2)) / along, rtol=0.3)
+
     def test_noise_alone_is_unlike(self):
         patterns = np.random.default_rng(0).normal(size=(6, 12, 72))
         distances = relative_distances(patterns, pattern_similarity(patterns)[0]).distances
@@ -119,6 +129,18 @@ class TestSuggest:
         assert cut.clear
         assert not cut.border
         assert cut.score > max(score for _, score in filter(None, (cut.coarser, cut.finer)))
+
+    @pytest.mark.parametrize("seed", range(5))
+    def test_finds_the_kinds_at_two_counts(self, seed):
+        rng = np.random.default_rng(seed)
+        kinds = np.full((3, 24, 180), 0.04)
+        for kind in kinds:
+            for ring, place in rng.integers((2, 0), (22, 180), (8, 2)):
+                kind[ring - 1 : ring + 1, np.arange(place, place + 5) % 180] = 2.0
+        turned = [np.roll(kinds[i % 3], rng.integers(180), axis=1) for i in range(24)]
+        cut, groups = suggested(rng.poisson(turned).astype(float))
+        assert cut.n_groups == 3
+        assert [set(group % 3) for group in groups] == [{0}, {1}, {2}]
 
     @pytest.mark.parametrize("seed", range(5))
     def test_one_kind_is_one_group(self, seed):
