@@ -14,6 +14,9 @@ from hs_nmfcluster.scan.noise import quantile_of_known, unit_of_counts
 
 # Standard deviations between lower quartile and median of a Gaussian.
 _QUARTILE = 0.6745
+# Square of second differences between rings over the variance of noise, which linear interpolation
+# leaves correlated by a quarter from one pixel to the next.
+_ROUGHNESS = 4.0
 # So much at most of what varies along rings is put down to noise: more cannot be told from noise
 # at all, and dividing by what is left would make distances of it.
 _MOST_NOISE = 0.5
@@ -77,15 +80,17 @@ def relative_distances(
     Examples
     --------
     >>> import numpy as np
+    >>> from scipy.ndimage import gaussian_filter
     >>> from hs_nmfcluster.clustering.similarity import pattern_similarity
-    >>> spots = np.zeros((3, 6, 72))
-    >>> spots[:, 2, 5] = spots[:2, 4, 35] = spots[2, 4, 50] = 1
-    >>> halo = 3 * np.ones((6, 1)) * np.arange(6)[:, None]
+    >>> spots = np.zeros((3, 20, 72))
+    >>> spots[:, 6, 5] = spots[:2, 14, 35] = spots[2, 14, 50] = 1
+    >>> spots = gaussian_filter(spots, (0, 1.5, 1.5))
+    >>> halo = np.arange(20)[:, None] / 10
     >>> [
     ...     relative_distances(p, pattern_similarity(p)[0]).distances[0].round(2).tolist()
     ...     for p in (spots, spots + halo)
     ... ]
-    [[0.0, 0.0, 0.51], [0.0, 0.0, 0.51]]
+    [[0.0, 0.0, 0.53], [0.0, 0.0, 0.54]]
     """
     rings, along, noise = _powers(polar_patterns)
     total = np.sqrt((rings**2).sum(axis=1) + along)
@@ -115,18 +120,14 @@ def _powers(
         rest = pattern - level[:, None]
         # What lies in gaps is as strong as the rest of its ring.
         known = n_azimuthal - missing.sum(axis=1)
-        variance = np.square(rest).sum(axis=1) / np.maximum(known, 1)
-        along[k] = n_azimuthal * variance.sum()
+        along[k] = (np.square(rest).sum(axis=1) * n_azimuthal / np.maximum(known, 1)).sum()
         rings[k] = np.sqrt(n_azimuthal) * level
-        mean = np.where(missing, 0, polar_patterns[k]).sum(axis=1) / np.maximum(known, 1)
-        noise[k] = n_azimuthal * _variance_of_noise(polar_patterns[k], mean, variance).sum()
+        noise[k] = n_azimuthal * _variance_of_noise(polar_patterns[k]).sum()
     return rings, along, noise
 
 
-def _variance_of_noise(
-    rings: NDArray[np.floating], mean: NDArray[np.floating], variance: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Variance of noise along each ring of a pattern, of which mean and variance are known.
+def _variance_of_noise(rings: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Variance of noise along each ring of a pattern, ``(n_radial,)``.
 
     It is told from the lower quartile, which spots move least. Where that is no higher than the
     least value, as where few electrons arrive and most bins have none, it says nothing, and the
@@ -135,5 +136,20 @@ def _variance_of_noise(
     lower, middle = (np.nan_to_num(quantile_of_known(rings, share)) for share in (0.25, 0.5))
     noise = np.square((middle - lower) / _QUARTILE)
     silent = ~(lower > np.fmin.reduce(rings, axis=1))
-    counts = np.maximum(unit_of_counts(mean, variance) * mean, 0.0)
-    return np.where(silent, np.maximum(noise, counts), noise)
+    return np.where(silent, np.maximum(noise, _variance_of_counts(rings)), noise)
+
+
+def _variance_of_counts(rings: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Variance of counts along each ring, if what is rough from ring to ring is counts.
+
+    Spots are smooth beside noise, which has no extent.
+    """
+    rough = np.full(rings.shape, np.nan)
+    rough[1:-1] = np.square(rings[:-2] - 2 * rings[1:-1] + rings[2:]) / _ROUGHNESS
+    mean = _mean_of_known(rings)
+    return np.maximum(unit_of_counts(mean, _mean_of_known(rough)) * mean, 0.0)
+
+
+def _mean_of_known(rings: NDArray[np.floating]) -> NDArray[np.float64]:
+    known = np.isfinite(rings)
+    return np.where(known, rings, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)

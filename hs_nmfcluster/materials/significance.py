@@ -361,7 +361,8 @@ class _Rings:
         mean = np.maximum(_over(self._own, rows, np.mean), 0.0)
         several = np.array([ring.size for ring in self._own]) > 1
         unit = unit_of_counts(mean, np.where(several, _over(self._own, flat, np.var), np.nan))
-        return np.sqrt(np.maximum(self._curve(unit[:, None] * mean), 0.0) / _GRAIN)
+        counts = np.asarray(unit, np.float64)[:, None] * mean
+        return np.sqrt(np.maximum(self._curve(counts), 0.0) / _GRAIN)
 
     def _near_spots(self, heights: NDArray[np.float64]) -> NDArray[np.bool_]:
         near = np.zeros(heights.shape, dtype=bool)
@@ -397,7 +398,7 @@ def _over(
 
 
 def _upper_quartile(rows: NDArray[np.float64], axis: int = 1) -> NDArray[np.float64]:
-    return quantile_of_known(rows, 0.75, axis) / _QUARTILE
+    return np.asarray(quantile_of_known(rows, 0.75, axis) / _QUARTILE, np.float64)
 
 
 def _median_of_known(rows: NDArray[np.float64], axis: int = 1) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ def filled(image: NDArray[np.float64], bad: NDArray[np.bool_]) -> NDArray[np.flo
     >>> image, bad = np.arange(12.0).reshape(3, 4), np.zeros((3, 4), bool)
     >>> bad[1, 1] = True
     >>> round(float(filled(image, bad)[1, 1]), 1)
-    5.0
+    5.1
     """
     if not bad.any() or bad.all():
         return image

@@ -2,16 +2,19 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from scipy.cluster import hierarchy
 from scipy.spatial.distance import squareform
 
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import agglomerate
 from hs_nmfcluster.clustering.alignable import RotatablePatterns
+from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.relative import Relative, relative_distances
 from hs_nmfcluster.clustering.separation import along_merges, separation
 from hs_nmfcluster.clustering.similarity import pairwise, pattern_similarity
 from hs_nmfcluster.clustering.suggestion import suggest
+from hs_nmfcluster.scan.detector import Detector
 
 
 def rotated(n_kinds, n=20, noise=0.25, seed=0, halo=0.0):
@@ -66,13 +69,25 @@ class TestRelativeDistances:
 
     @pytest.mark.parametrize("counts", [0.5, 2.0])
     def test_share_of_noise_of_few_counts(self, counts):
-        rng = np.random.default_rng(0)
-        expected = np.full((4, 16, 360), 0.02 * counts)
-        expected[:, ::3, ::60] += counts
-        patterns = rng.poisson(expected).astype(float)
-        along = np.square(patterns - patterns.mean(axis=-1, keepdims=True)).sum(axis=(1, 2))
-        found = relative_distances(patterns, pattern_similarity(patterns)[0]).noise
-        np.testing.assert_allclose(found, expected.sum(axis=(1, 2)) / along, rtol=0.3)
+        grid = PolarGrid.covering(Detector((81, 81), (40, 40)))
+        y, x = np.mgrid[-40:41, -40:41]
+        spots = [(x - 9) ** 2 + (y - 20) ** 2, (x + 25) ** 2 + (y - 5) ** 2]
+        expected = counts * (0.05 + sum(np.exp(-r2 / 8) for r2 in spots))
+        counted = np.random.default_rng(0).poisson(expected, (20, 81, 81)).astype(float)
+        noisy, exact = (grid.transform(some) for some in (counted, expected[None]))
+        powers = [
+            np.square(some - some.mean(axis=-1, keepdims=True)).sum(axis=(1, 2)).mean()
+            for some in (exact, noisy)
+        ]
+        found = relative_distances(noisy, pattern_similarity(noisy)[0]).noise
+        assert found.mean() == pytest.approx(1 - powers[0] / powers[1], rel=0.25)
+
+    def test_smooth_spots_on_nothing_are_no_counts(self):
+        patterns = np.zeros((2, 30, 180))
+        patterns[:, [8, 8, 20], [10, 100, 40]] = 1.0
+        patterns = ndimage.gaussian_filter(patterns, (0, 1.5, 2.0))
+        found = relative_distances(patterns, pattern_similarity(patterns)[0])
+        assert found.noise.max() < 0.05
 
     def test_noise_alone_is_unlike(self):
         patterns = np.random.default_rng(0).normal(size=(6, 12, 72))
