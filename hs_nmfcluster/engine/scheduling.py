@@ -152,11 +152,13 @@ def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> l
     By the threads that also make the passes: the C library keeps freed memory for the thread that
     had it, so that others would need their own. Within a task (`by_itself`) one after the other.
     """
+    everything = list(items)
     if _BY_ITSELF.get():
-        return [function(item) for item in items]
-    task = dask.delayed(function, pure=False)
+        return [function(item) for item in everything]
+    # Given by their numbers, as dask would look for promises in all that an item holds.
+    task = dask.delayed(lambda i: function(everything[i]), pure=False, traverse=False)
     # Dask takes up tasks in the order of their names.
-    promises = [task(item, dask_key_name=f"{i:09d}") for i, item in enumerate(items)]
+    promises = [task(i, dask_key_name=f"{i:09d}") for i in range(len(everything))]
     with _blas().limit(limits=1, user_api="blas"):
         return list(dask.compute(*promises, scheduler=run_by_threads))
 

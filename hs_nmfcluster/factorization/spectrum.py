@@ -26,8 +26,7 @@ def count_above_bulk(squared_values: NDArray[np.floating], number: int | None = 
     Parameters
     ----------
     squared_values
-        Eigenvalues of XXᵀ, largest first: all of them, or the leading ones, best so many that
-        :func:`values_needed` says.
+        Eigenvalues of XXᵀ, largest first: all of them, or the leading ones.
     number
         How many there are in all.
 
@@ -57,17 +56,6 @@ def count_above_bulk(squared_values: NDArray[np.floating], number: int | None = 
             break
         found = above
     return found
-
-
-def values_needed(number: int, most: int) -> int:
-    """How many of all eigenvalues are needed to count up to so many above the bulk.
-
-    Examples
-    --------
-    >>> values_needed(600, 20)
-    70
-    """
-    return most + _width(number)
 
 
 def _width(number: int) -> int:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress, leading
+from hs_nmfcluster.factorization.eigen import Eigen
+from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress
 from hs_nmfcluster.factorization.spectrum import count_above_bulk
 from hs_nmfcluster.factorization.weighting import weigh
 
@@ -36,13 +37,13 @@ def test_products(weighted, shape, unit):
     assert parted.square == pytest.approx(np.sum(x**2), rel=1e-9)
     gram = x @ x.T if shape[0] <= shape[1] else x.T @ x
     exact = np.linalg.eigvalsh(gram)[::-1]
-    values, vectors, above = leading(parted, 10)
+    found = Eigen.of(parted.gram())
     # Relative to themselves, though the first is a thousand times larger.
-    np.testing.assert_allclose(values[:12], exact[:12], rtol=1e-5)
-    assert above == count_above_bulk(exact)
+    np.testing.assert_allclose(found.values[:12], exact[:12], rtol=1e-5)
+    assert count_above_bulk(found.values) == count_above_bulk(exact)
     patterns = np.random.default_rng(2).random((3, shape[1]))
     np.testing.assert_allclose(parted.times(patterns), patterns @ x.T, rtol=1e-6)
-    small = compress(parted, values[:5], vectors[:, :5])
+    small = compress(parted, found, 5)
     np.testing.assert_allclose(small.basis @ small.basis.T, np.eye(5), atol=1e-5)
     best = np.linalg.svd(x, full_matrices=False)
     nearest = (best[0][:, :5] * best[1][:5]) @ best[2][:5]
@@ -62,5 +63,4 @@ def test_low_rank_has_no_vectors_of_rounding():
     rng = np.random.default_rng(0)
     raw = rng.random((40, 3)) @ rng.random((3, 60))
     parted = Parted.of(raw, None)
-    values, vectors, _ = leading(parted, 10)
-    assert compress(parted, values, vectors).scores.shape[1] == 3
+    assert compress(parted, Eigen.of(parted.gram()), 10).scores.shape[1] == 3

@@ -1,20 +1,21 @@
 """What a few places of a scan say of it beforehand: how large its structures are."""
 
 from dataclasses import dataclass
-from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import irfftn, next_fast_len, rfftn
 
 from hs_nmfcluster.engine.matrix import JoinedRows, ScanMatrix
-from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress, leading
+from hs_nmfcluster.factorization.eigen import Eigen
+from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress
+from hs_nmfcluster.factorization.spectrum import count_above_bulk
 
 # Scans of so many positions have their mean pattern taken of all; others of so many places along
 # each of the last two axes, of this size, or, where there is one axis only, of this length.
 _WHOLE, _PLACES, _SIDE, _LENGTH = 2**14, 3, 32, 512
 # Side of the part of each place in which structures are measured.
-MEASURED_SIDE = 24
+MEASURED_SIDE = 20
 # Where the autocorrelation of the projected thickness of a sphere has fallen to half, over its
 # diameter; of a disc's it is 0.40.
 _HALF = 0.38
@@ -89,9 +90,9 @@ def correlations(
 ) -> Correlations:
     """Correlate the strongest maps of one place with themselves: a task of a pass."""
     x = Parted.of(rows[:], pixel_weights)
-    values, vectors, above = leading(x, ceil(len(positions) / POSITIONS_A_COMPONENT))
+    gram = Eigen.of(x.gram())
     # The first is the mean pattern, wherever it is.
-    maps = compress(x, values[:above], vectors[:, :above]).scores[:, 1:]
+    maps = compress(x, gram, count_above_bulk(gram.values)).scores[:, 1:]
     inside = np.unravel_index(positions, scan_shape)[-2:]
     starts = [int(axis.min()) for axis in inside]
     box = [int(axis.max()) - start + 1 for axis, start in zip(inside, starts, strict=True)]

@@ -9,10 +9,12 @@ from hs_nmfcluster.engine.matrix import JoinedRows
 from hs_nmfcluster.engine.scheduling import by_itself
 from hs_nmfcluster.factorization.compression import Compression
 from hs_nmfcluster.factorization.descent import refine
+from hs_nmfcluster.factorization.eigen import Eigen
 from hs_nmfcluster.factorization.exploration import explore
-from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress, leading
+from hs_nmfcluster.factorization.neighbourhoods.parted import Parted, compress
 from hs_nmfcluster.factorization.rounding import best_first, rounding_of
 from hs_nmfcluster.factorization.settings import Settings
+from hs_nmfcluster.factorization.spectrum import count_above_bulk
 from hs_nmfcluster.factorization.stability import pattern_stability
 from hs_nmfcluster.factorization.updates import hals_rows
 
@@ -112,25 +114,28 @@ def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Piece
         where = int(positions[int(np.argmin(np.isfinite(x.squares)))])
         raise NotFiniteError(where)
     most = min(plan.n_components or max(plan.most, LEAST_COMPONENTS), *rows.shape)
-    values, vectors, above = leading(x, most, _KEPT * most + _MORE)
+    gram = Eigen.of(x.gram())
+    above = count_above_bulk(gram.values)
     k = plan.n_components or max(above, LEAST_COMPONENTS)
     k = min(k, most)
-    kept = _KEPT * k + _MORE
-    patterns, others = _search(compress(x, values[:kept], vectors[:, :kept]), k, plan.settings)
-    maps = hals_rows(x.times(patterns), patterns @ patterns.T) * x.of_positions
+    patterns, others = _search(compress(x, gram, _KEPT * k + _MORE), k, plan.settings)
+    counted = patterns
     if weights is not None:
-        patterns, others = patterns * weights, [S * weights for S in others]
-    norms = np.linalg.norm(patterns, axis=1, keepdims=True)
-    maps, patterns = maps * norms, patterns / np.where(norms > 0, norms, 1.0)
-    rounded = patterns.astype(np.float16)
+        counted, others = patterns * weights, [S * weights for S in others]
+    norms = np.linalg.norm(counted, axis=1, keepdims=True)
+    counted = counted / np.where(norms > 0, norms, 1.0)
+    rounded = counted.astype(np.float16)
+    # Both in one product, as it takes its time to read the rows.
+    target, products = np.split(x.times(np.concatenate([patterns, rounded * x.of_pixels])), 2)
+    maps = hals_rows(target, patterns @ patterns.T) * x.of_positions * norms
     return Pieces(
         patterns=rounded,
         maps=maps.T.astype(np.float32),
         positions=positions,
-        products=(x.times(rounded * x.of_pixels) * x.of_positions).T.astype(np.float32),
+        products=(products * x.of_positions).T.astype(np.float32),
         squares=x.squares,
         above_noise=above,
-        stability=pattern_stability(patterns, others),
+        stability=pattern_stability(counted, others),
     )
 
 

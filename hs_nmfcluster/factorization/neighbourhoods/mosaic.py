@@ -98,14 +98,14 @@ def choose_tiling(
         )
         seen = first_look.structure_sizes(found)
     diameters: list[float] = [_USUAL if one is None else one for one in seen]
-    if size is None:
-        size = _default_size(diameters, matrix.n_pixels)
+    chosen = _default_size(diameters, matrix.n_pixels) if size is None else size
     # Axes before the last two are series, of time or tilt: nothing is shared along them.
-    size = (1,) * (kept.ndim - len(size)) + tuple(size)
+    whole = (1,) * (kept.ndim - len(chosen)) + tuple(chosen)
     overlap = [0] * (kept.ndim - len(diameters))
-    for along, diameter in zip(size[-len(diameters) :], diameters, strict=True):
+    for along, diameter in zip(whole[-len(diameters) :], diameters, strict=True):
         overlap.append(min(ceil(diameter) + _ROOM, along // 2))
-    return Tiling(kept.shape, size, tuple(overlap)), seen
+    tiling = Tiling(kept.shape, whole, tuple(overlap))
+    return (tiling.fitted() if size is None else tiling), seen
 
 
 def check_size(size: tuple[int, ...], scan_shape: tuple[int, ...]) -> tuple[int, ...]:

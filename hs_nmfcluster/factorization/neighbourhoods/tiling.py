@@ -1,13 +1,16 @@
 """Neighbourhoods of a scan: overlapping windows that together cover it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 from numpy.typing import NDArray
 
 # A group of tiles is so many tiles wide and high: what is at its rim is read again for the next.
 _GROUP = 8
+# Share of its size that a window keeps at least where a smaller one would do.
+_LEAST = 0.9
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,17 @@ class Tiling:
         """Number of windows along each axis."""
         return tuple(len(of_axis) for of_axis in self.edges)
 
+    def fitted(self) -> "Tiling":
+        """As many windows, smaller by up to a tenth where they share more than they have to.
+
+        Examples
+        --------
+        >>> Tiling((58, 96), (23, 22), (6, 6)).fitted()
+        Tiling(scan_shape=(58, 96), size=(21, 21), overlap=(6, 6))
+        """
+        size = map(_fitted, self.scan_shape, self.size, self.overlap)
+        return replace(self, size=tuple(size))
+
     @property
     def tiles(self) -> list[Tile]:
         """All windows, the last axis fastest."""
@@ -120,6 +134,13 @@ def taper(tile: Tile) -> NDArray[np.float32]:
         ramp = np.minimum(np.arange(1, n + 1), np.arange(n, 0, -1)).astype(np.float32)
         weight = np.multiply.outer(weight, ramp)
     return weight
+
+
+def _fitted(n: int, size: int, overlap: int) -> int:
+    if n <= size:
+        return size
+    number = len(_spread(n, size, overlap))
+    return max(overlap + ceil((n - overlap) / number), ceil(_LEAST * size))
 
 
 def _spread(n: int, size: int, overlap: int) -> list[tuple[int, int]]:
