@@ -646,8 +646,8 @@ class NMFDiffraction2D(Signal2D):
 
         All restarts of all ranks share at most 25 passes over the data; limited maps take more, two
         an iteration of polishing. It is the number of a factorization of the whole scan that is
-        studied: neighbourhoods take theirs from their own singular values, see
-        `decompose_als_nmf`.
+        studied: neighbourhoods, which find more in a large scan, take theirs from their own
+        singular values and need no study, see `decompose_als_nmf`.
 
         Parameters
         ----------

@@ -362,3 +362,12 @@ class TestStopAndGoOn:
         again = signal.decompose_als_nmf(tiles=(20, 18), checkpoint=tmp_path / "c", **QUIET)
         assert before == 6
         assert_same(again, found)
+
+
+@pytest.mark.parametrize(("rows", "told"), [(50, False), (51, True)])
+def test_a_study_of_a_large_scan_says_that_neighbourhoods_need_none(rows, told, capsys):
+    data = np.random.default_rng(0).poisson(3.0, (rows, 50, 8, 8))
+    NMFDiffraction2D(data).estimate_number_of_components(
+        [2], restarts=1, signal_mask=None, show_progressbar=False
+    )
+    assert ("neighbourhoods" in capsys.readouterr().out) == told

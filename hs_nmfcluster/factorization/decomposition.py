@@ -227,6 +227,11 @@ def study_ranks(scan: Scan, arguments: StudyArguments, selection: Selection, job
     limited = check_scan_axes(arguments.constraints, scan.axes)
     demand = Demand(arguments.ranks, arguments.restarts, "max(ranks)", limited=limited)
     prepared = prepare(scan, selection, demand, job)
+    if prepared.matrix.n_positions > _LARGE:
+        job.tell(
+            "Numbers of components of the whole scan; neighbourhoods, the default of "
+            "`decompose_als_nmf`, need none and find more of the crystals in so large a scan"
+        )
     constraints, resolved = _bind(scan, arguments.constraints, prepared)
     kept = ~prepared.mask.array
     weighting = choose_weighting(
