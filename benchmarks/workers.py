@@ -3,9 +3,12 @@
 A store written by ``larger_than_memory.py`` is decomposed by threads of one process and by
 ``dask.distributed`` clusters of one and of two single-threaded worker processes on this machine,
 each twice, with data read anew in every pass. The table beyond is arithmetic: bytes and flops of
-all passes, and the time at the throughput measured per worker, which has done both.
+all passes, and the time at the throughput measured per worker, which has done both. With
+``--neighbourhoods`` it is decomposed in these, at the defaults: data are read once then, but for a
+first look and for the rims that groups of neighbourhoods share, and flops are not counted.
 
     python benchmarks/workers.py STORE [--share 64] [--components 20] [--restarts 10]
+        [--neighbourhoods]
 """
 
 import argparse
@@ -20,7 +23,7 @@ from larger_than_memory import load
 
 _REPEATS = 2
 # Room for the computation, but not for the data beside it: they are read in every pass.
-_BUDGET = "0.6 GB"
+_BUDGET, _BUDGET_IN_TILES = "0.6 GB", "0.7 GB"
 _SIZES = (("1 TB", 1e12), ("100 TB", 1e14))
 _WORKERS = (2, 16, 256)
 
@@ -34,13 +37,13 @@ class Run(NamedTuple):
     flops: float
 
 
-def threads(path: Path, share: int, k: int, restarts: int) -> list[Run]:
+def threads(path: Path, share: int, k: int | None, restarts: int) -> list[Run]:
     """Time the decomposition by the threads of one process."""
     _common.load_libraries()
     return [_once(path, share, k, restarts) for _ in range(_REPEATS)]
 
 
-def cluster(path: Path, share: int, k: int, restarts: int, workers: int) -> list[Run]:
+def cluster(path: Path, share: int, k: int | None, restarts: int, workers: int) -> list[Run]:
     """Time it by worker processes of one thread each."""
     _common.load_libraries()
     from distributed import Client, LocalCluster
@@ -54,23 +57,21 @@ def cluster(path: Path, share: int, k: int, restarts: int, workers: int) -> list
         return [_once(path, share, k, restarts) for _ in range(_REPEATS)]
 
 
-def _once(path: Path, share: int, k: int, restarts: int) -> Run:
+def _once(path: Path, share: int, k: int | None, restarts: int) -> Run:
     from hs_nmfcluster.engine import memory
 
     # Nor do the workers of a cluster keep them.
     memory._SHARE = 0.0
     signal = load(path, share)
+    how: dict[str, Any] = {"max_memory": _BUDGET_IN_TILES}
+    if k is not None:
+        how = {"max_memory": _BUDGET, "n_components": k, "restarts": restarts}
     start = time.perf_counter()
-    nmf = signal.decompose_als_nmf(
-        k,
-        restarts=restarts,
-        max_memory=_BUDGET,
-        random_state=0,
-        print_info=False,
-        show_progressbar=False,
-    )
+    nmf = signal.decompose_als_nmf(**how, random_state=0, print_info=False, show_progressbar=False)
     assert not nmf.settings["data_in_memory"]
     seconds = time.perf_counter() - start
+    if k is None:
+        return Run(seconds, 1, nmf.mse, float("nan"))
     kept = 1 - nmf.detector_mask.mean()
     flops = _flops(nmf, k, restarts) * kept / signal.data.dtype.itemsize
     return Run(seconds, nmf.passes, nmf.mse, float(flops))
@@ -92,15 +93,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--share", type=int, default=64)
     parser.add_argument("--components", type=int, default=20)
     parser.add_argument("--restarts", type=int, default=10)
+    parser.add_argument("--neighbourhoods", action="store_true")
     given = parser.parse_args(arguments)
-    job: tuple[Any, ...] = (given.store, given.share, given.components, given.restarts)
+    k = None if given.neighbourhoods else given.components
+    job: tuple[Any, ...] = (given.store, given.share, k, given.restarts)
     n_bytes = _common.alone(_size, given.store, given.share)
     runs = {
         "one process, 2 threads": _common.alone(threads, *job),
         "cluster, 1 worker": _in_process(cluster, *job, 1),
         "cluster, 2 workers": _in_process(cluster, *job, 2),
     }
-    print(f"{n_bytes / 1e9:.2f} GB, k = {given.components}, best of {given.restarts}")
+    how = "neighbourhoods" if k is None else f"k = {k}, best of {given.restarts}"
+    print(f"{n_bytes / 1e9:.2f} GB, {how}")
     print(f"{'':<26}{'seconds':>9}{'passes':>8}{'GB/s':>8}{'MSE':>14}")
     rates = {}
     for name, found in runs.items():

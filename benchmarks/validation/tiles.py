@@ -3,9 +3,9 @@
 Each specimen is factorized as a whole, with as many components as it has crystals and one for the
 matrix, in neighbourhoods with and without weighting by counting statistics, and by scikit-learn's
 NMF of the same rank, each with its own defaults. A crystal (kind and in-plane angle) counts as
-found where pattern, freed of the halo, and map are matched by a component; a component is *false* that matches no crystal and
-is not among what the factorization itself calls matrix (neighbourhoods) or, where it makes no such
-statement, shows spots by the same test.
+found where pattern, freed of the halo, and map are matched by a component; a component is *false*
+that matches no crystal and is not among what the factorization itself calls matrix (neighbourhoods)
+or, where it makes no such statement, shows spots by the same test.
 
     python benchmarks/validation/tiles.py [--seeds N] [--size small|full|large] [-o DIR]
 """
