@@ -13,6 +13,7 @@ from scans import CHUNKS, SHAPE, assert_same, counts, decompose, n_blocks, signa
 
 import hs_nmfcluster
 from hs_nmfcluster import NMFDiffraction2D
+from hs_nmfcluster.simulation import linear_mixture
 
 
 @pytest.fixture(scope="module")
@@ -332,3 +333,12 @@ class TestNothingToFind:
     def test_single_restart_has_no_stability(self):
         nmf = decompose(signal(counts()), restarts=1)
         assert np.isnan(nmf.stability).all()
+
+
+def test_patterns_know_the_illumination_of_the_scan(tmp_path):
+    signal, _ = linear_mixture((16, 16), (32, 32), pixel_size=0.6, n_particles=2)
+    nmf = signal.decompose_als_nmf(3, restarts=2, print_info=False)
+    nmf.save(tmp_path / "nmf.hspy")
+    for found in (nmf, hs_nmfcluster.load(tmp_path / "nmf.hspy")):
+        told = found.patterns.metadata.Acquisition_instrument.TEM
+        assert (told.beam_energy, told.convergence_angle) == (300.0, 0.5)

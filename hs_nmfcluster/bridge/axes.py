@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.scan.axes import Axis, DetectorAxes, Scan, ScanAxes
 from hs_nmfcluster.scan.detector import Detector, Distortion, as_distortion
-from hs_nmfcluster.scan.units import PixelSize, canonical
+from hs_nmfcluster.scan.units import PixelSize, canonical, electron_wavelength
 
 AxisDict = dict[str, Any]
 
+# What the metadata say of the illumination: energy in keV, convergence semi-angle in mrad.
+_ILLUMINATION = tuple(
+    f"Acquisition_instrument.TEM.{name}" for name in ("beam_energy", "convergence_angle")
+)
 # Where in the metadata the elliptical distortion of patterns is noted.
 _DISTORTION = "Acquisition_instrument.TEM.Detector.distortion"
 # Sides of a pixel that are drawn as they are.
@@ -184,7 +188,18 @@ def pattern_stack(
     axes = [_component_axis(len(patterns)), *signal_axes(source, center)]
     stack = diffraction_signal(patterns, axes, title)
     set_distortion(stack, distortion)
+    for item in _ILLUMINATION:
+        if source.metadata.has_item(item):
+            stack.metadata.set_item(item, source.metadata.get_item(item))
     return stack
+
+
+def aperture(signal: BaseSignal) -> float | None:
+    """Radius of the aperture that forms the probe in 1/nm, None where metadata do not tell it."""
+    energy, angle = (signal.metadata.get_item(item, None) for item in _ILLUMINATION)
+    if not all(isinstance(one, (int, float)) and one > 0 for one in (energy, angle)):
+        return None
+    return 1e-3 * angle / electron_wavelength(energy)
 
 
 def frame_stack(patterns: NDArray, detector: Detector, title: str) -> BaseSignal:

@@ -17,7 +17,7 @@ _PROBES = np.geomspace(0.5, 4.0, 7)
 _ENOUGH = 20
 # A disc is what leaves fewer squares than a sphere by so many times what neither profile describes,
 # or of so many particles that it is none of their chance; where this is larger, it is a sphere.
-_CLEARLY, _SURE, _UNSURE = 3.0, 0.01, 0.2
+_CLEARLY, _SURE, _UNSURE = 3.0, 0.01, 0.1
 # Difference of two fits, in squares of the noise, from which on it is none of the noise.
 _SIGNIFICANT = 25.0
 # Share of the particles, those that are described best, that decide on the shape.
@@ -102,12 +102,18 @@ class Outline:
     height: float
 
 
-def find_look(segments: Sequence[Segment], shape: str = "auto", probe: float | None = None) -> Look:
+def find_look(
+    segments: Sequence[Segment],
+    shape: str = "auto",
+    probe: float | None = None,
+    narrowest: float | None = None,
+) -> Look:
     """Find the shape and the probe that describe the particles of a specimen best.
 
     One shape and one probe are taken for all. A disc is taken only where it fits clearly better
     than a sphere, since the disc's profile can imitate the sphere's, at another diameter; where it
-    fits better, but some particles say otherwise, the shape is not decided.
+    fits better, but some particles say otherwise, the shape is not decided. A sphere, in turn,
+    imitates a disc if the probe may be as narrow as it likes.
 
     Parameters
     ----------
@@ -117,6 +123,8 @@ def find_look(segments: Sequence[Segment], shape: str = "auto", probe: float | N
         ``"disc"``, ``"sphere"`` or ``"auto"``.
     probe
         Full width of the probe at half maximum in pixels, None if not known.
+    narrowest
+        What diffraction at the aperture lets it be at least, in pixels, None if not known.
     """
     whole = [one for one in segments if not one.at_edge] or list(segments)
     bright = sorted(whole, key=lambda one: -one.height / max(one.noise, 1e-9 * one.height))
@@ -124,7 +132,7 @@ def find_look(segments: Sequence[Segment], shape: str = "auto", probe: float | N
     if not bright or (probe is not None and len(shapes) == 1):
         return Look(shapes[-1], 1.0 if probe is None else probe)
     bright = bright[:_ENOUGH]
-    looks = {name: Look(name, probe or _best_probe(bright, name)) for name in shapes}
+    looks = {name: Look(name, probe or _best_probe(bright, name, narrowest)) for name in shapes}
     if len(shapes) == 1:
         return looks[shape]
     compared = np.array([_compared(one, looks["disc"], looks["sphere"]) for one in bright])
@@ -156,7 +164,7 @@ def _chance(better: NDArray[np.float64]) -> float:
     return float(stats.ttest_1samp(better, 0.0, alternative="greater").pvalue)
 
 
-def _best_probe(segments: Sequence[Segment], shape: str) -> float:
+def _best_probe(segments: Sequence[Segment], shape: str, narrowest: float | None) -> float:
     """Width of the probe for which a shape leaves the least of the particles.
 
     The mean logarithm of the squares counts, so that no single particle of another form decides.
@@ -166,8 +174,11 @@ def _best_probe(segments: Sequence[Segment], shape: str) -> float:
         squares = [_fit(one, Look(shape, width), round_=True).left for one in segments]
         return float(np.mean(np.log(np.maximum(squares, 1e-12))))
 
-    best = int(np.argmin([left(float(width)) for width in _PROBES]))
-    around = _PROBES[max(best - 1, 0)], _PROBES[min(best + 1, len(_PROBES) - 1)]
+    widths = _PROBES
+    if narrowest is not None:
+        widths = np.geomspace(narrowest, max(2 * narrowest, _PROBES[-1]), len(_PROBES))
+    best = int(np.argmin([left(float(width)) for width in widths]))
+    around = widths[max(best - 1, 0)], widths[min(best + 1, len(widths) - 1)]
     fine = optimize.minimize_scalar(left, bounds=around, method="bounded", options={"xatol": 0.02})
     return float(fine.x)
 

@@ -22,6 +22,22 @@ _GRID = 64
 Profile = Callable[[NDArray[np.float64], float], NDArray[np.float64]]
 
 
+def narrowest_probe(aperture: float) -> float:
+    """Full width at half maximum of a probe that nothing but diffraction widens.
+
+    Parameters
+    ----------
+    aperture
+        Radius of the aperture that forms it, in cycles per length.
+
+    Examples
+    --------
+    >>> round(narrowest_probe(0.254), 2)
+    2.03
+    """
+    return _AIRY / aperture
+
+
 def disc(distance: NDArray[np.float64], radius: float) -> NDArray[np.float64]:
     """Profile of a disc whose edge a probe blurs; half of its height is at its radius.
 

@@ -124,6 +124,7 @@ def measure_particles(
     *,
     scale: tuple[float, float],
     probe_size: float | None = None,
+    narrowest_probe: float | None = None,
     min_height: float = 0.15,
     shape: str = "auto",
 ) -> tuple[tuple[GroupSizes, ...], Look]:
@@ -141,6 +142,8 @@ def measure_particles(
         Step of the scan along ``(x, y)``.
     probe_size, min_height, shape
         As in `Groups.particle_sizes`.
+    narrowest_probe
+        Full width that diffraction lets the probe have at least, None if not known.
 
     Returns
     -------
@@ -149,8 +152,10 @@ def measure_particles(
     """
     candidates = _candidates(groups, LocalMaps.known(maps), min_height)
     pixel = float(np.sqrt(abs(scale[0] * scale[1])))
-    probe = None if probe_size is None else probe_size / pixel
-    look = find_look([segment for _, segment in candidates], shape, probe)
+    probe, narrowest = (
+        None if width is None else width / pixel for width in (probe_size, narrowest_probe)
+    )
+    look = find_look([segment for _, segment in candidates], shape, probe, narrowest)
     particles: list[list[Particle]] = [[] for _ in groups.members]
     for component, segment in candidates:
         found = measured(segment, look, scale, component)

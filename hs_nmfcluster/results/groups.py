@@ -10,7 +10,7 @@ from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
 
 from hs_nmfcluster import plotting
-from hs_nmfcluster.bridge.axes import pixel_size
+from hs_nmfcluster.bridge.axes import aperture, pixel_size
 from hs_nmfcluster.clustering import cuts
 from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
@@ -23,6 +23,7 @@ from hs_nmfcluster.materials.crystallinity import measure_shares
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.orientation import Angles, map_angles, measure_angles
 from hs_nmfcluster.materials.phases import match_phases
+from hs_nmfcluster.materials.profiles import narrowest_probe
 from hs_nmfcluster.materials.sizes import GroupSizes, check_size_arguments, measure_particles
 from hs_nmfcluster.materials.spacings import GroupRings, Profiles, measure_rings
 from hs_nmfcluster.plotting.choices import Kind, Scaling
@@ -1007,7 +1008,9 @@ class Groups:
         ----------
         probe_size
             Full width of the probe at half maximum in nm. By default the one is found with which
-            the outlines of all particles are described best.
+            the outlines of all particles are described best, and which is not narrower than
+            diffraction lets it be, where the scan's metadata have beam energy and convergence
+            angle (``Acquisition_instrument.TEM``).
         units
             ``"nm"`` insists on nm, ``"px"`` gives scan pixels; by default nm if the scan's axes are
             calibrated, else pixels.
@@ -1055,6 +1058,7 @@ class Groups:
                 *self._ask_scans(lambda groups: groups.particle_sizes(probe_size, **asked))
             )
         scale, unit = scan_scale(self.tree.maps, units, probe_size)
+        opened = aperture(self.tree.patterns) if unit == "nm" else None
         assert self.tree.maps is not None
         assert self.maps is not None
         assert self.aligned_maps is not None
@@ -1064,6 +1068,7 @@ class Groups:
             self.aligned_maps.data[self._filled],
             scale=scale,
             probe_size=probe_size,
+            narrowest_probe=None if opened is None else narrowest_probe(opened),
             min_height=min_height,
             shape=shape,
         )

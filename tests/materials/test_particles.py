@@ -27,15 +27,16 @@ def discs(positions, diameter=5.0, *, shape=(50, 60), blur=0.6, noise=0.0, level
     return scan + noise * np.random.default_rng(seed).normal(size=shape)
 
 
-def look_of(shapes, noise=0.003):
+def look_of(shapes, noise=0.003, seed=0, radius=4.0, narrowest=None):
     """What is said of particles of the profiles of some shapes, one after the other."""
     y, x = np.indices((60, 100))
     image, places = np.zeros((60, 100)), [(u, v) for v in (12, 32, 50) for u in (12, 36, 60, 85)]
     for (u, v), shape in zip(places, shapes, strict=True):
         away = np.hypot(x - u - 0.3, y - v + 0.2)
-        image += PROFILES[shape](away / 4.0, 4.0 / 1.33)
-    noisy = image + noise * np.random.default_rng(0).normal(size=image.shape)
-    return find_look(find_segments(noisy))
+        image += PROFILES[shape](away / radius, radius / 1.33)
+    noisy = image + noise * np.random.default_rng(seed).normal(size=image.shape)
+    # A map is nowhere negative.
+    return find_look(find_segments(np.maximum(noisy, 0.0)), narrowest=narrowest)
 
 
 class TestLook:
@@ -46,8 +47,16 @@ class TestLook:
         assert look.probe == pytest.approx(1.33, rel=0.1)
 
     def test_particles_that_do_not_agree_decide_nothing(self):
-        look = look_of(["disc"] * 4 + ["sphere"] * 8)
+        look = look_of(["disc"] * 5 + ["sphere"] * 7)
         assert look.name == "disc or sphere"
+
+    @pytest.mark.parametrize("shape", ["disc", "sphere"])
+    def test_a_probe_is_not_narrower_than_diffraction_lets_it_be(self, shape):
+        look = look_of([shape] * 12, noise=0.04, seed=3, radius=2.33, narrowest=1.33)
+        assert look.name == shape
+        assert look.probe >= 1.33
+        if shape == "disc":
+            assert look_of([shape] * 12, noise=0.04, seed=3, radius=2.33).name != shape
 
     def test_one_that_is_neither_changes_nothing(self):
         assert look_of(["disc"] * 11 + ["sphere"]).name == "disc"
@@ -321,6 +330,18 @@ class TestGroupsOfParticles:
     def test_probe_and_shape_are_found(self, sizes):
         assert sizes.shape == "disc"
         assert sizes.probe_size == pytest.approx(2.0, rel=0.1)
+
+    @pytest.mark.parametrize(("angle", "least"), [(0.4, 2.53), (None, 0.0), ("wide", 0.0)])
+    def test_probe_is_not_narrower_than_diffraction_lets_it_be(self, groups, angle, least):
+        tree = groups.tree
+        patterns = tree.patterns.deepcopy()
+        patterns.metadata.set_item("Acquisition_instrument.TEM.beam_energy", 300.0)
+        if angle is not None:
+            patterns.metadata.set_item("Acquisition_instrument.TEM.convergence_angle", angle)
+        told = ClusterTree.from_patterns(patterns, tree.maps).cut(n_groups=len(groups))
+        probe = told.particle_sizes().probe_size
+        assert probe >= least
+        assert least or probe == pytest.approx(2.0, rel=0.1)
 
     def test_probe_larger_than_the_particles(self, groups, family):
         sizes = groups.particle_sizes(50.0)
