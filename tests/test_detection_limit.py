@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from hs_nmfcluster.report.figures import illustrations
+from hs_nmfcluster.results.detection_limit import PlantedParticles
 from hs_nmfcluster.simulation import linear_mixture
 
 QUIET = {"show_progressbar": False}
@@ -38,7 +41,27 @@ def test_large_particles_are_found_and_small_ones_are_not(limit):
     assert sum(limit.false_positives) <= 1
     assert limit.size_bias == pytest.approx(0, abs=0.15)
     assert limit.intensity_bias == pytest.approx(0, abs=0.3)
-    assert f"would be found, 95 % of those of {limit.diameter(0.95)[1]:.2g} nm" in repr(limit)
+    most = limit.diameter(0.95)[1]
+    assert most <= sizes.max()
+    assert f"would be found, 95 % of those of {most:.2g} nm" in repr(limit)
+
+
+def test_a_share_that_is_not_reached_is_not_claimed(limit):
+    sizes = np.repeat(np.geomspace(1.5, 12, 8), 20)
+    same, number = np.ones(160), np.zeros(160, int)
+
+    def said(found):
+        columns = (same, same, sizes, same, number, same, number, found, sizes, same)
+        return replace(limit, planted=PlantedParticles(*columns), found_in_scan=0)
+
+    large = said(sizes > 3)
+    most = f"{large.diameter(0.95)[1]:.2g} nm"
+    assert f"95 % of those of {most}: there are hardly any above {most}; 160" in large.in_words()
+    lossy = said((sizes > 3) & (np.arange(160) % 6 > 0))
+    assert np.isinf(lossy.diameter(0.95)[1])
+    words = lossy.in_words()
+    assert "would be found, 85 % of the largest tried, 12 nm; 160" in words
+    assert "hardly" not in words
 
 
 def test_particles_take_what_those_of_the_specimen_do(limit):
@@ -83,7 +106,7 @@ def test_scan_without_crystals_needs_a_pattern(scan):
         glass.detection_limit(own, pattern=crystal)
     found = glass.detection_limit(own, pattern=crystal, fractions=0.02, random_state=0, **QUIET)
     assert found.found_in_scan == 0
-    assert "there are hardly any above" in found.in_words()
+    assert "particles that scatter 2 % of the electrons" in found.in_words()
 
 
 @pytest.mark.slow

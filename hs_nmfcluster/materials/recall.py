@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 # Grid of the fit: diameters beyond those tried by this factor, steepness in 1/log diameter, and the
-# share that is lost whatever its size, as where two lie on each other.
+# share that is lost whatever its size, as where two lie on each other, in the steps in which a
+# share is equally well known everywhere (Jeffreys).
 _BEYOND, _DIAMETERS = 2.0, 161
 _STEEP = np.geomspace(2.0, 40.0, 25)
-_LOST = np.array([0.0, 0.02, 0.05, 0.1, 0.2])
+_LOST = np.sin(np.linspace(0.0, np.pi / 6, 9)) ** 2
 # Of all that the fit leaves possible, this share lies between two limits.
 _CONFIDENCE = 0.95
 
@@ -66,23 +67,22 @@ class RecallFit:
     def diameter(self, recall: float = 0.5) -> tuple[float, float, float]:
         """Diameter from which a share of the particles is found, and its limits.
 
+        It is where :meth:`recall` and its limits reach that share.
+
         Parameters
         ----------
         recall
-            The share, of those that are not lost whatever their size.
+            The share.
 
         Returns
         -------
         tuple of float
-            Lower limit, diameter, upper limit.
+            Lower limit, diameter, upper limit; infinite where so many are never found.
         """
-        at = np.log(self.diameters)[:, None] + special.logit(recall) / _STEEP
-        values, weights = at.ravel(), self.weights.sum(axis=2).ravel()
-        order = np.argsort(values)
-        below = np.cumsum(weights[order]) - weights[order] / 2
-        tails = [(1 - _CONFIDENCE) / 2, 0.5, (1 + _CONFIDENCE) / 2]
-        low, middle, high = np.exp(np.interp(tails, below, values[order]))
-        return float(low), float(middle), float(high)
+        reached = np.minimum(recall / (1 - _LOST), 1.0)
+        steps = np.exp(special.logit(reached) / _STEEP[:, None])
+        low, middle, high = _limits(self.diameters[:, None, None] * steps, self.weights)
+        return low, middle, high
 
     @property
     def bracketed(self) -> tuple[bool, bool]:
@@ -93,9 +93,26 @@ class RecallFit:
         return bool(of[:n].sum() < few), bool(of[-n:].sum() < few)
 
     def recall(self, diameters: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Share that is found of particles of some diameters, mean over all curves."""
-        means = [float((self.weights * _curves(d, self.diameters)).sum()) for d in diameters]
-        return np.array(means)
+        """Share that is found of particles of some diameters.
+
+        Parameters
+        ----------
+        diameters
+            ``(n,)``.
+
+        Returns
+        -------
+        numpy.ndarray
+            Lower limits, shares, upper limits, ``(3, n)``.
+        """
+        return np.array([_limits(_curves(d, self.diameters), self.weights) for d in diameters]).T
+
+
+def _limits(values: NDArray[np.float64], weights: NDArray[np.float64]) -> tuple[float, ...]:
+    """Median of weighed values between its limits."""
+    tails = [(1 - _CONFIDENCE) / 2, 0.5, (1 + _CONFIDENCE) / 2]
+    found = np.quantile(values, tails, weights=weights, method="inverted_cdf")
+    return tuple(found.tolist())
 
 
 def _curves(diameter: float, middles: NDArray[np.float64]) -> NDArray[np.float64]:

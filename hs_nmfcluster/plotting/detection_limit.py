@@ -14,7 +14,8 @@ from hs_nmfcluster.plotting.style import PAGE_WIDTH, SMALL_FONT_SIZE, group_colo
 from hs_nmfcluster.scan.units import format_units
 
 #: Name; diameter, lower limit, share, upper limit and number of particles of each size; diameters
-#: and recall of the fit; diameter of half recall between its limits.
+#: ``(n,)`` and recall of the fit between its limits ``(3, n)``; diameter of half recall between its
+#: limits.
 RecallCurve: TypeAlias = tuple[
     str,
     Sequence[tuple[float, float, float, float, int]],
@@ -52,7 +53,8 @@ def plot_detection_limit(
     >>> import numpy as np
     >>> sizes = np.array([2.0, 4.0])
     >>> points = [(2.0, 0.0, 0.1, 0.3, 10), (4.0, 0.7, 0.9, 1.0, 10)]
-    >>> curve = ("", points, sizes, np.array([0.1, 0.9]), (2.5, 3.0, 3.5))
+    >>> recall = np.array([[0.0, 0.7], [0.1, 0.9], [0.2, 1.0]])
+    >>> curve = ("", points, sizes, recall, (2.5, 3.0, 3.5))
     >>> figure = plot_detection_limit([curve], sizes, sizes, units="nm")
     """
     figure = new_figure(PAGE_WIDTH, 2.6)
@@ -86,9 +88,10 @@ def _draw_recall(ax: Axes, curve: RecallCurve, color: str) -> None:
     error = np.clip([share - lower, upper - share], 0.0, None)
     ax.errorbar(at, share, error, fmt="none", ecolor=color, elinewidth=0.6, alpha=0.6)
     ax.scatter(at, share, s=6 + 2 * numbers, color=color, linewidths=0, zorder=3)
-    ax.plot(sizes, recall, color=color, linewidth=1.2, label=name or None)
-    ax.axvspan(low, high, color=color, alpha=0.12, linewidth=0)
-    ax.axvline(half, color=color, linewidth=0.6)
+    ax.fill_between(sizes, recall[0], recall[2], color=color, alpha=0.12, linewidth=0)
+    ax.plot(sizes, recall[1], color=color, linewidth=1.2, label=name or None)
+    ax.plot([low, high], [0.5, 0.5], color=color, linewidth=3, alpha=0.4, solid_capstyle="butt")
+    ax.plot(half, 0.5, "|", color=color, markersize=8)
 
 
 def _logarithmic(ax: Axes, diameters: NDArray[np.floating], axes: str = "x") -> None:

@@ -65,6 +65,8 @@ _SIZES, _STEPS, _WITHIN = 6, 8.0, 1.35
 _GAP = 2.0
 # Neighbourhoods along each axis that a large scan is represented by.
 _TILES = 4
+# Share from which a scan holds hardly any particles that were not found.
+_MOST = 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,14 +172,15 @@ class DetectionLimit(Tabular):
         Parameters
         ----------
         recall
-            Share of them, of those that are not lost whatever their size.
+            Share of them.
         fraction
             One of `fractions`, where several were asked for.
 
         Returns
         -------
         tuple of float
-            Lower limit, diameter, upper limit.
+            Lower limit, diameter, upper limit; infinite where some are lost whatever their size,
+            so that this share is never reached.
 
         Examples
         --------
@@ -263,13 +266,17 @@ class DetectionLimit(Tabular):
         tried = self._of(fraction).diameter
         if not above:
             return f"particles{taking} are hardly found, up to {tried.max():.2g} {self.units}"
-        if not below:
-            return f"particles{taking} are found from {tried.min():.2g} {self.units} on"
-        (low, half, high), most = fit.diameter(), fit.diameter(0.95)[1]
+        (low, half, high), most = fit.diameter(), fit.diameter(_MOST)[1]
         said = (
             f"half of the particles{taking} of {half:.2g} {self.units} ({low:.2g} to {high:.2g}) "
-            f"would be found, 95 % of those of {most:.2g} {self.units}"
+            "would be found"
+            if below
+            else f"particles{taking} are found from {tried.min():.2g} {self.units} on"
         )
+        if most > tried.max():
+            reached = 100 * fit.recall(tried.max(keepdims=True))[1, 0]
+            return f"{said}, {reached:.0f} % of the largest tried, {tried.max():.2g} {self.units}"
+        said += f", {100 * _MOST:.0f} % of those of {most:.2g} {self.units}"
         if not self.found_in_scan:
             said += f": there are hardly any above {most:.2g} {self.units}"
         return said

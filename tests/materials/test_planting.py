@@ -148,6 +148,23 @@ class TestRecall:
         clean, with_losses = (RecallFit.of(sizes, one).diameter()[1] for one in (found, lost))
         assert with_losses == pytest.approx(clean, rel=0.1)
 
+    def test_what_is_lost_is_never_found(self):
+        sizes = np.repeat(np.geomspace(2, 12, 10), 40)
+        found = (sizes > 3.5) & (np.arange(400) % 5 > 0)
+        fit = RecallFit.of(sizes, found)
+        assert np.isinf(fit.diameter(0.95)[1:]).all()
+        assert fit.recall(np.array([1.0, 12.0]))[1] == pytest.approx([0, 0.8], abs=0.02)
+
+    def test_diameters_are_where_the_curve_says(self):
+        rng = np.random.default_rng(0)
+        sizes = np.repeat(np.geomspace(2, 8, 6), 12)
+        fit = RecallFit.of(sizes, rng.random(72) < 1 / (1 + (3.3 / sizes) ** 8))
+        for share in (0.5, 0.8):
+            low, half, high = fit.diameter(share)
+            np.testing.assert_allclose(
+                np.diag(fit.recall(np.array([high, half, low]))), share, atol=0.03
+            )
+
     def test_share_of_none_and_all_has_a_limit(self):
         low, share, high = share_found(np.ones(10, bool))
         assert (share, high) == (1.0, pytest.approx(1.0))
