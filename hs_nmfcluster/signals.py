@@ -33,18 +33,18 @@ from hs_nmfcluster.factorization.constraints import Constraint
 from hs_nmfcluster.materials.calibration import Known, known_spacings
 from hs_nmfcluster.results.calibration import Calibration, calibrated
 from hs_nmfcluster.results.confirmation import Confirmation, Split, confirm
-from hs_nmfcluster.results.detection_limit import (
-    AskedParticles,
-    DetectionLimit,
-    checked_numbers,
-    checked_pattern,
-    find_limit,
-)
+from hs_nmfcluster.results.detection_limit import DetectionLimit
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.results.repeating import check_same_scan
 from hs_nmfcluster.results.scan_condition import ScanCondition
+from hs_nmfcluster.results.sowing import (
+    AskedParticles,
+    checked_numbers,
+    checked_pattern,
+    find_limit,
+)
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan import masks
@@ -901,8 +901,9 @@ class NMFDiffraction2D(Signal2D):
             around the limit.
         fractions
             Electrons that a particle scatters into its spots in its middle, over those that the
-            matrix scatters into the analysed pixels. By default proportional to its diameter, as
-            those of the crystals that were found, one of which is drawn for each.
+            matrix scatters into the analysed pixels. By default proportional to its diameter, so
+            that it stands out of the noise as much as a crystal that was found, one of which is
+            drawn for each.
         pattern
             ``"groups"``: of the groups of crystals in turn; or one pattern ``(n_v, n_u)``, of which
             the spots are taken.
