@@ -884,11 +884,11 @@ class NMFDiffraction2D(Signal2D):
         """Say how small and how weak a particle would have been found in this scan.
 
         Synthetic particles are planted in the matrix of the scan while it is read, the same
-        analysis is made, and what comes back is counted, twice: the second time around the
+        analysis is made, and what comes back is counted, three times: from the second on around the
         diameter of which half was found. Each particle has the pattern of a group of crystals,
         turned at random; the electrons that it scatters come on top of those that are there, with
         their counting noise. The data are not changed, and not copied unless they are
-        lazy and fit into memory. Takes about as long as two analyses; of a scan of many
+        lazy and fit into memory. Takes about as long as three analyses; of a scan of many
         neighbourhoods 4 × 4 stand for all.
 
         Parameters
@@ -908,7 +908,7 @@ class NMFDiffraction2D(Signal2D):
             ``"groups"``: of the groups of crystals in turn; or one pattern ``(n_v, n_u)``, of which
             the spots are taken.
         number
-            Particles at a time; by default one for each 120 positions.
+            Particles at a time; by default one for each 180 positions.
         random_state
             An integer makes the run repeatable.
         show_progressbar

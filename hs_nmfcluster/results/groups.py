@@ -783,7 +783,7 @@ class Groups:
         )
         write_report(path, findings)
 
-    @cached_property
+    @property
     def _sizes(self) -> ParticleSizes | SizesByScan:
         return self.particle_sizes()
 
@@ -1057,7 +1057,24 @@ class Groups:
             return sizes_by_scan(
                 *self._ask_scans(lambda groups: groups.particle_sizes(probe_size, **asked))
             )
-        scale, unit = scan_scale(self.tree.maps, units, probe_size)
+        look = probe_size, min_height, shape, *scan_scale(self.tree.maps, units, probe_size)
+        if look not in self._measured:
+            self._measured[look] = self._measured_sizes(*look)
+        return self._measured[look]
+
+    @cached_property
+    def _measured(self) -> dict[tuple[Any, ...], ParticleSizes]:
+        """Sizes that were asked for, by how and on which scale."""
+        return {}
+
+    def _measured_sizes(
+        self,
+        probe_size: float | None,
+        min_height: float,
+        shape: Literal["auto", "disc", "sphere"],
+        scale: tuple[float, float],
+        unit: str,
+    ) -> ParticleSizes:
         opened = aperture(self.tree.patterns) if unit == "nm" else None
         assert self.tree.maps is not None
         assert self.maps is not None

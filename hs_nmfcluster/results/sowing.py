@@ -37,9 +37,9 @@ from hs_nmfcluster.scan.units import PixelSize
 _ALIKE = 0.5
 # Positions of the scan for each particle that is planted in it at a time: with more of them they
 # would be harder to find than the specimen's own.
-_POSITIONS_EACH = 120
-# Analyses that are made; the later ones where the first has found the limit to lie.
-_RUNS = 2
+_POSITIONS_EACH = 180
+# Analyses that are made; the later ones where those before have found the limit to lie.
+_RUNS = 3
 # Diameters of the first of them, from one step to so many, or to the largest that was found; and of
 # the others, within this factor of the limit.
 _SIZES, _STEPS, _WITHIN = 6, 8.0, 1.35
@@ -79,7 +79,7 @@ def find_limit(
     asked: AskedParticles,
     show_progressbar: bool | None,
 ) -> DetectionLimit:
-    """Plant particles, make the analysis once more, and count what comes back, twice.
+    """Plant particles, make the analysis once more, and count what comes back, three times.
 
     See :meth:`~hs_nmfcluster.NMFDiffraction2D.detection_limit`.
     """
