@@ -82,10 +82,8 @@ def pictures() -> Iterator[tuple[str, Any]]:
         found.append(other.decompose_als_nmf(**QUIET))
     several = hs_nmfcluster.cluster(found, names=["1 min", "10 min", "100 min"]).cut()
     yield "several", several.particle_sizes().plot()
-    yield (
-        "detection_limit",
-        signal.detection_limit(groups, random_state=0, show_progressbar=False).plot(),
-    )
+    limit = signal.detection_limit(groups, random_state=0, show_progressbar=False)
+    yield "detection_limit", limit.plot()
     faulty = with_faults(signal)
     uncorrected = faulty.decompose_als_nmf(corrections=None, **QUIET)
     yield "uncorrected", faulty.hierarchical_cluster(uncorrected).cut().plot()
