@@ -32,6 +32,7 @@ from hs_nmfcluster.results.repeating import counting, repeated
 from hs_nmfcluster.results.sizes import ParticleSizes
 from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.scan.units import PixelSize
+from hs_nmfcluster.words import times
 
 # A particle is found where something was found whose pattern correlates with its own by so much.
 _ALIKE = 0.5
@@ -275,6 +276,12 @@ class _Field:
         )
         free = _free(self.sample, self.known, self.sizes.pixel)
         places = scattered_places(free, diameter / 2 / self.step, _GAP, rng)
+        if np.isnan(places[:, 0]).all():
+            raise ValueError(
+                f"There is no room for a particle of {diameters.min():.3g} {self.sizes.units} or "
+                f"more in {times(self.sample.shape[::-1])} positions beside those that are known: "
+                "give smaller `diameters`, or a larger scan."
+            )
         unknown = np.full(self.number, np.nan)
         drawn = PlantedParticles(
             places[:, 0] * self.sizes.pixel.x,
