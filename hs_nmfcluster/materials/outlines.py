@@ -17,7 +17,7 @@ _PROBES = np.geomspace(0.5, 4.0, 7)
 _ENOUGH = 20
 # A disc is what leaves fewer squares than a sphere by so many times what neither profile describes,
 # or of so many particles that it is none of their chance; where this is larger, it is a sphere.
-_CLEARLY, _SURE, _UNSURE = 3.0, 0.01, 0.1
+_CLEARLY, _SURE, _UNSURE = 3.0, 0.01, 0.2
 # Difference of two fits, in squares of the noise, from which on it is none of the noise.
 _SIGNIFICANT = 25.0
 # Share of the particles, those that are described best, that decide on the shape.

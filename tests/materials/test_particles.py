@@ -47,7 +47,7 @@ class TestLook:
         assert look.probe == pytest.approx(1.33, rel=0.1)
 
     def test_particles_that_do_not_agree_decide_nothing(self):
-        look = look_of(["disc"] * 5 + ["sphere"] * 7)
+        look = look_of(["disc"] * 4 + ["sphere"] * 8)
         assert look.name == "disc or sphere"
 
     @pytest.mark.parametrize("shape", ["disc", "sphere"])
