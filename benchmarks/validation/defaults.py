@@ -321,7 +321,7 @@ if __name__ == "__main__":
     main(
         "defaults",
         __doc__.splitlines()[0],
-        {"small": Settings(), "full": Settings(FULL, first_seed=310)},
+        {"small": Settings(), "full": Settings(FULL, first_seed=350)},
         study,
         figure,
     )
