@@ -55,8 +55,6 @@ def explore(
     def search(rank: int) -> Matrix:
         starts = [turned_start(part, rank, seed, stream) for stream in range(1, settings.restarts)]
         found = descend(part, np.array([svd_start(part, rank), *starts]), tolerance=rough)
-        if rough == tolerance:
-            return found.patterns
         best = best_first(found.errors, rounding_of(part.square))[:_GOING_ON]
         found.patterns[best] = descend(part, found.patterns[best], tolerance=tolerance).patterns
         return found.patterns
