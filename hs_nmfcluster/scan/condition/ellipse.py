@@ -13,7 +13,7 @@ _CERTAIN, _MATTERS = 5.0, 0.0015
 # Where it is known to no better than this, rings can hardly be seen, or single spots decide.
 _KNOWN = 0.005
 # Sectors of half a turn that are left out one after the other to learn how sure a fit is.
-_SECTORS = 18
+SECTORS = 18
 # Rounds of the fit, and the strength left when it has converged.
 _ROUNDS, _CONVERGED = 12, 1e-4
 # Pixels that are so many standard deviations of their ring off are spots.
@@ -145,6 +145,11 @@ def ellipse_of(vector: NDArray[np.float64], error: float) -> Ellipse:
     return _ellipse(float(np.expm1(np.hypot(*vector))), _axis(*vector), error)
 
 
+def sector_of(angle: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Find in which sector of half a turn, from 0 to 17, an angle in radians is."""
+    return np.floor(angle / np.pi * SECTORS).astype(np.int64) % SECTORS
+
+
 def jackknifed(found: NDArray[np.float64]) -> float:
     """Give the uncertainty of either of two numbers that were found without each part in turn.
 
@@ -195,7 +200,7 @@ class _Fit:
         single = np.stack([np.cos(angle), np.sin(angle)])
         terms = np.concatenate([-radius * slope * double, level * double, -slope * single])
         terms, left = (terms / noise)[:, used].T, ((values - level) / noise)[used]
-        sectors = (np.floor(angle / np.pi * _SECTORS).astype(np.int64) % _SECTORS)[used]
+        sectors = sector_of(angle)[used]
         coefficients = np.array(np.linalg.lstsq(terms, left, rcond=None)[0], dtype=np.float64)
         return cls(terms, left, sectors, coefficients)
 

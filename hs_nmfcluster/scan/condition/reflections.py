@@ -7,7 +7,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from hs_nmfcluster.scan.condition.ellipse import Ellipse, ellipse_of, jackknifed
+from hs_nmfcluster.scan.condition.ellipse import (
+    SECTORS,
+    Ellipse,
+    ellipse_of,
+    jackknifed,
+    sector_of,
+)
 from hs_nmfcluster.scan.condition.sightings import Sightings
 from hs_nmfcluster.scan.noise import MAD_TO_SIGMA
 
@@ -25,9 +31,9 @@ _STRONGEST, _STEPS = 0.12, 24
 _BESIDE, _LEAST_BESIDE, _FINEST = 4.0, 0.006, 0.005
 # Pixels within which two spots are on one ring, in the rounds of the fit.
 _NEAR = (0.8, 0.5, 0.3, 0.2, 0.2)
-# Sectors of half a turn, that are left out one after the other, and those that a ring has spots in:
-# a net of one crystal has its like at four directions, or six if it is hexagonal.
-_SECTORS, _FILLED = 18, 6
+# Sectors that a ring has spots in: a net of one crystal has its like at four directions, or six if
+# it is hexagonal.
+_FILLED = 6
 # Condition of the equations from which on spots do not tell it.
 _TOLD = 100.0
 # Pixels of a camera do not let a strength be known better than this.
@@ -176,9 +182,10 @@ class _Rings:
         cls, vectors: NDArray[np.float64], middle: NDArray[np.float64], reach: float
     ) -> "_Rings":
         """Find the twos among vectors ``(n, 2)`` in pixels."""
-        radius, double = np.hypot(*vectors.T), 2 * np.arctan2(vectors[:, 1], vectors[:, 0])
-        logarithm, terms = np.log(radius), np.stack([np.cos(double), np.sin(double)]) / 2
-        sector = np.floor(double / (2 * np.pi) * _SECTORS).astype(np.int64) % _SECTORS
+        radius, angle = np.hypot(*vectors.T), np.arctan2(vectors[:, 1], vectors[:, 0])
+        logarithm = np.log(radius)
+        terms = np.stack([np.cos(2 * angle), np.sin(2 * angle)]) / 2
+        sector = sector_of(angle)
         rest = logarithm - middle @ terms
         pixels = np.sqrt(radius[:, None] * radius)
         near = pixels * (np.abs(rest[:, None] - rest) - reach) < 3 * max(_NEAR)
@@ -213,7 +220,7 @@ class _Rings:
         self, first: NDArray[np.intp], second: NDArray[np.intp], near: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
         """Whether both of two have neighbours at many angles."""
-        filled = np.zeros((len(self.sector), _SECTORS), bool)
+        filled = np.zeros((len(self.sector), SECTORS), bool)
         filled[first[near], self.sector[second[near]]] = True
         filled[second[near], self.sector[first[near]]] = True
         # A vector is at an angle itself.
