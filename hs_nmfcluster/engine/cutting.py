@@ -21,9 +21,11 @@ from hs_nmfcluster.engine.random_numbers import whole_numbers
 CHOICES = 4
 #: The pixels around a place, as steps (x, y) from the one before it.
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
-# The pixels of each position get a run of the same random bytes, from one of so many places on: to
-# draw them anew would take longer than all else.
-_DIFFERENT = 2**17
+#: Parts of a pixel that patterns are moved by.
+LEVELS = 16
+# The pixels of each position get a run of the same random choices, from one of so many places on:
+# to draw them anew would take longer than all else.
+_DIFFERENT = 2**13
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +44,7 @@ class Placement:
     sources
         And from which of them, flat indices, ``(n_corners, CHOICES, m)``.
     fractions
-        Chances in 256 that a value is taken from the next column, and from the next row,
+        Chances in :data:`LEVELS` that a value is taken from the next column, and from the next row,
         ``(n_scan, 2)``; None: never, and there is one corner only.
     row
         Pixels in a row of the detector.
@@ -120,30 +122,28 @@ class Cut:
         every = patterns.shape[1]
         patterns = patterns.astype(patterns.dtype.newbyteorder("="), copy=False)
         found = np.empty((len(patterns), self.n_pixels(every)), self.dtype(patterns.dtype))
-        place = _Placing(placement, found.dtype, every)
-        kinds = placement.kinds[positions]
-        for kind in np.unique(kinds).tolist():
-            own = np.flatnonzero(kinds == kind)
+        place, whole = _Placing(placement, found.dtype, every), np.empty(every, found.dtype)
+        kinds = placement.kinds[positions].tolist()
+        # For all pixels, so that no value depends on what else is kept.
+        n_replaced = max((len(placement.replaced[kind]) for kind in set(kinds)), default=0)
+        choices = whole_numbers(positions, n_replaced, CHOICES)
+        begins = whole_numbers(positions, 2, _DIFFERENT).tolist()
+        # One by one: a row lies in the cache.
+        for i, (kind, begin) in enumerate(zip(kinds, begins, strict=True)):
+            row = found[i] if self.pixels is None else whole
+            place.move(patterns[i], int(positions[i]), kind, begin, row)
             drawn, targets, sources = self._replaced[kind]
-            # Of all, so that no value depends on what else is kept.
-            choices = whole_numbers(positions[own], len(drawn), CHOICES)[:, drawn]
-            begins = whole_numbers(positions[own], 2, _DIFFERENT)
-            # One by one: a row lies in the cache.
-            for i, begin, choice in zip(own.tolist(), begins.tolist(), choices, strict=True):
-                row = place.moved(patterns[i], int(positions[i]), kind, begin)
-                if len(targets):
-                    corners = place.corners(targets)
-                    row[targets] = place.at(sources[corners, choice, np.arange(len(targets))])
-                if self.pixels is None:
-                    found[i] = row
-                else:
-                    np.take(row, self.pixels, out=found[i], mode="clip")
+            if len(targets):
+                chosen = choices[i].take(drawn), place.corners(targets)
+                row[targets] = place.at(sources[*chosen, np.arange(len(targets))])
+            if self.pixels is not None:
+                np.take(row, self.pixels, out=found[i], mode="clip")
         return found
 
     @cached_property
     def _replaced(
         self,
-    ) -> list[tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.integer]]]:
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer]]]:
         """Of each kind, which replaced pixels are kept, these, and where they are taken from."""
         assert self.placement is not None
         found = []
@@ -151,7 +151,7 @@ class Cut:
             kept = np.ones(len(one), bool)
             if self.pixels is not None:
                 kept = np.isin(one, self.pixels, assume_unique=True)
-            found.append((kept, one[kept], of[..., kept]))
+            found.append((np.flatnonzero(kept), one[kept], of[..., kept].swapaxes(0, 1)))
         return found
 
 
@@ -176,12 +176,16 @@ class _Placing:
         self._around = np.zeros(n + 2 * self._margin, dtype)
         self._pattern = self._around[self._margin : self._margin + n]
         bits = np.dtype(f"i{dtype.itemsize}")
-        self._bits, self._moved = self._around.view(bits), np.empty(n, dtype)
+        self._bits = self._around.view(bits)
         # The row below the last one is needed too.
-        self._along, self._chosen, self._right, self._down = np.empty((4, n + placement.row), bits)
+        self._along, self._chosen = np.empty((2, n + placement.row), bits)
+        if placement.fractions is not None:
+            self._steps = _random_steps(n + placement.row, bits)
 
-    def moved(self, pattern: NDArray, position: int, kind: int, begin: tuple[int, int]) -> NDArray:
-        """Move a pattern; what is returned is overwritten by the next.
+    def move(
+        self, pattern: NDArray, position: int, kind: int, begin: tuple[int, int], out: NDArray
+    ) -> None:
+        """Move a pattern.
 
         Parameters
         ----------
@@ -190,7 +194,9 @@ class _Placing:
         position, kind
             Of the scan, and of its displacement.
         begin
-            Places in the random bytes at which those of right and down begin.
+            Places in the random choices at which those of right and down begin.
+        out
+            Takes the result, ``(n,)``.
         """
         placement, n, row = self._placement, self._n, self._row
         if placement.response is None:
@@ -199,53 +205,45 @@ class _Placing:
             np.divide(pattern, placement.response, out=self._pattern)
         at = self._margin + int(placement.displacements[kind])
         if placement.fractions is None:
-            self._moved[...] = self._around[at : at + n]
-            return self._moved
-        for chance, one, steps in zip(
-            placement.fractions[position], begin, (self._right, self._down), strict=True
-        ):
-            _draw(int(chance), one, steps)
-        from_here, along = self._bits[at : at + n + row + 1], self._along
-        self._choose(from_here[:-1], from_here[1:], self._right, along)
-        self._choose(along[:n], along[row:], self._down[:n], self._moved.view(along.dtype))
-        return self._moved
+            out[...] = self._around[at : at + n]
+            return
+        (right, down), (begin_right, begin_down) = placement.fractions[position].tolist(), begin
+        self._right = self._steps[right, begin_right : begin_right + n + row]
+        self._down = self._steps[down, begin_down : begin_down + n]
+        along = self._along
+        self._choose(self._bits[at:], self._bits[at + 1 :], self._right, along)
+        self._choose(along, along[row:], self._down, out.view(along.dtype))
 
     def corners(self, pixels: NDArray[np.int64]) -> NDArray[np.intp]:
         """Which of the corners around its place the value of each pixel was taken from."""
         if self._placement.fractions is None:
             return np.zeros(len(pixels), np.intp)
-        down = -self._down[pixels].astype(np.intp)
-        return 2 * down - self._right[pixels + self._row * down]
+        down = self._down.take(pixels).astype(np.intp)
+        return -2 * down - self._right.take(pixels - self._row * down)
 
     def at(self, places: NDArray[np.integer]) -> NDArray:
         """Values of the last pattern, as they are on the detector."""
-        return self._pattern[places]
+        return self._pattern.take(places)
 
     def _choose(
         self, first: NDArray, second: NDArray, which: NDArray[np.signedinteger], out: NDArray
     ) -> None:
         """Of the bits of two values take those of the second where all bits are set."""
-        chosen = self._chosen[: len(which)]
-        np.bitwise_xor(first, second, out=chosen)
+        n = len(which)
+        chosen = self._chosen[:n]
+        np.bitwise_xor(first[:n], second[:n], out=chosen)
         np.bitwise_and(chosen, which, out=chosen)
-        np.bitwise_xor(chosen, first, out=out)
-
-
-def _draw(chance: int, begin: int, steps: NDArray[np.signedinteger]) -> None:
-    """Set all bits by a chance in 256, drawn from one of the places to begin at, else none."""
-    bits = 8 * steps.itemsize
-    # A byte with a sign holds half as many.
-    chance = chance // 2 if bits == 8 else chance
-    drawn = _random_integers(len(steps), steps.dtype)
-    np.subtract(drawn[begin : begin + len(steps)], steps.dtype.type(chance), out=steps)
-    # What is negative has its sign in all bits.
-    np.right_shift(steps, bits - 1, out=steps)
+        np.bitwise_xor(chosen, first[:n], out=out)
 
 
 @cache
-def _random_integers(n: int, dtype: np.dtype) -> NDArray[np.signedinteger]:
-    drawn = np.random.default_rng(0).integers(0, 256, _DIFFERENT + n, dtype=np.uint8)
-    return (drawn // 2 if dtype.itemsize == 1 else drawn).astype(dtype)
+def _random_steps(n: int, dtype: np.dtype) -> NDArray[np.signedinteger]:
+    """Draw steps by each chance, ``(LEVELS, …)``: all bits set where one is made, else none."""
+    drawn = np.random.default_rng(0).integers(0, LEVELS, _DIFFERENT + n, dtype=np.uint8)
+    steps = np.zeros((LEVELS, len(drawn)), dtype)
+    for chance, of_chance in enumerate(steps):
+        of_chance[drawn < chance] = -1
+    return steps
 
 
 #: All pixels as they are.

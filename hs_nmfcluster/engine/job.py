@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine import scheduling
 from hs_nmfcluster.engine.checkpoint import Checkpoint
 from hs_nmfcluster.engine.cutting import Cut
-from hs_nmfcluster.engine.matrix import Block, ScanMatrix, map_rows, select
+from hs_nmfcluster.engine.matrix import Block, ScanMatrix, cut_now, map_rows, select
 from hs_nmfcluster.engine.merging import Gathered, merge
 
 T = TypeVar("T")
@@ -200,13 +200,14 @@ class Job:
             If a block cannot be read, naming it.
         """
         if not matrix.is_lazy:
-            return matrix.with_rows(scheduling.side_by_side(_cut, matrix.blocks))
+            held = [block.rows for block in matrix.blocks]
+            return matrix.with_rows(scheduling.side_by_side(cut_now, held))
         rows = []
         at_a_time = _BLOCKS_AT_A_TIME * scheduling.n_workers()
         self.say("reading")
         for segment in matrix.segments(0, at_a_time):
             try:
-                rows += scheduling.compute_rows([block.rows for block in segment])
+                rows += scheduling.compute_rows([cut_now(block.rows) for block in segment])
             except Exception as error:
                 self._name_fault(segment, matrix, error)
                 raise
@@ -394,12 +395,6 @@ def check_unchanged(square: float, before: float) -> None:
             "The data have changed while they were read, or are not those of `checkpoint`: the sum "
             f"of their squares was {before:.12g} when this job began and is {square:.12g} now."
         )
-
-
-def _cut(block: Block) -> NDArray:
-    held: Any = block.rows
-    rows: NDArray = held[:]
-    return rows
 
 
 def _divided(matrix: ScanMatrix) -> NDArray[np.int64]:

@@ -308,13 +308,15 @@ class ScanMatrix:
             row_of[block.positions] = np.arange(len(block.positions))
         pattern_bytes = self.n_pixels * self.dtype.itemsize
         put_together = dask.delayed(join_rows, pure=False)
+        # What several blocks need is cut out once.
+        cut = [cut_now(block.rows) if self.is_lazy else block.rows for block in self.blocks]
         found = []
         for group in groups:
             for positions in group:
                 parts = []
                 for index in np.unique(block_of[positions]):
                     places = np.flatnonzero(block_of[positions] == index)
-                    parts.append((self.blocks[index].rows, row_of[positions[places]], places))
+                    parts.append((cut[index], row_of[positions[places]], places))
                 n = len(positions)
                 lazy = any(isinstance(rows, Delayed) for rows, *_ in parts)
                 rows = put_together(parts, n) if lazy else JoinedRows(parts, n, self.n_pixels)
@@ -429,10 +431,16 @@ def _spans(rows: NDArray | SelectedRows, larger: int) -> Iterator[slice]:
 
 def select(
     data: NDArray, keep: NDArray[np.bool_], positions: NDArray[np.int64], cut: Cut
-) -> NDArray:
-    """Cut rows of the kept positions out of patterns ``(…, n_v, n_u)``."""
-    rows = dense(data).reshape(-1, data.shape[-2] * data.shape[-1])
-    return cut(rows if keep.all() else rows[keep], positions)
+) -> SelectedRows:
+    """Take the rows of the kept positions out of a chunk of patterns ``(…, n_v, n_u)``."""
+    return SelectedRows(dense(data), np.flatnonzero(keep), positions, cut)
+
+
+def cut_now(rows: Any) -> Any:
+    """Take all rows, or promise to: which so far were to be cut out when they are needed."""
+    if isinstance(rows, Delayed):
+        return dask.delayed(cut_now, pure=False)(rows)
+    return rows[:]
 
 
 def _split_numpy(data: NDArray, keep: NDArray[np.bool_], cut: Cut) -> Iterator[Block]:

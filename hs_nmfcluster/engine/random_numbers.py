@@ -72,10 +72,13 @@ def whole_numbers(rows: NDArray[np.int64], columns: int, below: int) -> NDArray[
     3
     """
     of_rows, of_columns = (
-        _mix(np.asarray(n, dtype=np.uint64)) for n in (rows, np.arange(columns, dtype=np.uint64))
+        _mix(np.asarray(n, dtype=np.uint64)) >> np.uint64(32) for n in (rows, np.arange(columns))
     )
-    bits: NDArray[np.uint64] = (of_rows[:, None] ^ of_columns) >> np.uint64(32)
-    return (bits % np.uint64(below)).astype(np.intp)
+    # The upper half of a product, which takes a tenth of the time of a remainder.
+    bits: NDArray[np.uint64] = of_rows[:, None] ^ of_columns
+    bits *= np.uint64(below)
+    bits >>= np.uint64(32)
+    return bits.view(np.int64)
 
 
 def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -16,12 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from hs_nmfcluster.engine.cutting import CHOICES, CORNERS, Placement
+from hs_nmfcluster.engine.cutting import CHOICES, CORNERS, LEVELS, Placement
 from hs_nmfcluster.scan.corrections import Corrections
 from hs_nmfcluster.scan.detector import Distortion, as_distortion
 
-# Steps that a pixel is divided into.
-_LEVELS = 256
 # Pixels that are missing at more than this share of the positions are left out.
 _MOSTLY = 0.5
 # Bad pixels side by side that neighbours can stand for.
@@ -124,7 +122,7 @@ class _Moves:
     whole
         The moves ``(x, y)`` in whole pixels, ``(n_kinds, 2)``.
     fractions
-        What is left to be moved of each position in 256ths of a pixel, ``(n_scan, 2)``; None where
+        What is left to be moved of each position, in parts of a pixel, ``(n_scan, 2)``; None where
         nothing is.
     """
 
@@ -138,9 +136,9 @@ class _Moves:
         if shifts is None:
             nowhere = np.zeros(int(np.prod(scan_shape)), np.int32)
             return cls(nowhere, np.zeros((1, 2), np.int64), None)
-        steps = np.rint(_LEVELS * shifts.reshape(-1, 2)).astype(np.int64)
-        whole, kinds = np.unique(steps // _LEVELS, axis=0, return_inverse=True)
-        left = (steps % _LEVELS).astype(np.uint8)
+        steps = np.rint(LEVELS * shifts.reshape(-1, 2)).astype(np.int64)
+        whole, kinds = np.unique(steps // LEVELS, axis=0, return_inverse=True)
+        left = (steps % LEVELS).astype(np.uint8)
         return cls(kinds.ravel().astype(np.int32), whole, left if left.any() else None)
 
     @property
@@ -156,7 +154,7 @@ class _Moves:
     def shares(self, used: NDArray[np.bool_]) -> NDArray[np.float64]:
         """Share of the values of the used positions, of each kind from each corner."""
         right, down = (
-            np.zeros((2, len(self.kinds))) if self.fractions is None else self.fractions.T / _LEVELS
+            np.zeros((2, len(self.kinds))) if self.fractions is None else self.fractions.T / LEVELS
         )
         shares = [
             np.bincount(
@@ -224,7 +222,8 @@ class _Filling:
         """Pixels of the detector, ``(CHOICES, m)``, for pixels ``(m,)`` of a moved pattern."""
         places = seen.places.ravel()[targets]
         opposite = self._opposite(seen, targets)
-        found = np.where(opposite >= 0, opposite, self._nearest[places])
+        instead = seen.missing.ravel()[targets] & (opposite >= 0)
+        found = np.where(instead, opposite, self._nearest[places])
         choices = np.tile(found, (CHOICES, 1))
         single = self._single.ravel()[places] & seen.inside.ravel()[targets]
         choices[:, single] = self._neighbours(places[single], choices[0, single])

@@ -245,7 +245,8 @@ def _survey_piece(
         rows = np.where(finite, rows, 0)
         minimum, maximum = rows.min(axis=0), rows.max(axis=0)
     none_negative = (minimum >= 0).all()
-    whole = rows.dtype.kind in "iu" or bool((rows == np.rint(rows)).all())
+    # Mostly the first pattern tells.
+    whole = rows.dtype.kind in "iu" or all(bool((r == np.rint(r)).all()) for r in rows)
     wide = rows.astype(np.float64)
     blocks, total = sum_blocks(wide, positions, layout)
     return _Sums(

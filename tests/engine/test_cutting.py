@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 import pytest
 
-from hs_nmfcluster.engine.cutting import CHOICES, Cut, Placement
+from hs_nmfcluster.engine.cutting import CHOICES, LEVELS, Cut, Placement
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 
@@ -62,7 +62,7 @@ class TestCut:
     def test_fractions_interpolate_on_average(self, dtype):
         """And each value is one of those around its place."""
         pattern = np.random.default_rng(4).integers(0, 120, 20 * 30).astype(dtype)
-        n, chances = 4000, np.array([64, 192], np.uint8)
+        n, chances = 4000, np.array([LEVELS // 4, 3 * LEVELS // 4], np.uint8)
         where = Placement(
             kinds=np.zeros(n, int),
             displacements=np.array([0]),
