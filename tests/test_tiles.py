@@ -7,7 +7,7 @@ import pytest
 
 import hs_nmfcluster
 from hs_nmfcluster import LazyNMFDiffraction2D, NMFDiffraction2D
-from hs_nmfcluster.results import factorization
+from hs_nmfcluster.scan import local_maps
 from hs_nmfcluster.simulation import linear_mixture
 from hs_nmfcluster.validation import match_components, recall_precision
 
@@ -216,12 +216,12 @@ class TestWhateverTheDataLookLike:
 @pytest.fixture(scope="module")
 def large(specimen):
     """The same with maps that are taken to be too large for memory."""
-    kept, factorization._LARGE_MAPS = factorization._LARGE_MAPS, 0
+    kept, local_maps.DENSE_BYTES = local_maps.DENSE_BYTES, 0
     signal = specimen[0].deepcopy()
     try:
         nmf = signal.decompose_als_nmf(tiles=(20, 18), **QUIET)
     finally:
-        factorization._LARGE_MAPS = kept
+        local_maps.DENSE_BYTES = kept
     return signal, nmf
 
 

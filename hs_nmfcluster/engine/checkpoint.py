@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from hs_nmfcluster.engine.shelf import Shelf
 from hs_nmfcluster.files import is_leftover, is_unfinished, written_whole
 
 _IDENTITY = "job.json"
@@ -92,6 +93,10 @@ class Checkpoint:
         named = {f"a{i}": array for i, array in enumerate(arrays)}
         with written_whole(self.folder / f"{name}.npz") as temporary:
             np.savez(temporary, allow_pickle=False, tree=np.array(tree), **named)
+
+    def shelf(self, name: str) -> Shelf:
+        """Where arrays are put aside that states tell the places of."""
+        return Shelf(self.folder / f"{name}.bin")
 
     def forget(self, name: str) -> None:
         """Remove a state that is not needed any more."""

@@ -16,6 +16,7 @@ from hs_nmfcluster.engine.checkpoint import Checkpoint
 from hs_nmfcluster.engine.cutting import Cut
 from hs_nmfcluster.engine.matrix import Block, ScanMatrix, cut_now, map_rows, select
 from hs_nmfcluster.engine.merging import Gathered, merge
+from hs_nmfcluster.engine.shelf import Shelf
 
 T = TypeVar("T")
 
@@ -92,6 +93,7 @@ class Job:
         matrix: ScanMatrix,
         task: Callable[..., T],
         *shared: Any,
+        put_aside: Callable[[T], T] | None = None,
     ) -> T:
         """Make one pass over the data.
 
@@ -104,6 +106,9 @@ class Job:
             together by :func:`~hs_nmfcluster.engine.merging.merge`.
         *shared
             What every task needs, sent to each worker once.
+        put_aside
+            Is given the result of every part of the pass, in this process, and returns what is to
+            be kept of it in memory.
 
         Raises
         ------
@@ -125,6 +130,7 @@ class Job:
                 self._keep(part)
                 self._name_fault(segment, matrix, error)
                 raise
+            found = found if put_aside is None else put_aside(found)
             total = found if part.total is None else merge(part.total, found)
             part = replace(part, blocks=part.blocks + len(segment), total=total)
             self._tell(segment, matrix, time.monotonic() - begun)
@@ -212,6 +218,10 @@ class Job:
                 self._name_fault(segment, matrix, error)
                 raise
         return matrix.with_rows(rows)
+
+    def shelf(self, name: str) -> Shelf:
+        """Where arrays are put aside, in the folder of the checkpoint if there is one."""
+        return Shelf() if self.checkpoint is None else self.checkpoint.shelf(name)
 
     def recall(self, name: str) -> Any | None:
         """Return a state that was kept, and count the passes that led to it."""

@@ -162,7 +162,7 @@ def decompose_in_tiles(
     plan = Plan(arguments.n_components, most_components(tiling), settings)
     job.tell(_tiling_in_words(tiling, seen, plan))
     mosaic = factorize_in_tiles(matrix, tiling, plan, prepared.mean[kept], job)
-    found = mosaic.windows.found
+    found = mosaic.joined.windows.found
     chosen = {
         "solver": "hals",
         "tiles": list(tiling.size[::-1]),
@@ -171,7 +171,7 @@ def decompose_in_tiles(
         "tiles_asked_for": "auto" if size is None else "given",
         "structure_size": [float("nan") if one is None else one for one in seen[::-1]],
         "mean_square": mosaic.mean_square,
-        "components_per_tile": [len(pieces.patterns) for pieces in found],
+        "components_per_tile": [pieces.number for pieces in found],
         "above_noise_per_tile": [pieces.above_noise for pieces in found],
         "spot_radius": estimate_disk_radius(prepared.mean, prepared.detector),
     }

@@ -2,21 +2,23 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import prod, sqrt
 
 from dask.utils import format_bytes
 
 from hs_nmfcluster.engine.matrix import ScanMatrix, rows_a_piece
+from hs_nmfcluster.engine.shelf import ROOM
 from hs_nmfcluster.factorization.compression import most_positions
 from hs_nmfcluster.factorization.krylov import block_width, most_vectors
 from hs_nmfcluster.factorization.search import FINALISTS
 from hs_nmfcluster.factorization.tasks import SOLVED_TOGETHER
 from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
 from hs_nmfcluster.scan.blocks import most_bytes
+from hs_nmfcluster.scan.local_maps import DENSE_BYTES
 
 # Copies that are alive at a time: of a piece of rows, of patterns in a step, of maps.
 _PIECES, _STEPS, _MAPS = SOLVED_TOGETHER + 2, 4, 5
-_FLOAT = 8
+_FLOAT, _SINGLE = 8, 4
 
 
 @dataclass(frozen=True)
@@ -128,11 +130,16 @@ def _inspection(matrix: ScanMatrix) -> int:
     return 2 * most_bytes(matrix.scan_shape, matrix.n_pixels)
 
 
-# Of neighbourhoods whose size and number of components are not known yet: the usual ones.
-_USUAL_POSITIONS, _USUAL_PIECES = 23**2, 8
+# Of neighbourhoods whose size and number of components are not known yet: the usual ones, each with
+# one crystal that is not known from another.
+_USUAL_POSITIONS, _USUAL_PIECES, _USUAL_CRYSTALS = 23**2, 8, 1
+# Of a number that was given, so many describe the matrix; the others are seen from two windows.
+_OF_MATRIX, _SEEN_FROM = 2, 2
 # Copies of a neighbourhood's rows that are alive at a time, in float64, with its Gram matrices: as
 # they are, and in float32.
 _COPIES = 2
+# Copies of the maps of components while these are solved, each in a window twice as large.
+_LOCAL_MAPS, _LARGER = 5, 2
 
 
 def neighbourhood_needs(
@@ -160,15 +167,29 @@ def neighbourhood_needs(
 
     Notes
     -----
-    Only neighbourhoods in work are in memory, with the chunks that they are cut out of; what is
-    found is kept, patterns in float16 and, put together, in float32.
+    Only neighbourhoods in work are in memory, with the chunks that they are cut out of. What is
+    found is kept: of each its maps and products with the data; patterns only of the result, and
+    while pieces are joined those of two rows of neighbourhoods.
     """
     p, n = matrix.n_pixels, matrix.n_positions
     m = min(_USUAL_POSITIONS if size is None else prod(size), n)
     k = n_components or _USUAL_PIECES
     block = max(b.n_bytes for b in matrix.blocks) if matrix.is_lazy else 0
     # Neighbours overlap: together they hold some positions twice.
-    pieces = 2 * k * n / m
+    windows = max(2 * n / m, 1)
+    crystals: float = _USUAL_CRYSTALS
+    if n_components is not None:
+        crystals = max(n_components - _OF_MATRIX, 1) / _SEEN_FROM
+    components = _OF_MATRIX + crystals * windows
     chunks = blocks_at_a_time * (4 * block + _COPIES * _FLOAT * m * (p + m))
-    patterns = int((2 + 2 * 4 / k) * pieces * p)
-    return Needs(chunks, max(patterns, _inspection(matrix)), 0, int(4 * 4 * pieces * m))
+    joined, result = 2 * sqrt(windows) * k * p * _SINGLE, components * p * _SINGLE
+    # What is put aside: patterns in half precision, and crystals to be compared.
+    aside = min(windows * k * p * _SINGLE // 2, ROOM) + min(result, ROOM)
+    patterns = max(int(max(joined, result) + aside), _inspection(matrix))
+    # Maps and products, where they are, and the squares there.
+    found = windows * m * (2 * _SINGLE * k + 2 * _FLOAT)
+    solved = _LOCAL_MAPS * components * _LARGER * m * _SINGLE
+    dense = components * n * _FLOAT
+    # Handed out whole where they are few, and once more for HyperSpy's own methods.
+    maps = int(found + solved + (2 * dense if dense <= DENSE_BYTES else 0))
+    return Needs(chunks, patterns, 0, maps)

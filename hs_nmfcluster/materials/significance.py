@@ -135,6 +135,7 @@ def spot_evidence(
     maps: Iterable[NDArray[np.floating]] | None = None,
     *,
     radial_range: tuple[float, float] = (0.0, np.inf),
+    among: int | None = None,
 ) -> SpotEvidence:
     """Say of each pattern whether it has spots that chance does not explain.
 
@@ -154,6 +155,9 @@ def spot_evidence(
         scan that is known of each.
     radial_range
         ``(inner, outer)`` in the detector's units, between which spots are looked for.
+    among
+        Number of patterns that these are some of, any of which may have spots by chance; None:
+        these are all.
 
     Returns
     -------
@@ -180,7 +184,7 @@ def spot_evidence(
         log_chance = np.maximum(any_spots, in_place)
         beyond_doubt = many_spots < _BEYOND_DOUBT
         log_chance[beyond_doubt] = np.minimum(log_chance, many_spots)[beyond_doubt]
-    mark = np.log(_WRONG / len(patterns))
+    mark = np.log(_WRONG / (among or len(patterns)))
     return SpotEvidence(
         significance=np.maximum(-special.ndtri_exp(np.minimum(log_chance, -1e-12)), 0.0),
         crystalline=log_chance < mark,

@@ -26,6 +26,7 @@ from hs_nmfcluster.results.diagnosis import Diagnosis, diagnose
 from hs_nmfcluster.results.neighbourhoods import components_of
 from hs_nmfcluster.results.residual import Residual, measure_residual
 from hs_nmfcluster.results.tree import ClusterTree
+from hs_nmfcluster.scan import local_maps
 from hs_nmfcluster.scan.corrections import Corrections
 from hs_nmfcluster.scan.local_maps import LocalMaps, lazy_model
 from hs_nmfcluster.scan.mending import mend
@@ -39,8 +40,6 @@ _ARRAYS = ("restart_mse", "stability", "detector_mask", "position_mse")
 _NUMBERS = ("mse", "pca_mse", "best_restart", "passes")
 # Rows of the reconstruction that one chunk of it holds, about 64 MB of float64.
 _MODEL_CHUNK = 8 * 2**20
-# Maps of neighbourhoods that take more than this on the whole scan are put there when needed.
-_LARGE_MAPS = 2**28
 
 
 @dataclass(eq=False, repr=False)
@@ -154,9 +153,8 @@ class Factorization:
         detector_mask, center = prepared.mask.array, prepared.center
         components, matrix, residual = components_of(mosaic, ~detector_mask, prepared.detector)
         k, title = len(components.patterns), scan.metadata.General.title or "scan"
-        patterns = np.full((k, *detector_mask.shape), np.nan, np.float32)
-        patterns[:, ~detector_mask] = components.patterns
-        large = components.maps.n_bytes > _LARGE_MAPS
+        patterns = components.patterns.reshape(k, *detector_mask.shape)
+        large = components.maps.n_bytes > local_maps.DENSE_BYTES
         maps = components.maps.lazy() if large else components.maps.dense()
         position_mse = residual.reshape(components.maps.left_out.shape) / prepared.matrix.n_pixels
         position_mse[components.maps.left_out] = np.nan

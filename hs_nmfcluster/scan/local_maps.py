@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 # Components in a chunk of the maps as a dask array.
 _CHUNK_BYTES = 2**26
+#: Maps that take more than this on the whole scan are put there when they are needed.
+DENSE_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class LocalMaps:
         """
         inside = np.stack(np.unravel_index(positions, self.left_out.shape))
         low, high = inside.min(axis=1), inside.max(axis=1)
-        starts, stops = self._corners
+        starts, stops = self.corners
         there = np.flatnonzero(((starts <= high) & (stops > low)).all(axis=1))
         values = np.zeros((len(positions), len(there)))
         for column, index in enumerate(there.tolist()):
@@ -133,7 +135,7 @@ class LocalMaps:
         return there, values
 
     @cached_property
-    def _corners(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def corners(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """First position of each window, and that after the last, ``(k, n_axes)``."""
         starts = np.array([one.start for one in self.maps])
         return starts, starts + [one.values.shape for one in self.maps]

@@ -6,14 +6,20 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
+from hs_nmfcluster.engine.shelf import Shelf
 from hs_nmfcluster.factorization.neighbourhoods import joining
+from hs_nmfcluster.factorization.neighbourhoods.assembly import (
+    Components,
+    Joined,
+    Windows,
+    assemble,
+)
 from hs_nmfcluster.factorization.neighbourhoods.first_look import (
     correlations,
     looked_at,
     places,
     structure_sizes,
 )
-from hs_nmfcluster.factorization.neighbourhoods.joining import Windows, assemble
 from hs_nmfcluster.factorization.neighbourhoods.local import Pieces, Plan, factorize_tile
 from hs_nmfcluster.factorization.neighbourhoods.solving import solve_maps
 from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling, taper
@@ -223,7 +229,12 @@ def two_windows(same: bool, rng: np.random.Generator) -> tuple[Windows, np.ndarr
         positions = np.arange(160).reshape(10, 16)[tile.window].ravel()
         rounded = patterns.astype(np.float16)
         found.append(pieces_of(rounded, maps, positions, maps @ rounded.astype(np.float32)))
-    return Windows(tiling, tiling.tiles, found, np.ones((10, 16), bool)), shared
+    return Windows(tiling, tiling.tiles, found, np.ones((10, 16), bool), Shelf()), shared
+
+
+def together(windows: Windows, labels: np.ndarray) -> Components:
+    """Components on a detector that is kept whole."""
+    return assemble(Joined(windows, labels), np.ones(200, bool))
 
 
 class TestJoining:
@@ -231,7 +242,7 @@ class TestJoining:
         windows, shared = two_windows(True, np.random.default_rng(0))
         labels = joining.same_crystal(windows, shared, None)
         assert labels[1] == labels[3] != labels[0]
-        found = assemble(windows, labels)
+        found = together(windows, labels)
         (crystal,) = (found.labels[1],)
         y, x = np.mgrid[:10, :16]
         disc = np.hypot(x - 7.5, y - 4.5) < 2.5
@@ -246,7 +257,7 @@ class TestJoining:
         """Where windows disagree, the one whose middle is nearer has more of a say."""
         windows, _ = two_windows(True, np.random.default_rng(0))
         windows.found[1].maps[:, 1] *= 3
-        found = assemble(windows, np.array([0, 1, 0, 1]))
+        found = together(windows, np.array([0, 1, 0, 1]))
         (values,) = (one.values for i, one in enumerate(found.maps) if i == found.labels[1])
         row = values[4, 6:10]
         assert (np.diff(row) > 0).all()
@@ -256,7 +267,7 @@ class TestJoining:
     def test_masked_positions(self):
         windows, _ = two_windows(True, np.random.default_rng(0))
         windows.kept[2, 3] = False
-        found = assemble(windows, np.arange(4))
+        found = together(windows, np.arange(4))
         assert np.isnan(found.maps.dense()[:, 2, 3]).all()
 
     def test_split_in_two(self):
@@ -270,7 +281,7 @@ class TestSolving:
     """Maps of joined components, without the data."""
 
     def solved(self, windows, labels, matrix, weights=None):
-        joined = assemble(windows, labels)
+        joined = together(windows, labels)
         which = np.isin(np.arange(len(joined.patterns)), joined.labels[matrix])
         maps, residual = solve_maps(windows, joined, which, weights)
         return joined, maps.dense(), residual.reshape(windows.kept.shape)
@@ -319,7 +330,7 @@ class TestSolving:
         windows.kept[2, 3] = False
         kept = windows.kept.ravel()
         found = [pieces_at(pieces, kept[pieces.positions]) for pieces in windows.found]
-        masked = Windows(windows.tiling, windows.tiles, found, windows.kept)
+        masked = replace(windows, found=found)
         _, maps, residual = self.solved(masked, np.array([0, 1, 0, 1]), [0])
         assert np.isnan(maps[:, 2, 3]).all()
         assert np.isfinite(maps[:, windows.kept]).all()

@@ -11,7 +11,7 @@ from scans import counts, decompose, signal
 
 from hs_nmfcluster.engine import memory
 from hs_nmfcluster.engine.matrix import ScanMatrix
-from hs_nmfcluster.factorization.needs import factorization_needs
+from hs_nmfcluster.factorization.needs import factorization_needs, neighbourhood_needs
 
 
 class TestReadBudget:
@@ -72,6 +72,30 @@ class TestNeeds:
         parts = (needs.chunks, needs.patterns, needs.compressed, needs.maps)
         assert needs.total == sum(parts)
         assert "patterns" in str(needs)
+
+
+class TestNeedsOfNeighbourhoods:
+    @staticmethod
+    def needs(side, size=None, n_components=None, blocks=2):
+        chunks = (32, 32, -1, -1)
+        data = da.zeros((side, side, 128, 128), dtype="u2", chunks=chunks)
+        matrix = ScanMatrix.from_array(data, chunk_bytes=2**25)
+        return neighbourhood_needs(matrix, size, n_components, blocks)
+
+    def test_a_scan_larger_than_memory_fits(self):
+        """What grows with the scan is what is found in it, not what is worked on."""
+        large = self.needs(1024)
+        assert large.total < 1.3e9
+        assert large.chunks == self.needs(256).chunks
+        # Patterns of windows are put aside; one crystal a window is in the result.
+        windows = 2 * 1024**2 / 23**2
+        assert large.patterns < 2 * windows * 128**2 * 4
+
+    def test_grow_with_what_is_asked_for(self):
+        base = self.needs(256, (20, 20), 6)
+        assert self.needs(256, (20, 20), 12).patterns > base.patterns
+        assert self.needs(256, (40, 40), 6).chunks > base.chunks
+        assert self.needs(256, (20, 20), 6, blocks=4).chunks == 2 * base.chunks
 
 
 class TestBudget:

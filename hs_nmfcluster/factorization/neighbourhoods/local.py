@@ -1,12 +1,13 @@
 """The factorization of one neighbourhood, in memory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.matrix import JoinedRows
 from hs_nmfcluster.engine.scheduling import by_itself
+from hs_nmfcluster.engine.shelf import Placed, Shelf
 from hs_nmfcluster.factorization.compression import Compression
 from hs_nmfcluster.factorization.descent import refine
 from hs_nmfcluster.factorization.eigen import Eigen
@@ -54,7 +55,8 @@ class Pieces:
     ----------
     patterns
         Of unit l2 norm, ``(k, n_pixels)``; in float16, whose rounding is far below the noise of a
-        neighbourhood, as there are tens of thousands of them in a large scan.
+        neighbourhood, as there are tens of thousands of them in a large scan. Or where they were
+        put aside.
     maps
         ``(n, k)`` float32, in the data's intensity unit.
     positions
@@ -69,13 +71,18 @@ class Pieces:
         Of each pattern, ``(k,)``.
     """
 
-    patterns: NDArray[np.float16]
+    patterns: NDArray[np.float16] | Placed
     maps: NDArray[np.float32]
     positions: NDArray[np.int64]
     products: NDArray[np.float32]
     squares: NDArray[np.float64]
     above_noise: int
     stability: NDArray[np.float64]
+
+    @property
+    def number(self) -> int:
+        """Number of pieces."""
+        return self.maps.shape[1]
 
 
 class NotFiniteError(ValueError):
@@ -90,6 +97,17 @@ class Found:
 
     def __add__(self, other: "Found") -> "Found":
         return Found(self.of_tiles + other.of_tiles)
+
+    def put_aside(self, shelf: Shelf) -> "Found":
+        """Put patterns aside that are not there yet."""
+        return Found(
+            tuple(
+                pieces
+                if isinstance(pieces.patterns, Placed)
+                else replace(pieces, patterns=shelf.put(pieces.patterns))
+                for pieces in self.of_tiles
+            )
+        )
 
 
 def factorize_tile(rows: NDArray | JoinedRows, positions: NDArray[np.int64], plan: Plan) -> Found:

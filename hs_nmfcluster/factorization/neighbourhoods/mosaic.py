@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine.job import Job
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.factorization.neighbourhoods import first_look
-from hs_nmfcluster.factorization.neighbourhoods.joining import Windows, same_crystal
+from hs_nmfcluster.factorization.neighbourhoods.assembly import Joined, Windows
+from hs_nmfcluster.factorization.neighbourhoods.joining import same_crystal
 from hs_nmfcluster.factorization.neighbourhoods.local import (
     Found,
     NotFiniteError,
@@ -38,11 +39,8 @@ class Mosaic:
 
     Parameters
     ----------
-    windows
-        What each window found.
-    labels
-        Which pieces are of one crystal, ``(n_pieces,)``: from both
-        :func:`~hs_nmfcluster.factorization.neighbourhoods.joining.assemble` makes components.
+    joined
+        What each window found, and which pieces are of one crystal.
     shared, pixel_weights
         Mean pattern of the scan, and how its pixels were weighted, ``(n_pixels,)``.
     mean_square
@@ -51,8 +49,7 @@ class Mosaic:
         Passes over the data made so far.
     """
 
-    windows: Windows
-    labels: NDArray[np.int64]
+    joined: Joined
     shared: NDArray[np.float64]
     pixel_weights: NDArray[np.float64] | None
     mean_square: float
@@ -199,8 +196,14 @@ def factorize_in_tiles(
     in_tiles = matrix.regrouped(groups)
     job.say(f"{len(tiles)} neighbourhoods")
     job.expect(1)
+    shelf = job.shelf("patterns")
     try:
-        found: Found = job.once("neighbourhoods", lambda: job.visit(in_tiles, factorize_tile, plan))
+        found: Found = job.once(
+            "neighbourhoods",
+            lambda: job.visit(
+                in_tiles, factorize_tile, plan, put_aside=lambda some: some.put_aside(shelf)
+            ),
+        )
     except NotFiniteError as error:
         where = np.unravel_index(error.args[0], kept.shape)[::-1]
         raise ValueError(
@@ -211,12 +214,12 @@ def factorize_in_tiles(
     squares = np.zeros(kept.size)
     for pieces in found.of_tiles:
         squares[pieces.positions] = pieces.squares
-    windows = Windows(tiling, tiles, found.of_tiles, kept)
+    weights = plan.settings.pixel_weights
+    windows = Windows(tiling, tiles, found.of_tiles, kept, shelf)
     return Mosaic(
-        windows,
-        same_crystal(windows, shared, plan.settings.pixel_weights),
+        Joined(windows, same_crystal(windows, shared, weights)),
         shared,
-        plan.settings.pixel_weights,
+        weights,
         float(squares.sum()) / matrix.size,
         job.passes,
     )

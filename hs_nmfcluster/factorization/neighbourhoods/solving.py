@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.engine.scheduling import side_by_side
+from hs_nmfcluster.factorization.neighbourhoods.assembly import Components, Windows
 from hs_nmfcluster.factorization.neighbourhoods.first_look import flat_positions
-from hs_nmfcluster.factorization.neighbourhoods.joining import Components, Windows
 from hs_nmfcluster.factorization.neighbourhoods.tiling import taper
 from hs_nmfcluster.factorization.updates import hals_rows
 from hs_nmfcluster.scan.local_maps import LocalMap, LocalMaps
@@ -219,15 +219,15 @@ class _Known:
         """Multiply what some windows found."""
         edges = windows.edges
         labels = np.concatenate([components.labels[edges[i] : edges[i + 1]] for i in around])
-        numbers = [len(windows.found[i].patterns) for i in around]
-        pieces = np.concatenate([windows.found[i].patterns for i in around]).astype(np.float32)
+        numbers = [windows.found[i].number for i in around]
+        pieces = np.concatenate([windows.patterns(i) for i in around])
         every = np.unique(labels)
-        patterns = components.patterns[every]
+        patterns = components.patterns[every][:, components.pixels]
         counted = _products(pieces, patterns)
         weighted = counted
         if pixel_weights is not None:
             weights = pixel_weights.astype(np.float32)
-            weighted = _products(pieces / weights, patterns / weights)
+            weighted = _products(np.divide(pieces, weights), np.divide(patterns, weights))
         return cls(np.repeat(around, numbers), labels, every, weighted, counted)
 
     def cell(self, positions: NDArray[np.int64], those: tuple[int, ...]) -> _Cell:

@@ -1,0 +1,100 @@
+"""Arrays put aside in a file, and read again one by one when they are needed."""
+
+from dataclasses import dataclass
+from math import prod
+from os import SEEK_END
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+from threading import Lock
+from typing import IO, Any
+from weakref import finalize
+
+import dask
+import numpy as np
+from numpy.typing import NDArray
+
+#: Bytes up to which no file is needed.
+ROOM = 2**26
+
+
+class ShelfError(ValueError):
+    """What was put aside is not there any more."""
+
+
+@dataclass(frozen=True)
+class Placed:
+    """Where an array lies in the file of a shelf.
+
+    Parameters
+    ----------
+    offset
+        First byte.
+    shape, dtype
+        Of the array.
+    """
+
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+
+    @property
+    def n_bytes(self) -> int:
+        """How long it is."""
+        return prod(self.shape) * np.dtype(self.dtype).itemsize
+
+
+class Shelf:
+    """Holds arrays that together may be larger than memory, for any number of threads.
+
+    Parameters
+    ----------
+    path
+        The file, to which arrays are added if it exists: what is put aside there outlasts the
+        process. Without one, arrays are kept in memory, and in a temporary file (where dask has
+        its own, ``temporary-directory``) as soon as they take more than 64 MiB.
+
+    Examples
+    --------
+    >>> shelf = Shelf()
+    >>> place = shelf.put(np.arange(3.0))
+    >>> shelf.get(place)
+    array([0., 1., 2.])
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._path, self._lock = path, Lock()
+        self._file: IO[bytes] | SpooledTemporaryFile[bytes]
+        if path is None:
+            folder = dask.config.get("temporary-directory", None)
+            # Open as long as there is somebody who may ask for an array.
+            self._file = SpooledTemporaryFile(ROOM, dir=folder)  # noqa: SIM115
+        else:
+            self._file = path.open("a+b")
+        finalize(self, self._file.close)
+
+    def put(self, array: NDArray[Any]) -> Placed:
+        """Put an array aside, and say where."""
+        with self._lock:
+            offset = self._file.seek(0, SEEK_END)
+            self._file.write(array.tobytes())
+            self._file.flush()
+        return Placed(offset, array.shape, array.dtype.str)
+
+    def get(self, place: Placed) -> NDArray[Any]:
+        """Read an array, which cannot be written to.
+
+        Raises
+        ------
+        ShelfError
+            If the file has become shorter since.
+        """
+        with self._lock:
+            self._file.seek(place.offset)
+            content = self._file.read(place.n_bytes)
+        if len(content) < place.n_bytes:
+            where = "A temporary file" if self._path is None else f"{str(self._path)!r}"
+            raise ShelfError(
+                f"{where} is shorter than it was: what was put aside there is lost. Remove "
+                "the folder of the checkpoint, and the job begins again."
+            )
+        return np.frombuffer(content, place.dtype).reshape(place.shape)
