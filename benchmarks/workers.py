@@ -60,8 +60,8 @@ def cluster(path: Path, share: int, k: int | None, restarts: int, workers: int) 
 def _once(path: Path, share: int, k: int | None, restarts: int) -> Run:
     from hs_nmfcluster.engine import memory
 
-    # Nor do the workers of a cluster keep them.
-    memory._SHARE = 0.0
+    # Nor do the workers of a cluster keep them; the size of chunks is none of this.
+    memory.cluster_budget = lambda client: 0  # noqa: ARG005
     signal = load(path, share)
     how: dict[str, Any] = {"max_memory": _BUDGET_IN_TILES}
     if k is not None:

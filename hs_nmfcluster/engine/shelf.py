@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Bytes up to which no file is needed.
-ROOM = 2**26
+ROOM = 2**24
 
 
 class ShelfError(ValueError):
@@ -51,7 +51,7 @@ class Shelf:
     path
         The file, to which arrays are added if it exists: what is put aside there outlasts the
         process. Without one, arrays are kept in memory, and in a temporary file (where dask has
-        its own, ``temporary-directory``) as soon as they take more than 64 MiB.
+        its own, ``temporary-directory``) as soon as they take more than 16 MiB.
 
     Examples
     --------

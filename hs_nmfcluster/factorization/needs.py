@@ -35,25 +35,29 @@ class Needs:
     compressed
         The compressed scan and the maps of the runs in it.
     maps
-        Maps of the result.
+        Maps of the result; in neighbourhoods those that each of them found.
+    result
+        What is put together of these when no chunk is needed any more.
     """
 
     chunks: int
     patterns: int
     compressed: int
     maps: int
+    result: int = 0
 
     @property
     def total(self) -> int:
-        """Bytes of all parts."""
-        return self.chunks + self.patterns + self.compressed + self.maps
+        """Bytes of all parts that are there at a time."""
+        return max(self.chunks, self.result) + self.patterns + self.compressed + self.maps
 
     def __str__(self) -> str:
         parts = ", ".join(
             f"{name} {format_bytes(getattr(self, name))}"
             for name in ("chunks", "patterns", "compressed", "maps")
         )
-        return f"{format_bytes(self.total)} ({parts})"
+        later = f"; once these are gone, result {format_bytes(self.result)}" if self.result else ""
+        return f"{format_bytes(self.total)} ({parts}{later})"
 
 
 def factorization_needs(
@@ -182,14 +186,19 @@ def neighbourhood_needs(
         crystals = max(n_components - _OF_MATRIX, 1) / _SEEN_FROM
     components = _OF_MATRIX + crystals * windows
     chunks = blocks_at_a_time * (4 * block + _COPIES * _FLOAT * m * (p + m))
-    joined, result = 2 * sqrt(windows) * k * p * _SINGLE, components * p * _SINGLE
+    joined, patterns = 2 * sqrt(windows) * k * p * _SINGLE, components * p * _SINGLE
     # What is put aside: patterns in half precision, and crystals to be compared.
-    aside = min(windows * k * p * _SINGLE // 2, ROOM) + min(result, ROOM)
-    patterns = max(int(max(joined, result) + aside), _inspection(matrix))
+    aside = min(windows * k * p * _SINGLE / 2, ROOM) + min(patterns, ROOM)
     # Maps and products, where they are, and the squares there.
     found = windows * m * (2 * _SINGLE * k + 2 * _FLOAT)
-    solved = _LOCAL_MAPS * components * _LARGER * m * _SINGLE
+    maps = _LOCAL_MAPS * components * _LARGER * m * _SINGLE
     dense = components * n * _FLOAT
     # Handed out whole where they are few, and once more for HyperSpy's own methods.
-    maps = int(found + solved + (2 * dense if dense <= DENSE_BYTES else 0))
-    return Needs(chunks, patterns, 0, maps)
+    maps = max(maps, 2 * dense if dense <= DENSE_BYTES else 0)
+    return Needs(
+        chunks,
+        int(max(aside, _inspection(matrix))),
+        0,
+        int(found),
+        int(max(joined, patterns + maps)),
+    )
