@@ -57,15 +57,11 @@ def write(path: Path, side: int, seed: int, *specimen: Any) -> None:
     from hs_nmfcluster import LazyNMFDiffraction2D
 
     one, _ = simulate(seed, *specimen)
-    data = da.block(
-        [
-            [
-                da.from_array(simulate(seed + row * side + column, *specimen)[0].data, name=False)
-                for column in range(side)
-            ]
-            for row in range(side)
-        ]
-    )
+    rows = [
+        [simulate(seed + row * side + column, *specimen)[0].data for column in range(side)]
+        for row in range(side)
+    ]
+    data = da.from_array(np.concatenate([np.concatenate(row, axis=1) for row in rows]), name=False)
     whole = LazyNMFDiffraction2D(data.astype(np.uint16).rechunk((32, 32, -1, -1)))
     for old, new in zip(one.axes_manager.signal_axes, whole.axes_manager.signal_axes, strict=True):
         new.scale, new.offset, new.units = old.scale, old.offset, old.units

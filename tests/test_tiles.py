@@ -343,7 +343,7 @@ class TestStopAndGoOn:
         from hs_nmfcluster.factorization.neighbourhoods import tiling
 
         signal, _ = specimen
-        monkeypatch.setattr(tiling, "_GROUP", 1)
+        monkeypatch.setattr(tiling, "GROUP", 1)
         monkeypatch.setattr(jobs, "_BLOCKS_AT_A_TIME", 0)
         done = []
         compute = jobs.scheduling.Pass.compute
@@ -359,6 +359,10 @@ class TestStopAndGoOn:
             with pytest.raises(KeyboardInterrupt, match="goes on"):
                 signal.decompose_als_nmf(tiles=(20, 18), checkpoint=tmp_path / "c", **QUIET)
         before = len(done)
+        # What a part that was cut off would leave.
+        with (tmp_path / "c" / "patterns.bin").open("ab") as put_aside:
+            assert put_aside.tell() > 0
+            put_aside.write(b"half a pattern")
         again = signal.decompose_als_nmf(tiles=(20, 18), checkpoint=tmp_path / "c", **QUIET)
         assert before == 6
         assert_same(again, found)

@@ -119,7 +119,17 @@ class Pass:
     def _graph(self, blocks: Sequence[Block], shared: Sequence[Any]) -> Delayed:
         task = dask.delayed(self._task, pure=False, traverse=False)
         put_together = dask.delayed(merge, pure=False)
-        parts = [task(block.rows, block.positions, *shared) for block in blocks]
+        parts: list[Delayed] = []
+        within = False
+        for block in blocks:
+            found = task(block.rows, block.positions, *shared)
+            # One after the other what needs the same chunks: dask then takes them up in this order,
+            # with fewer chunks in memory.
+            if within:
+                parts[-1] = put_together(parts[-1], found)
+            else:
+                parts.append(found)
+            within = not block.ends_chunk
         while len(parts) > 1:
             pairs = [parts[i : i + 2] for i in range(0, len(parts), 2)]
             parts = [put_together(*pair) if len(pair) == 2 else pair[0] for pair in pairs]

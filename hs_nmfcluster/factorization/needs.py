@@ -10,6 +10,7 @@ from hs_nmfcluster.engine.matrix import ScanMatrix, rows_a_piece
 from hs_nmfcluster.engine.shelf import ROOM
 from hs_nmfcluster.factorization.compression import most_positions
 from hs_nmfcluster.factorization.krylov import block_width, most_vectors
+from hs_nmfcluster.factorization.neighbourhoods.tiling import GROUP
 from hs_nmfcluster.factorization.search import FINALISTS
 from hs_nmfcluster.factorization.tasks import SOLVED_TOGETHER
 from hs_nmfcluster.factorization.whole_maps import BATCH_BYTES
@@ -142,6 +143,8 @@ _OF_MATRIX, _SEEN_FROM = 2, 2
 # Copies of a neighbourhood's rows that are alive at a time, in float64, with its Gram matrices: as
 # they are, and in float32.
 _COPIES = 2
+# Distance of neighbours, over their size.
+_APART = 0.75
 # Copies of the maps of components while these are solved, each in a window twice as large.
 _LOCAL_MAPS, _LARGER = 5, 2
 
@@ -185,7 +188,11 @@ def neighbourhood_needs(
     if n_components is not None:
         crystals = max(n_components - _OF_MATRIX, 1) / _SEEN_FROM
     components = _OF_MATRIX + crystals * windows
-    chunks = blocks_at_a_time * (4 * block + _COPIES * _FLOAT * m * (p + m))
+    # Chunks that a group of neighbourhoods is still to need: about two rows of them across it.
+    side = sqrt(max(len(b.positions) for b in matrix.blocks))
+    across = min(2 * (_APART * GROUP * sqrt(m) / side + 1), len(matrix.blocks))
+    held = max(4 * blocks_at_a_time, across) if blocks_at_a_time else 0
+    chunks = int(held * block) + blocks_at_a_time * _COPIES * _FLOAT * m * (p + m)
     joined, patterns = 2 * sqrt(windows) * k * p * _SINGLE, components * p * _SINGLE
     # What is put aside: patterns in half precision, and crystals to be compared.
     aside = min(windows * k * p * _SINGLE / 2, ROOM) + min(patterns, ROOM)

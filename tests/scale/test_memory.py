@@ -97,7 +97,7 @@ class TestNeedsOfNeighbourhoods:
         base = self.needs(256, (20, 20), 6)
         assert self.needs(256, (20, 20), 12).result > base.result
         assert self.needs(256, (40, 40), 6).chunks > base.chunks
-        assert self.needs(256, (20, 20), 6, blocks=4).chunks == 2 * base.chunks
+        assert self.needs(256, (20, 20), 6, blocks=4).chunks > 1.5 * base.chunks
 
 
 class TestBudget:

@@ -7,8 +7,8 @@ from math import ceil
 import numpy as np
 from numpy.typing import NDArray
 
-# A group of tiles is so many tiles wide and high: what is at its rim is read again for the next.
-_GROUP = 8
+#: A group of tiles is so many tiles wide and high: what is at its rim is read again for the next.
+GROUP = 8
 # Share of its size that a window keeps at least where a smaller one would do.
 _LEAST = 0.9
 
@@ -112,7 +112,7 @@ class Tiling:
         """All windows in square groups, whose data are read once for all of a group."""
         by_group: dict[tuple[int, ...], list[Tile]] = {}
         for tile in self.tiles:
-            by_group.setdefault(tuple(i // _GROUP for i in tile.index), []).append(tile)
+            by_group.setdefault(tuple(i // GROUP for i in tile.index), []).append(tile)
         return list(by_group.values())
 
     def neighbours(self) -> Iterator[tuple[Tile, Tile]]:
