@@ -193,7 +193,8 @@ def neighbourhood_needs(
     across = min(2 * (_APART * GROUP * sqrt(m) / side + 1), len(matrix.blocks))
     held = max(4 * blocks_at_a_time, across) if blocks_at_a_time else 0
     chunks = int(held * block) + blocks_at_a_time * _COPIES * _FLOAT * m * (p + m)
-    joined, patterns = 2 * sqrt(windows) * k * p * _SINGLE, components * p * _SINGLE
+    # Of two rows of neighbourhoods: patterns, and while they are compared their contrast.
+    lately, patterns = 2 * sqrt(windows) * k * p * _SINGLE, components * p * _SINGLE
     # What is put aside: patterns in half precision, and crystals to be compared.
     aside = min(windows * k * p * _SINGLE / 2, ROOM) + min(patterns, ROOM)
     # Maps and products, where they are, and the squares there.
@@ -207,5 +208,5 @@ def neighbourhood_needs(
         int(max(aside, _inspection(matrix))),
         0,
         int(found),
-        int(max(joined, patterns + maps)),
+        int(lately + max(lately, patterns + maps)),
     )

@@ -7,6 +7,7 @@ import dask.array as da
 import numpy as np
 import pytest
 from blas import blas_threads, look
+from dask.callbacks import Callback
 from threadpoolctl import threadpool_limits
 
 from hs_nmfcluster.engine.job import Job
@@ -77,3 +78,31 @@ class TestBlasIsLimited:
         matrix = ScanMatrix.from_array(da.from_array(self.DATA, chunks=(3, 5, 4, 4)))
         with dask.config.set(scheduler="processes", num_workers=1):
             assert Job().visit(matrix, look) == (1, 1)
+
+
+class TestOverlappingBlocks:
+    def test_few_chunks_are_in_memory_at_a_time(self):
+        """What needs the same chunks is worked on one after the other, line by line."""
+        size = 8 * 8 * 4 * 8
+        most = 0
+
+        class Watching(Callback):
+            def _posttask(self, key, result, dsk, state, worker_id):
+                nonlocal most
+                held = state["cache"].values()
+                chunks = [x for x in held if isinstance(x, np.ndarray) and x.nbytes == size]
+                most = max(most, len(chunks))
+
+        data = da.zeros((64, 64, 2, 2), chunks=(8, 8, -1, -1))
+        matrix = ScanMatrix.from_array(data, chunk_bytes=size)
+        assert len(matrix.blocks) == 64
+        positions = np.arange(64 * 64).reshape(64, 64)
+        windows = [
+            positions[i : i + 7, j : j + 7].ravel()
+            for i in range(0, 58, 5)
+            for j in range(0, 58, 5)
+        ]
+        with dask.config.set(scheduler="synchronous"), Watching():
+            Job().visit(matrix.regrouped([windows]), lambda rows, _: len(rows[:]))
+        # Those of a line of windows, not of the whole.
+        assert 8 <= most <= 12

@@ -1,8 +1,8 @@
 """Components put together from the pieces that windows found of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,15 @@ class Windows:
         return np.concatenate(of_windows)
 
     def patterns(self, i: int) -> NDArray[np.float32]:
-        """Patterns of a window, ``(k, n_pixels)``."""
+        """Patterns of a window, ``(k, n_pixels)``, not to be written to."""
+        return self._lately(i)
+
+    @cached_property
+    def _lately(self) -> Callable[[int], NDArray[np.float32]]:
+        """Keep the patterns of two rows of windows, so that a walk over all reads each once."""
+        return lru_cache(2 * self.tiling.numbers[-1] + 4)(self._patterns_of)
+
+    def _patterns_of(self, i: int) -> NDArray[np.float32]:
         held = self.found[i].patterns
         found = self.shelf.get(held) if isinstance(held, Placed) else held
         return found.astype(np.float32)
