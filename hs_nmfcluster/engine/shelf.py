@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import prod
 from os import SEEK_END
 from pathlib import Path
-from tempfile import SpooledTemporaryFile
+from tempfile import SpooledTemporaryFile, gettempdir
 from threading import Lock
 from typing import IO, Any
 from weakref import finalize
@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 ROOM = 2**24
 
 
-class ShelfError(ValueError):
-    """What was put aside is not there any more."""
+class ShelfError(OSError):
+    """There is no room to put something aside, or it is not there any more."""
 
 
 @dataclass(frozen=True)
@@ -63,21 +63,32 @@ class Shelf:
 
     def __init__(self, path: Path | None = None) -> None:
         self._path, self._lock = path, Lock()
+        self._folder = dask.config.get("temporary-directory", None)
         self._file: IO[bytes] | SpooledTemporaryFile[bytes]
         if path is None:
-            folder = dask.config.get("temporary-directory", None)
             # Open as long as there is somebody who may ask for an array.
-            self._file = SpooledTemporaryFile(ROOM, dir=folder)  # noqa: SIM115
+            self._file = SpooledTemporaryFile(ROOM, buffering=0, dir=self._folder)  # noqa: SIM115
         else:
-            self._file = path.open("a+b")
+            self._file = path.open("a+b", buffering=0)
         finalize(self, self._file.close)
 
     def put(self, array: NDArray[Any]) -> Placed:
-        """Put an array aside, and say where."""
-        with self._lock:
-            offset = self._file.seek(0, SEEK_END)
-            self._file.write(array.tobytes())
-            self._file.flush()
+        """Put an array aside, and say where.
+
+        Raises
+        ------
+        ShelfError
+            If there is no room for it.
+        """
+        content = array.tobytes()
+        try:
+            with self._lock:
+                offset = self._file.seek(0, SEEK_END)
+                room = self._file.write(content)
+        except OSError as error:
+            raise ShelfError(f"{self._where()} cannot be written: {error.strerror}.") from error
+        if room < len(content):
+            raise ShelfError(f"{self._where()} cannot be written: no space is left.")
         return Placed(offset, array.shape, array.dtype.str)
 
     def get(self, place: Placed) -> NDArray[Any]:
@@ -92,9 +103,14 @@ class Shelf:
             self._file.seek(place.offset)
             content = self._file.read(place.n_bytes)
         if len(content) < place.n_bytes:
-            where = "A temporary file" if self._path is None else f"{str(self._path)!r}"
             raise ShelfError(
-                f"{where} is shorter than it was: what was put aside there is lost. Remove "
+                f"{self._where()} is shorter than it was: what was put aside there is lost. Remove "
                 "the folder of the checkpoint, and the job begins again."
             )
         return np.frombuffer(content, place.dtype).reshape(place.shape)
+
+    def _where(self) -> str:
+        if self._path is not None:
+            return repr(str(self._path))
+        folder = self._folder or gettempdir()
+        return f"A temporary file in {str(folder)!r} (dask's 'temporary-directory')"

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import dask
 import dask.array as da
@@ -13,6 +14,9 @@ from hs_nmfcluster.engine import shelf as shelves
 from hs_nmfcluster.engine.checkpoint import Checkpoint
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.shelf import Shelf, ShelfError
+
+# A disk without room.
+FULL = Path("/dev/full")
 
 
 def arrays():
@@ -57,6 +61,12 @@ def test_outlasts_the_process(tmp_path):
     for place, array in zip(again.recall("places"), arrays(), strict=True):
         np.testing.assert_array_equal(shelf.get(place), array)
     np.testing.assert_array_equal(shelf.get(more), np.arange(4))
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no such thing on this system")
+def test_full():
+    with pytest.raises(ShelfError, match=r"full. cannot be written: No space left"):
+        Shelf(FULL).put(np.arange(4))
 
 
 def test_lost(tmp_path):

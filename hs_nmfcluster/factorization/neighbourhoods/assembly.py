@@ -56,7 +56,7 @@ class Windows:
     @cached_property
     def _lately(self) -> Callable[[int], NDArray[np.float32]]:
         """Keep the patterns of two rows of windows, so that a walk over all reads each once."""
-        return lru_cache(2 * self.tiling.numbers[-1] + 4)(self._patterns_of)
+        return lru_cache(self.tiling.two_rows)(self._patterns_of)
 
     def _patterns_of(self, i: int) -> NDArray[np.float32]:
         held = self.found[i].patterns

@@ -131,8 +131,7 @@ def same_crystal(
     found, edges = windows.found, windows.edges
     place = {tile.index: i for i, tile in enumerate(windows.tiles)}
 
-    # Two rows of windows at a time.
-    @lru_cache(2 * windows.tiling.numbers[-1] + 4)
+    @lru_cache(windows.tiling.two_rows)
     def contrast_of(i: int) -> NDArray[np.float32]:
         return contrast(windows.patterns(i), shared, pixel_weights)
 

@@ -87,6 +87,17 @@ class Tiling:
         """Number of windows along each axis."""
         return tuple(len(of_axis) for of_axis in self.edges)
 
+    @property
+    def two_rows(self) -> int:
+        """Windows of two rows and some more: who holds these meets all neighbours, row by row.
+
+        Examples
+        --------
+        >>> Tiling((40, 60), (20, 20), (4, 4)).two_rows, Tiling((900,), (64,), (9,)).two_rows
+        (12, 4)
+        """
+        return 4 + (2 * self.numbers[-1] if len(self.numbers) > 1 else 0)
+
     def fitted(self) -> "Tiling":
         """As many windows, smaller by up to a tenth where they share more than they have to.
 
