@@ -55,7 +55,8 @@ class Factorization:
     maps
         Signal2D (Signal1D for a one-dimensional scan) of the maps C, ``(k | scan)``, in the
         data's intensity unit. Masked positions are NaN. Lazy where they are so large that a
-        cluster keeps them: ``maps.compute()`` fetches them.
+        cluster keeps them, or that neighbourhoods' maps would take more than 64 MB on the whole
+        scan: ``maps.compute()`` fetches them.
     mse
         Mean square error ``‖X − C S‖² / (n_xy n_uv)`` over the positions and pixels kept.
     pca_mse

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 # Components in a chunk of the maps as a dask array.
 _CHUNK_BYTES = 2**26
 #: Maps that take more than this on the whole scan are put there when they are needed.
-DENSE_BYTES = 2**28
+DENSE_BYTES = 2**26
 
 
 @dataclass(frozen=True)
