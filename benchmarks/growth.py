@@ -2,10 +2,11 @@
 
 Specimens of 128 × 128 positions are simulated, linear mixtures of crystals in glass whose truth is
 known, and put side by side. Scans of one, four (and sixteen) of them, stored in chunks on disk, are
-factorized in neighbourhoods by default settings, each in a process of its own.
+factorized in neighbourhoods by default settings, each in a process of its own, with so little
+memory that no data are kept.
 
     python benchmarks/growth.py [--detector 64] [--crystals 100] [--electrons 1.4] [--sides 1 2]
-        [--memory "600 MB"] [--seed 0]
+        [--memory "280 MB"] [--seed 0]
 """
 
 import argparse
@@ -80,6 +81,7 @@ def grow(path: Path, side: int, memory: str, seed: int, *specimen: Any) -> Grown
         max_memory=memory, random_state=0, print_info=False, show_progressbar=False
     )
     seconds, peak = time.process_time() - start, _common.memory("VmHWM")
+    assert not nmf.settings["data_in_memory"]
     found = crystals = 0
     for index in range(side**2):
         _, truth = simulate(seed + index, *specimen)
@@ -115,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--crystals", type=int, default=100)
     parser.add_argument("--electrons", type=float, default=1.4)
     parser.add_argument("--sides", type=int, nargs="+", default=[1, 2])
-    parser.add_argument("--memory", default="600 MB")
+    parser.add_argument("--memory", default="280 MB")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args(arguments)
     specimen = (given.detector, given.crystals, given.electrons)
