@@ -116,11 +116,12 @@ class TestTwoWorkers:
     def test_workers_are_counted(self):
         assert scheduling.n_workers() == 2
 
-    def test_killed_worker_changes_nothing(
-        self, client, reference, small_chunks, tmp_path, monkeypatch
-    ):
+    @pytest.mark.parametrize("how", [{}, {"tiles": (5, 6)}])
+    def test_killed_worker_changes_nothing(self, client, small_chunks, tmp_path, monkeypatch, how):
         """Data that were kept on it are read again."""
         monkeypatch.setattr("hs_nmfcluster.engine.memory._SHARE", 0.5)
+        expected = decompose(signal(counts(SHAPE, k=4)), 4, **ARGUMENTS, **how)
+        client.wait_for_workers(2, timeout=180)
         log = tmp_path / "log"
         s = lazy_scan(log=str(log), pause=0.01)
         victim = min(client.run(os.getpid).values())
@@ -132,11 +133,11 @@ class TestTwoWorkers:
 
         killer = threading.Thread(target=kill)
         killer.start()
-        found = decompose(s, 4, **ARGUMENTS)
+        found = decompose(s, 4, **ARGUMENTS, **how)
         killer.join()
         client.wait_for_workers(2, timeout=180)
         assert victim not in client.run(os.getpid).values()
-        assert_same(found, reference, rtol=1e-5)
+        assert_same(found, expected, rtol=1e-5)
 
 
 @pytest.mark.slow
