@@ -173,6 +173,14 @@ class TestWhateverTheDataLookLike:
         other = like(part, part.data.astype(dtype))
         assert_same(other.decompose_als_nmf(tiles=PART_TILES, **QUIET), found_in_part)
 
+    def test_few_components_at_a_time(self, specimen, found, monkeypatch):
+        """Also where some of them are crystals all."""
+        from hs_nmfcluster.factorization.neighbourhoods import assembly, joining
+
+        monkeypatch.setattr(assembly, "_AT_A_TIME", 1)
+        monkeypatch.setattr(joining, "_AT_A_TIME", 2)
+        assert_same(specimen[0].decompose_als_nmf(tiles=(20, 18), **QUIET), found)
+
     def test_along_a_line(self):
         signal, truth = linear_mixture(
             (1, 400), (40, 44), pixel_size=0.5, n_particles=6, signal_fraction=0.3, dose=2e4, seed=1

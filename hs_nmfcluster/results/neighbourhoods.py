@@ -99,7 +99,7 @@ class _Looked:
             evidence = spot_evidence(on_detector, detector, in_windows, among=number)
             matrix[chosen] = ~(evidence.crystalline | evidence.uncertain)
             without = matrix[chosen]
-            of_matrix = _radial_profiles(on_detector[without], detector)
+            of_matrix = _radial_profiles(patterns[without], kept, detector)
             profiles |= zip(chosen[without].tolist(), of_matrix, strict=True)
             own = joining.contrast(
                 patterns[evidence.crystalline], mosaic.shared, mosaic.pixel_weights
@@ -109,11 +109,12 @@ class _Looked:
         return cls(matrix, profiles, crystals, contrasts)
 
 
-def _radial_profiles(patterns: NDArray[np.floating], detector: Detector) -> NDArray[np.float64]:
-    """Mean of each ring of one pixel's width, of patterns of unit mean."""
-    measured = np.isfinite(patterns[0])
-    bins = np.rint(detector.radius() / detector.pixel).astype(np.int64)[measured]
+def _radial_profiles(
+    patterns: NDArray[np.float32], kept: NDArray[np.bool_], detector: Detector
+) -> NDArray[np.float64]:
+    """Mean of each ring of one pixel's width, of patterns ``(n, n_pixels)`` of unit mean."""
+    bins = np.rint(detector.radius() / detector.pixel).astype(np.int64)[kept]
     counts = np.maximum(np.bincount(bins), 1)
-    rows = patterns[:, measured].astype(np.float64)
+    rows = patterns.astype(np.float64)
     rows /= np.maximum(rows.mean(axis=1, keepdims=True), np.finfo(float).tiny)
     return np.array([np.bincount(bins, row) / counts for row in rows])
