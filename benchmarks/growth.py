@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     specimen = (given.detector, given.crystals, given.electrons)
     print(
         f"{'positions':<12}{'windows':>8}{'CPU s':>8}{'times':>7}{'peak GiB':>10}{'above':>7}"
-        f"{'estimate':>10}{'components':>12}{'found':>12}"
+        f"{'estimate':>10}{'components':>12}{'found':>14}"
     )
     before: float | None = None
     with TemporaryDirectory() as folder:
@@ -136,7 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(
                 f"{size:<12}{one.windows:>8}{one.seconds:>8.1f}{times:>7}{one.resident:>10.2f}"
                 f"{one.above:>7.2f}{one.estimate:>10.2f}{one.components:>12}"
-                f"{f'{one.found} of {one.crystals}':>12}",
+                f"{f'{one.found} of {one.crystals}':>14}",
                 flush=True,
             )
             before = one.seconds
