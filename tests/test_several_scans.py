@@ -1,11 +1,13 @@
 """Several scans in one tree."""
 
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 import hs_nmfcluster
+from hs_nmfcluster.bridge.axes import aperture
 from hs_nmfcluster.cli import main
 from hs_nmfcluster.clustering.averages import on_detector
 from hs_nmfcluster.clustering.frames import common_grids, in_one_unit, measured_range
@@ -186,6 +188,26 @@ class TestInScans:
         assert (short.area, long.area) == (32 * 32 * 1.5**2, 24 * 40 * 3.0**2)
         for group in (0, 1, 2):
             assert long[group].mean[0] == pytest.approx(2 * short[group].mean[0], rel=0.05)
+
+    def test_probe_of_each_scan_is_what_its_aperture_lets_it_be(self, found, tmp_path):
+        """Of the first 2.0 nm, which fits best; of the second at least 2.53 nm."""
+        told = []
+        for (nmf, _), angle in zip(found, (0.5, 0.4), strict=True):
+            patterns = nmf.patterns.deepcopy()
+            patterns.metadata.Acquisition_instrument.TEM.convergence_angle = angle
+            told.append(dataclasses.replace(nmf, patterns=patterns))
+        tree = hs_nmfcluster.cluster(told)
+        tree.save(tmp_path / "tree.hspy")
+        for one in (tree, hs_nmfcluster.load(tmp_path / "tree.hspy")):
+            known = one.patterns.metadata.Acquisition_instrument.TEM
+            assert known.beam_energy == 300.0
+            assert not known.has_item("convergence_angle")
+            assert [aperture(scan.patterns) for scan in one.scans] == pytest.approx(
+                [0.254, 0.203], abs=1e-3
+            )
+            probes = [sizes.probe_size for sizes in one.cut(n_groups=4).particle_sizes().scans]
+            assert probes[0] == pytest.approx(2.0, rel=0.1)
+            assert probes[1] >= 2.53
 
     def test_densities_together(self, groups):
         sizes = groups.particle_sizes()

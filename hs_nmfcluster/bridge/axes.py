@@ -188,9 +188,7 @@ def pattern_stack(
     axes = [_component_axis(len(patterns)), *signal_axes(source, center)]
     stack = diffraction_signal(patterns, axes, title)
     set_distortion(stack, distortion)
-    for item in _ILLUMINATION:
-        if source.metadata.has_item(item):
-            stack.metadata.set_item(item, source.metadata.get_item(item))
+    _tell_illumination(stack, [source])
     return stack
 
 
@@ -202,8 +200,21 @@ def aperture(signal: BaseSignal) -> float | None:
     return 1e-3 * angle / electron_wavelength(energy)
 
 
-def frame_stack(patterns: NDArray, detector: Detector, title: str) -> BaseSignal:
-    """Signal of patterns ``(k, n_v, n_u)`` on a detector that no single scan has."""
+def _tell_illumination(stack: BaseSignal, sources: Sequence[BaseSignal]) -> None:
+    """Note of the illumination what all sources say alike."""
+    for item in _ILLUMINATION:
+        first, *others = (source.metadata.get_item(item, None) for source in sources)
+        if first is not None and all(np.array_equal(first, other) for other in others):
+            stack.metadata.set_item(item, first)
+
+
+def frame_stack(
+    patterns: NDArray, detector: Detector, title: str, sources: Sequence[BaseSignal]
+) -> BaseSignal:
+    """Signal of patterns ``(k, n_v, n_u)`` of several scans, on a detector that none of them has.
+
+    Of the illumination it knows what all of them had in common.
+    """
     axes: list[AxisDict] = [_component_axis(len(patterns))]
     geometry = zip("yx", detector.shape, detector.scale[::-1], detector.center[::-1], strict=True)
     axes += [
@@ -217,7 +228,9 @@ def frame_stack(patterns: NDArray, detector: Detector, title: str) -> BaseSignal
         }
         for name, size, scale, middle in geometry
     ]
-    return diffraction_signal(patterns, axes, title)
+    stack = diffraction_signal(patterns, axes, title)
+    _tell_illumination(stack, sources)
+    return stack
 
 
 def map_stack(source: BaseSignal, maps: NDArray | da.Array, title: str) -> BaseSignal:

@@ -112,8 +112,9 @@ def cluster(
         for name, (patterns, _), nmf, grid in zip(called, straight, given, grids, strict=True)
     ]
     grown = grow_rotated(scans, plan, show_progressbar, crystals_first=crystals_first, mirror=False)
+    title = f"NMF patterns of {len(given)} scans"
     return ClusterTree(
-        axes.frame_stack(seen, common.detector, f"NMF patterns of {len(given)} scans"),
+        axes.frame_stack(seen, common.detector, title, [patterns for patterns, _ in straight]),
         None,
         by="patterns",
         metric="cross_correlation",
