@@ -18,6 +18,7 @@ from hs_nmfcluster.cli import main
 from hs_nmfcluster.cli.parser import make_parser
 from hs_nmfcluster.cli.summary import as_json, summarise
 from hs_nmfcluster.report import Findings
+from hs_nmfcluster.simulation import linear_mixture
 
 QUICK = ("-k", "3", "--restarts", "2")
 CIF = """data_B2
@@ -151,6 +152,36 @@ class TestReport:
             mean = group["particles"]["mean_diameter"]
             assert row["mean_diameter"] == ("" if mean is None else str(mean))
         assert summary["settings"]["file"] == "glass.hspy"
+
+    def test_answer_is_that_of_the_methods(self, tmp_path, no_figures, capsys):
+        """With twice as many components as there are: on screen, in summary and report."""
+        scan, _ = linear_mixture((24, 24), (48, 48), pixel_size=0.4, n_particles=4, seed=2)
+        scan.save(tmp_path / "scan.hspy")
+        nmf = scan.decompose_als_nmf(
+            10, restarts=2, random_state=0, print_info=False, show_progressbar=False
+        )
+        groups = scan.hierarchical_cluster(nmf, show_progressbar=False).cut()
+        sizes = groups.particle_sizes()
+        assert sum(len(group.particles) for group in sizes) == 4
+        folder = tmp_path / "out"
+        arguments = ["run", str(tmp_path / "scan.hspy"), "-o", str(folder)]
+        assert main([*arguments, "-k", "10", "--restarts", "2", "--report"]) == 0
+        said = groups.summary()
+        assert said in capsys.readouterr().out
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        assert summary["answer"] == said.splitlines()[0]
+        html = (folder / "report.html").read_text(encoding="utf-8")
+        assert f'id="answer">{summary["answer"]}' in html.replace("\u00a0", " ")
+        share = summary["crystallinity"]
+        np.testing.assert_allclose(
+            (share["share_in_spots"], share["error"]), groups.crystallinity().in_spots
+        )
+        for number, group in enumerate(summary["groups"]):
+            assert group["components"] == groups[number].components.tolist()
+            particles, mean = group["particles"], sizes[number].mean
+            assert particles["number"] == len(sizes[number].particles)
+            if particles["number"]:
+                np.testing.assert_allclose((particles["mean_diameter"], particles["error"]), mean)
 
     def test_of_a_single_component(self, file, tmp_path):
         arguments = ["run", str(file), "-o", str(tmp_path), "-q", "-k", "1", "--restarts", "1"]
