@@ -64,6 +64,21 @@ class CrystalMaps:
         used = np.flatnonzero(adds > _NEGLIGIBLE * adds[self.leaders[number]])
         return maps.added(used, weights[used])
 
+    def own_image(self, number: int, maps: Maps) -> NDArray[np.float64]:
+        """Say what the components of one crystal add to its image, ``scan_shape``.
+
+        The rest is what apertures of others let through.
+
+        Parameters
+        ----------
+        number
+            Of the crystal.
+        maps
+            Map of each component, ``(n_components, *scan_shape)``.
+        """
+        parts = np.array(self.parts[number])
+        return LocalMaps.known(maps).added(parts, self.weights[parts, number])
+
     def strongest(self, number: int, maps: Maps, place: tuple[int, int]) -> tuple[int, float]:
         """Component of one crystal that adds the most to its image at a row and column.
 

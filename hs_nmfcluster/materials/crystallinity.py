@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from hs_nmfcluster.materials.crystal_maps import find_crystals
 from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.segments import what_stands_out
+from hs_nmfcluster.materials.spots import find_spots
 from hs_nmfcluster.scan.local_maps import LocalMaps, Maps
 
 # What is not known of the share in spots, over it: weak spots between the apertures, and what a
@@ -33,7 +34,8 @@ def measure_shares(groups: GroupArrays, maps: Maps) -> Shares:
     """Share the scattered intensity at each position between the groups.
 
     What lies in spots is read off the images of the crystals, and only where these stand out: the
-    floor of a map, which is not negative, is no crystal.
+    floor of a map, which is not negative, is no crystal, nor is what other crystals leave in the
+    image of one. Spots that the edge of the ring cuts have no position, but intensity.
 
     Parameters
     ----------
@@ -48,10 +50,14 @@ def measure_shares(groups: GroupArrays, maps: Maps) -> Shares:
     total = of_groups.sum(axis=0)
     in_spots, variance = np.zeros(total.shape), 0.0
     crystals = find_crystals(groups, maps)
-    for number in range(len(crystals)):
-        image, error = what_stands_out(crystals.image(number, maps), _MIN_HEIGHT)
-        in_spots += image
-        variance += error**2
+    cut = {group: _with_cut_spots(groups, group) for group in set(groups.labels[crystals.leaders])}
+    for number, leader in enumerate(crystals.leaders):
+        image, error = what_stands_out(
+            crystals.image(number, maps), _MIN_HEIGHT, crystals.own_image(number, maps)
+        )
+        factor = cut[groups.labels[leader]]
+        in_spots += factor * image
+        variance += (factor * error) ** 2
     safe = np.where(total > 0, total, np.nan)
     whole = float(np.nansum(total)) or np.nan
     share = float(np.nansum(np.where(total > 0, in_spots, 0.0)) / whole)
@@ -63,6 +69,16 @@ def measure_shares(groups: GroupArrays, maps: Maps) -> Shares:
         hypot(variance**0.5 / whole, _UNKNOWN * share),
         np.array([groups.crystals[members].sum() for members in groups.members], dtype=np.intp),
     )
+
+
+def _with_cut_spots(groups: GroupArrays, group: int) -> float:
+    """Intensity in all spots of a group, over that in those which no edge of the ring cuts."""
+    found = [
+        find_spots(groups.averages[group], groups.detector, radial_range=groups.limits, cut=cut)
+        for cut in (False, True)
+    ]
+    whole, every = (float(np.maximum(spots.intensity, 0.0).sum()) for spots in found)
+    return max(every / whole, 1.0) if whole > 0 else 1.0
 
 
 def ring_intensity(patterns: NDArray[np.floating], ring: NDArray[np.bool_]) -> NDArray[np.float64]:

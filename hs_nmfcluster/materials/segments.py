@@ -28,6 +28,9 @@ _NARROWEST = 0.5
 _PARTS = 4
 # Share of an image that is background at least.
 _BACKGROUND = 0.1
+#: Least share of the image of a crystal that comes from the components of its own. What others
+#: leave in its spots makes an image too, where they are far brighter.
+OWN = 0.5
 
 
 @dataclass(frozen=True)
@@ -147,7 +150,7 @@ def find_segments(scan: NDArray[np.floating], min_height: float = 0.3) -> list[S
 
 
 def what_stands_out(
-    scan: NDArray[np.floating], min_height: float = 0.3
+    scan: NDArray[np.floating], min_height: float = 0.3, own: NDArray[np.floating] | None = None
 ) -> tuple[NDArray[np.float64], float]:
     """Image less its background where something stands out of it, zero elsewhere.
 
@@ -157,6 +160,9 @@ def what_stands_out(
         Image with any number of axes, NaN where not measured.
     min_height
         As in `find_segments`.
+    own
+        The part of the image, with its background, that counts: where it is not most of the image,
+        nothing stands out. By default all of it counts.
 
     Returns
     -------
@@ -172,7 +178,10 @@ def what_stands_out(
     98.0
     """
     excess, smooth, lowest, noise = _above_background(scan, min_height)
-    around = ndimage.binary_dilation(smooth > lowest / 2, iterations=2) & (smooth.size > 0)
+    high = smooth > lowest / 2
+    if own is not None:
+        high &= _smoothed(np.nan_to_num(own)) > OWN * smooth
+    around = ndimage.binary_dilation(high, iterations=2) & (smooth.size > 0)
     number, beyond = int(around.sum()), max(int((~around).sum()), 1)
     error = noise * np.sqrt(number * (1 + number / beyond))
     return np.where(around, np.nan_to_num(excess), 0.0), float(error)
@@ -188,8 +197,7 @@ def _above_background(
     level, noise = background_and_noise(scan)
     missing = ~np.isfinite(scan)
     excess = np.where(missing, 0.0, scan - level)
-    # Zero beyond the edge, where else fewer pixels would be averaged and noise stand higher.
-    smooth = ndimage.gaussian_filter(excess, _SMOOTHING, mode="constant")
+    smooth = _smoothed(excess)
     smooth[missing] = 0.0
     highest = float(smooth.max(initial=0.0))
     less_noise = _LESS_NOISE ** (scan.ndim / 2)
@@ -197,6 +205,11 @@ def _above_background(
         min_height * highest, _SIGNIFICANT * noise / less_noise, _highest_by_chance(smooth)
     )
     return excess, smooth, lowest if 0 < lowest < highest else np.inf, noise
+
+
+def _smoothed(image: NDArray[np.floating]) -> NDArray[np.float64]:
+    # Zero beyond the edge, where else fewer pixels would be averaged and noise stand higher.
+    return np.asarray(ndimage.gaussian_filter(image, _SMOOTHING, mode="constant"))
 
 
 def _highest_by_chance(smooth: NDArray[np.float64]) -> float:

@@ -13,16 +13,13 @@ from hs_nmfcluster.materials.group_arrays import GroupArrays
 from hs_nmfcluster.materials.mean_particle import width_of_mean_particle
 from hs_nmfcluster.materials.outlines import Look, find_look
 from hs_nmfcluster.materials.particles import Particle, measured, once_each
-from hs_nmfcluster.materials.segments import Segment, find_segments
+from hs_nmfcluster.materials.segments import OWN, Segment, find_segments
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
 from hs_nmfcluster.scan.local_maps import LocalMaps, Maps
 
 # Chance on either side of limits.
 _TAIL = 0.025
 _SHAPES = ("auto", "disc", "sphere")
-# Least share of a particle's height that comes from the components of its own crystal. What others
-# leave in its spots makes an image too, where they are far brighter.
-_OWN = 0.5
 
 
 @dataclass(frozen=True)
@@ -182,7 +179,7 @@ def _candidates(
         for segment in find_segments(crystals.image(number, maps), min_height):
             column, row = (round(place) for place in segment.middle)
             strongest, own = crystals.strongest(number, maps, (row, column))
-            if own > _OWN * segment.height:
+            if own > OWN * segment.height:
                 found.append((strongest, segment))
     found.sort(key=lambda one: -one[1].height)
     usual = _usual_heights(groups, found)

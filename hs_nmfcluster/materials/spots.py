@@ -174,12 +174,13 @@ def find_spots(
     background: NDArray[np.floating] | None = None,
     radial_range: tuple[float, float] = (0.0, np.inf),
     threshold: float = 6.0,
+    cut: bool = False,
 ) -> Spots:
     """Find the spots of a pattern, fit a Gaussian to each, and sum up what is in each.
 
     Noise is judged at each radius from the median deviation around the ring, which the few
     pixels of spots do not change. A spot that the edge of the measured pixels or of the range
-    cuts is left out, as its middle is unknown.
+    cuts is left out, as its middle is unknown, unless it is asked for.
 
     Parameters
     ----------
@@ -193,6 +194,8 @@ def find_spots(
         ``(inner, outer)`` in the detector's units.
     threshold
         Smallest height of a spot in standard deviations of the noise at its radius.
+    cut
+        Whether spots that an edge cuts are among them, in the middle of what is seen of each.
 
     Returns
     -------
@@ -227,7 +230,15 @@ def find_spots(
     whole = [peak for peak in peaks if interior[peak.rows, peak.columns].all()]
     fits = [_fit(excess, peak) for peak in whole]
     found = [(*fit, peak.area) for fit, peak in zip(fits, whole, strict=True) if fit is not None]
+    if cut:
+        found += [_cut(peak) for peak in peaks if not interior[peak.rows, peak.columns].all()]
     return _as_spots(found, np.where(usable, pattern, np.nan), detector)
+
+
+def _cut(peak: Peak) -> tuple[float, float, float, int]:
+    """Middle of what is seen of a peak, how well that is its own, and its area."""
+    radius = float(np.sqrt(peak.area / np.pi))
+    return float(peak.columns.mean()), float(peak.rows.mean()), radius, peak.area
 
 
 def _lowest_peak(

@@ -1,8 +1,12 @@
 import hyperspy.api as hs
 import numpy as np
 import pytest
+from materials.spotted import groups_of as groups_of_patterns
+from materials.spotted import pattern_of
 
 from hs_nmfcluster import ClusterTree
+from hs_nmfcluster.materials.crystallinity import _with_cut_spots
+from hs_nmfcluster.materials.segments import what_stands_out
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +63,25 @@ class TestShares:
     def test_repr(self, shares, family):
         assert "no volume fractions" in repr(shares)
         assert "no spots" in repr(shares).splitlines()[1 + family.index("amorphous")]
+
+
+class TestInSpots:
+    def test_what_others_leave_in_an_image_is_no_crystal(self):
+        image = np.full((20, 40), 0.1)
+        own = np.full_like(image, 0.01)
+        image[5:12, 5:12] = own[5:12, 5:12] = 2.1
+        # Of another crystal, in some of whose spots the first has its own.
+        image[5:12, 25:32] = 1.1
+        assert what_stands_out(image)[0].sum() == pytest.approx(49 * 3.0)
+        assert what_stands_out(image, own=own)[0].sum() == pytest.approx(49 * 2.0)
+        assert what_stands_out(image, own=image)[0].sum() == pytest.approx(49 * 3.0)
+
+    @pytest.mark.parametrize(("radius", "expected"), [(None, 1.0), (39.5, 1.25)])
+    def test_spots_that_the_edge_cuts_are_counted(self, radius, expected):
+        """Two whole spots, and one of which half lies beyond the detector."""
+        places = [(20.0, 0.0), (20.0, 180.0)] + [(radius, 90.0)] * (radius is not None)
+        groups = groups_of_patterns(pattern_of(places, halo=0.3))
+        assert _with_cut_spots(groups, 0) == pytest.approx(expected, abs=0.06)
 
 
 class TestViews:
