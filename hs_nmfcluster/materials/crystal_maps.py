@@ -40,11 +40,15 @@ class CrystalMaps:
     weights
         What each component adds to each image for a unit of its map, ``(n_components, n)``:
         intensity in the crystal's spots above their rings.
+    shown
+        Share of each crystal's intensity that its image shows, ``(n,)``; the rest is in the images
+        of others that its apertures hardly tell it from.
     """
 
     leaders: NDArray[np.intp]
     parts: tuple[tuple[int, ...], ...]
     weights: NDArray[np.float64]
+    shown: NDArray[np.float64]
 
     def __len__(self) -> int:
         return self.leaders.size
@@ -132,7 +136,7 @@ def find_crystals(groups: GroupArrays, maps: Maps) -> CrystalMaps:
     return CrystalMaps(
         members[leaders],
         tuple(tuple(crystals[j] for j in same) for same in parts),
-        _unmixed(inside[:, leaders], members[leaders]),
+        *_unmixed(inside[:, leaders], members[leaders]),
     )
 
 
@@ -168,7 +172,13 @@ def _in_apertures(
     return inside, beyond_chance
 
 
-def _unmixed(inside: NDArray[np.float64], leaders: NDArray[np.intp]) -> NDArray[np.float64]:
-    """Weights with which no crystal shows in the image of another that shares spots with it."""
+def _unmixed(
+    inside: NDArray[np.float64], leaders: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Weights with which no crystal shows in the image of another that shares spots with it.
+
+    And how much of each its own image shows then.
+    """
     own = inside[leaders]
-    return inside @ np.linalg.pinv(own, rcond=_SINGULAR) * np.diagonal(own)
+    unmixed = inside @ np.linalg.pinv(own, rcond=_SINGULAR)
+    return unmixed * np.diagonal(own), np.diagonal(unmixed[leaders])

@@ -15,6 +15,8 @@ from hs_nmfcluster.scan.local_maps import LocalMaps, Maps
 # What is not known of the share in spots, over it: weak spots between the apertures, and what a
 # factorization leaves of them in the pattern of the matrix.
 _UNKNOWN = 0.1
+# What an image shows of its crystal is not taken for less than this share of it.
+_LEAST_SHOWN = 0.3
 # Least height of a crystal in the image of its kind, as a share of the highest.
 _MIN_HEIGHT = 0.15
 
@@ -55,7 +57,7 @@ def measure_shares(groups: GroupArrays, maps: Maps) -> Shares:
         image, error = what_stands_out(
             crystals.image(number, maps), _MIN_HEIGHT, crystals.own_image(number, maps)
         )
-        factor = cut[groups.labels[leader]]
+        factor = cut[groups.labels[leader]] / max(crystals.shown[number], _LEAST_SHOWN)
         in_spots += factor * image
         variance += (factor * error) ** 2
     safe = np.where(total > 0, total, np.nan)
