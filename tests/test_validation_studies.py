@@ -27,6 +27,7 @@ STUDIES = (
     "cross_validation",
     "detection_limit",
     "uncertainties",
+    "phases",
 )
 SHARED = "_common"
 
@@ -112,7 +113,15 @@ class TestStudies:
         assert table.column("families").tolist() == table.column("told").tolist() == [2]
         assert table.column("ARI").tolist() == table.column("best ARI").tolist() == [1.0]
         assert table.column("missed").tolist() == table.column("mistaken").tolist() == [0]
+        assert abs(table.column("in spots")[0] - 1) < 0.2
+        assert table.column("phases wrong").tolist() == [0]
         assert "own cut right (ARI >= 0.95): 1 of 1" in capsys.readouterr().out
+
+    def test_phases(self, studies, tmp_path):
+        study = studies["phases"]
+        table = self.check(study, study.Settings((4,), draws=20, nets=1), tmp_path)
+        assert (table.column("wrong") <= 0.1).all()
+        assert table.where(spacings="ZrCu B2").column("right")[0] >= 0.8
 
     def test_detection(self, studies, geometry, tmp_path):
         study = studies["detection"]

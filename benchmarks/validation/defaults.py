@@ -10,7 +10,11 @@ below 0.25; what lies between is part of a crystal and counts for neither. Told 
 * how many families of crystals the answer begins with, and whether the cut was called clear;
 * how many crystals were called matrix, and matrix crystals;
 * how many particles were found, how far their diameters are off in the mean and how many of them
-  within two of their uncertainties, and how many particles and spacings in groups of matrix.
+  within two of their uncertainties, and how many particles and spacings in groups of matrix;
+* the share of the intensity in spots over the true one, and its uncertainty over that;
+* whether the true phase was named by all groups together (of ZrCu and gold, whose cells are known),
+  and how often one that is not there, by them or by a group. Candidates are both and six cells
+  drawn at random.
 
     python benchmarks/validation/defaults.py [--seeds N] [--size small|full] [-o DIR]
 """
@@ -22,8 +26,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from _common import Table, factorize, main
 from numpy.typing import NDArray
-from particles import compared
+from particles import compared, share_of_crystals
 
+from hs_nmfcluster.materials import Cell
 from hs_nmfcluster.simulation import UnitCell, linear_mixture, nanocrystals_in_glass
 from hs_nmfcluster.simulation.patterns import SpotFamily
 from hs_nmfcluster.validation import adjusted_rand_index
@@ -53,6 +58,11 @@ GOLD = UnitCell(
 # Zone axes of the physical specimens; [011] and [112] of gold share their 111 spots.
 ZRCU_AXES = ((0, 0, 1), (0, 1, 0), (1, 1, 1), (1, 0, 0))
 GOLD_AXES = ((0, 1, 1), (1, 1, 2), (1, 1, 1), (0, 0, 1))
+#: Their cells, as a user gives them, by the names of the specimens.
+PHASES = {
+    "zrcu": Cell(0.3278, 0.4161, 0.5245, beta=103.9, space_group="P2_1/m"),
+    "gold": Cell(0.4078, space_group="Fm-3m"),
+}
 #: Correlations from which a component is a crystal, and below which it is matrix.
 CRYSTAL, MATRIX = 0.5, 0.25
 
@@ -183,6 +193,10 @@ def study(settings: Settings) -> Table:
         "2 sigma",
         "in matrix",
         "spacings in matrix",
+        "in spots",
+        "its error",
+        "phase named",
+        "phases wrong",
     )
     rows = []
     for specimen in settings.specimens:
@@ -223,6 +237,26 @@ def _row(specimen: Specimen, seed: int, restarts: int) -> Iterator[Any]:
     yield within
     yield sum(len(sizes[g].particles) for g in groups.matrix)
     yield sum(len(spacings[g]) for g in groups.matrix)
+    true = share_of_crystals(truth)
+    yield from (share / true for share in groups.crystallinity().in_spots)
+    match = groups.match_phases(PHASES | _absent_phases(seed))
+    yield int(match.best() == (specimen.name,))
+    choices = [None, *(group for group in range(len(groups)) if group not in groups.matrix)]
+    named = [match.best(choice) for choice in choices]
+    yield sum(bool(names) and specimen.name not in names for names in named)
+
+
+def _absent_phases(seed: int) -> dict[str, Cell]:
+    """Cells drawn at random, by their space groups."""
+    edges = np.random.default_rng(seed).uniform(0.3, 0.6, (6, 3))
+    cubic = ("Pm-3m", "Im-3m", "Fm-3m")
+    absent = {name: Cell(a, space_group=name) for name, (a, *_) in zip(cubic, edges, strict=False)}
+    (a, _, c), abc, oblique = edges[3:]
+    return absent | {
+        "I4/mmm": Cell(a, c=c, space_group="I4/mmm"),
+        "Pnma": Cell(*abc, space_group="Pnma"),
+        "P2_1/c": Cell(*oblique, beta=100.0, space_group="P2_1/c"),
+    }
 
 
 def _score(groups: "Groups", families: NDArray[np.integer]) -> float:
@@ -276,6 +310,11 @@ def verdict(table: Table) -> list[str]:
     particles, true = table.column("particles").astype(int), table.column("true particles")
     bias = table.column("bias %").astype(float)
     within = np.abs(particles - true.astype(int)) <= 0.1 * true.astype(int)
+    share, error = (table.column(name).astype(float) for name in ("in spots", "its error"))
+    sound = (np.abs(share - 1) <= np.maximum(error, 0.2))[np.isfinite(share)]
+    known_phase = np.array([not name.startswith("linear") for name in table.column("specimen")])
+    verdicts = table.column("groups").astype(int) + 1
+    named = table.column("phase named").astype(int)
     return [
         f"own cut right (ARI >= 0.95): {right[known].sum()} of {known.sum()}, and the number of "
         f"families told {exact[known].sum()}; of the plain tree {plain[known].sum()}",
@@ -287,6 +326,10 @@ def verdict(table: Table) -> list[str]:
         f"diameters off by {np.nanmean(bias):.1f} % on average, by at most 3 % in the mean of "
         f"{(np.abs(bias) <= 3).sum()} of {np.isfinite(bias).sum()}; the truth within two "
         f"uncertainties for {np.nanmean(table.column('2 sigma').astype(float)):.0%}",
+        f"share in spots within 20 % or its uncertainty: {sound.sum()} of {sound.size}; on average "
+        f"{np.nanmean(share):.2f} of the true one",
+        f"the phase named for {named[known_phase].sum()} of {known_phase.sum()} specimens of ZrCu "
+        f"and gold; one that is not there by {total('phases wrong')} of {verdicts.sum()} verdicts",
     ]
 
 

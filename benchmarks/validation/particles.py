@@ -78,7 +78,7 @@ def study(settings: Settings) -> Table:
             for factor in settings.factors:
                 groups = _groups(signal, round(factor * number), settings.restarts, seed)
                 scores = compared(groups.particle_sizes(), truth)
-                crystalline = groups.crystallinity().mean_crystalline / _crystalline(truth)
+                crystalline = groups.crystallinity().mean_crystalline / share_of_crystals(truth)
                 rows.append((name, seed, round(factor * number), *scores, crystalline))
                 print(*rows[-1], flush=True)
     return Table((*columns, "crystalline"), rows)
@@ -116,7 +116,7 @@ def compared(sizes: "ParticleSizes", truth: Truth) -> tuple[float, ...]:
     return (*counts, bias, float(np.sqrt(np.mean(pulls**2))), float(np.mean(np.abs(pulls) < 2)))
 
 
-def _crystalline(truth: Truth) -> float:
+def share_of_crystals(truth: Truth) -> float:
     """Share of what the crystals scatter into the ring."""
     scattered = truth.patterns[:, ~truth.detector_mask].sum(axis=1)
     scattered = scattered * truth.maps.reshape(len(truth.maps), -1).sum(axis=1)

@@ -14,7 +14,12 @@ from hs_nmfcluster.materials.crystals import (
     net_of,
     reflections_of,
 )
-from hs_nmfcluster.materials.random_nets import Mesh, chances_of_nets, mesh_of
+from hs_nmfcluster.materials.random_nets import (
+    Mesh,
+    chance_of_net,
+    mesh_of,
+    random_nets_explained,
+)
 from hs_nmfcluster.materials.spots import Spots
 from hs_nmfcluster.materials.zones import Zone, count_directions, find_zone
 from hs_nmfcluster.scan.arguments import check_positive, check_relative_error
@@ -200,15 +205,13 @@ def match_phases(
         for name, net in cells.items()
         for group, fit in _fits(net, explanations[name], spots, tolerance).items()
     }
-    return Matches(
-        explanations, chances | _chances_of_nets(explanations, fits, list(cells.values())), fits
-    )
+    return Matches(explanations, chances | _chances_of_nets(explanations, fits, cells), fits)
 
 
 def _chances_of_nets(
     explanations: Mapping[str, Sequence[Explanation]],
     fits: Mapping[tuple[str, int], NetFit],
-    nets: Sequence[Net],
+    cells: Mapping[str, Net],
 ) -> dict[int | None, float]:
     """Chances where a phase explains nets whole: their spacings are not independent of each other.
 
@@ -217,20 +220,31 @@ def _chances_of_nets(
 
     def whole(name: str, group: int) -> bool:
         of_group = [one for one in explanations[name] if one.group == group]
-        return fits[name, group].complete and all(one.explained for one in of_group)
+        fit = fits.get((name, group))
+        return fit is not None and fit.complete and all(one.explained for one in of_group)
+
+    def best(groups: Sequence[int]) -> str | None:
+        """Phase with the highest score of those that explain some groups whole."""
+        names = [name for name in cells if all(whole(name, group) for group in groups)]
+        scores = [sum(one.score for one in explanations[n] if one.group in groups) for n in names]
+        return names[int(np.argmax(scores))] if names else None
 
     groups = sorted({group for _, group in fits})
-    meshes = {group: fit.mesh for (name, group), fit in fits.items() if whole(name, group)}
-    if not meshes:
+    named = {group: name for group in groups if (name := best([group])) is not None}
+    if not named:
         return {}
-    each, together = chances_of_nets(list(meshes.values()), nets)
-    chances: dict[int | None, float] = dict(zip(meshes, each, strict=True))
-    everywhere = [
-        name
-        for name in explanations
-        if all((name, group) in fits and whole(name, group) for group in groups)
-    ]
-    return chances | {None: together} if everywhere else chances
+    meshes = [fits[name, group].mesh for group, name in named.items()]
+    explained = random_nets_explained(meshes, list(cells.values()))
+    numbers = {name: number for number, name in enumerate(cells)}
+    chances: dict[int | None, float] = {
+        group: chance_of_net(explained[:, place], numbers[name])
+        for place, (group, name) in enumerate(named.items())
+    }
+    everywhere = best(groups)
+    if everywhere is not None:
+        every = np.asarray(explained.all(axis=1))
+        chances[None] = chance_of_net(every, numbers[everywhere])
+    return chances
 
 
 def _fits(
@@ -312,7 +326,7 @@ def _scores(
     """Score of each spacing, as that of `explain`."""
     table = np.sort(reflections.d[~reflections.forbidden])
     scores = np.full(d.shape, log10(_FOREIGN))
-    forbidden = reflections.d[reflections.forbidden]
+    forbidden = np.sort(reflections.d[reflections.forbidden])
     for place in np.ndindex(d.shape[1:]):
         column = (slice(None), *place)
         values, errors = d[column], total[column]
@@ -331,10 +345,10 @@ def _scores(
 
 
 def _nearest(table: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance of each value from the nearest of a sorted or unsorted table, inf if it is empty."""
-    if not table.size:
-        return np.full(values.shape, np.inf)
-    return np.asarray(np.abs(values[:, None] - table).min(axis=1))
+    """Distance of each value from the nearest of a sorted table, inf if that is empty."""
+    ends = np.concatenate([[-np.inf], table, [np.inf]])
+    above = np.searchsorted(ends, values)
+    return np.asarray(np.minimum(values - ends[above - 1], ends[above] - values))
 
 
 def explain(

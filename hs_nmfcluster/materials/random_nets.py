@@ -65,8 +65,8 @@ def mesh_of(spots: Spots, tolerance: float) -> Mesh:
     )
 
 
-def chances_of_nets(meshes: Sequence[Mesh], nets: Sequence[Net]) -> tuple[list[float], float]:
-    """Chance that some phase explains a random net as it does each measured one, and all at once.
+def random_nets_explained(meshes: Sequence[Mesh], nets: Sequence[Net]) -> NDArray[np.bool_]:
+    """Which random nets like each measured one some phases explain, ``(n_phases, n_nets, draws)``.
 
     Random nets are as large and about as oblique as the measured; nets of equal sides, of right
     angles and of 60° stay so, as many crystals have them.
@@ -74,7 +74,7 @@ def chances_of_nets(meshes: Sequence[Mesh], nets: Sequence[Net]) -> tuple[list[f
     Parameters
     ----------
     meshes
-        Of measured nets, which a phase explains.
+        Of measured nets.
     nets
         The phases.
 
@@ -83,17 +83,41 @@ def chances_of_nets(meshes: Sequence[Mesh], nets: Sequence[Net]) -> tuple[list[f
     >>> from hs_nmfcluster.materials.crystals import Cell, net_of
     >>> gold = net_of(Cell(0.408, space_group="F m -3 m"), 0.1)
     >>> oblique = Mesh(np.array([4.25, 6.93]), np.array([0.08, 0.13]), 72.5, 2.0)
-    >>> chances_of_nets([oblique], [gold])[1] < 0.03
-    True
+    >>> explained = random_nets_explained([oblique], [gold])
+    >>> explained.shape, bool(explained.mean() < 0.03)
+    ((1, 1, 1000), True)
     """
     explained = np.zeros((len(nets), len(meshes), _DRAWS), dtype=bool)
     for number, mesh in enumerate(meshes):
         drawn = list(_drawn(mesh, np.random.default_rng(number)))
         for phase, net in enumerate(nets):
             explained[phase, number] = _explained(net, mesh, drawn)
-    each = explained.any(axis=0).sum(axis=1)
-    together = explained.all(axis=1).any(axis=0).sum() if len(meshes) else _DRAWS
-    return [(1 + int(n)) / (1 + _DRAWS) for n in each], (1 + int(together)) / (1 + _DRAWS)
+    return explained
+
+
+def chance_of_net(explained: NDArray[np.bool_], best: int) -> float:
+    """Chance that a random net is explained by some phase which says as much as the best one.
+
+    A phase that explains more of them, as large cells do, says less: that it is among the
+    candidates takes nothing from what another one says.
+
+    Parameters
+    ----------
+    explained
+        Which random nets each phase explains, ``(n_phases, draws)``.
+    best
+        Number of the phase that explains the measured net.
+
+    Examples
+    --------
+    >>> explained = np.zeros((2, 99), dtype=bool)
+    >>> explained[0, :2] = explained[1, 20:] = True
+    >>> chance_of_net(explained, 0), chance_of_net(explained, 1)
+    (0.03, 0.82)
+    """
+    number = explained.sum(axis=1)
+    as_telling = explained[number <= number[best]].any(axis=0)
+    return float((1 + as_telling.sum()) / (1 + explained.shape[1]))
 
 
 def _drawn(mesh: Mesh, rng: np.random.Generator) -> Iterator[tuple[float, float, float]]:

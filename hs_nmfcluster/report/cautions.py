@@ -222,11 +222,12 @@ def _of_cut(groups: Groups) -> Iterator[Caution]:
     if not cut.clear and groups.tree.crystalline.any():
         others = [other for other in (cut.coarser, cut.finer) if other is not None]
         compared = " and ".join(f"{counted(n, 'group')} {score:.2f}" for n, score in others)
-        noisy = len(cut.border) > groups.tree.crystalline.sum() / 8
+        number = len(cut.border)
+        noisy = number > groups.tree.crystalline.sum() / 8
         yield Caution(
             "Cut not clear",
             f"{counted(cut.n_groups, 'group')} score {cut.score:.2f}, {compared}"
-            f"{', and too many components may as well belong elsewhere' if noisy else ''}. "
+            f"{f', and {number} of the crystals may as well belong elsewhere' if noisy else ''}. "
             "Look at the dendrogram and at other cuts of it.",
             serious=True,
         )
