@@ -28,6 +28,7 @@ STUDIES = (
     "detection_limit",
     "uncertainties",
     "phases",
+    "more_components",
 )
 SHARED = "_common"
 
@@ -116,6 +117,12 @@ class TestStudies:
         assert abs(table.column("in spots")[0] - 1) < 0.2
         assert table.column("phases wrong").tolist() == [0]
         assert "own cut right (ARI >= 0.95): 1 of 1" in capsys.readouterr().out
+
+    def test_more_components(self, studies, tmp_path):
+        study = studies["more_components"]
+        specimens = (study.Specimen("linear", 2, 30, 1),)
+        table = self.check(study, study.Settings(specimens, (1.0, 2.0), 2), tmp_path)
+        assert table.column("same").tolist() == table.column("right").tolist() == ["True"]
 
     def test_phases(self, studies, tmp_path):
         study = studies["phases"]

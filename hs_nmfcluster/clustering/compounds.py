@@ -75,7 +75,9 @@ def find_compounds(polar_patterns: NDArray[np.floating], noise: NDArray[np.float
     power = np.square(np.abs(spectra[1 : (n_phi + 1) // 2])).sum(axis=-1)
     total, odd = power.sum(axis=0), power[::2].sum(axis=0)
     # Of spots with opposites all power is even, of spots without half of it, as of noise.
-    signal = np.maximum((1 - noise) * total, np.finfo(float).tiny)
+    # What is all noise holds no signal, but a rounding error of it may.
+    least = np.finfo(float).eps * total + np.finfo(float).tiny
+    signal = np.maximum((1 - noise) * total, least)
     asymmetry = np.clip(2 * (odd - noise * total / 2) / signal, 0.0, 1.0)
     return Compounds(double, parts, asymmetry, asymmetry > _TILTED)
 

@@ -923,8 +923,9 @@ class Groups:
 
         What the best score is worth is asked of random spacings of the same number and errors:
         where a candidate explains them as well in more than 3 % of cases, *none is better than
-        chance*. Candidates whose scores differ by less than 1 (odds of ten) are *not
-        distinguishable*.
+        chance*. Where a phase explains the net of a group's spots whole, random nets are asked,
+        and candidates that explain no more of these than it does. Candidates whose scores differ
+        by less than 1 (odds of ten) are *not distinguishable*.
 
         Parameters
         ----------

@@ -60,3 +60,9 @@ def test_nothing_to_compare_with():
     found = find_compounds(np.stack([kinds()[0], np.zeros((12, 180))]), np.zeros(2))
     assert not found.double.any()
     assert (found.parts == -1).all()
+
+
+def test_nothing_but_noise():
+    """Of what is all noise no signal is left to be divided by."""
+    found = find_compounds(specimen(noise=0.5, seed=0), np.ones(6))
+    assert ((found.asymmetry == 0) | (found.asymmetry == 1)).all()
