@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import warnings
 
 import numpy as np
 import pytest
@@ -266,6 +267,9 @@ class TestInScans:
         halo = _halo_alone()
         groups = hs_nmfcluster.cluster([nmf, halo], names=["all", "halo"]).cut(n_groups=4)
         part = groups.scans[1]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Mean of empty slice")
+            assert np.isnan(part.aligned_maps.data[:3]).all()
         assert [len(members) for members in part] == [0, 0, 0, 2]
         assert np.isnan(part.patterns.data[:3]).all()
         assert [len(group.particles) for group in groups.particle_sizes().scans[1]] == [0] * 4

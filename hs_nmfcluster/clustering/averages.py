@@ -67,7 +67,7 @@ def aligned_average(maps: NDArray, shifts: NDArray[np.floating]) -> NDArray[np.f
     # Each around its own mean: where a strong map ends, no edge is to be seen.
     levels = [float(np.nanmean(scan, dtype=np.float64)) for scan in maps]
     moved = (_shifted(*one) for one in zip(maps, levels, moves, strict=True))
-    return _mean(moved, maps.shape[1:]) + np.mean(levels)
+    return _mean(moved, maps.shape[1:]) + (np.mean(levels) if levels else np.nan)
 
 
 def on_detector(patterns: NDArray, source: Detector, target: Detector) -> NDArray[np.float64]:
