@@ -27,8 +27,8 @@ _ALIKE = 0.75
 # and of what noise does not let tell from each other.
 _UNKNOWN = {"disc": 0.002, "sphere": 0.04}
 _UNDECIDED = 0.12
-# Between the diameter of a sphere and that of a disc of the same profile, over the former.
-_BETWEEN = 0.9
+# Diameter of a disc over that of a sphere of the same profile.
+_DISC_OF_SPHERE = 0.8
 # Neighbouring pixels of a map share their noise: so much more uncertain is what is fitted.
 _SHARED_NOISE = 1.6
 # A diameter is not known better than this share of a pixel.
@@ -49,13 +49,14 @@ class Look:
         Name of the profile.
     probe
         Full width of the probe at half maximum in pixels.
-    decided
-        Whether the shape is given, or the outlines tell.
+    disc
+        Chance that what is measured as a sphere is a disc all the same; None where the shape is
+        given, or the outlines tell.
     """
 
     shape: str
     probe: float
-    decided: bool = True
+    disc: float | None = None
 
     @property
     def profile(self) -> Profile:
@@ -65,12 +66,17 @@ class Look:
     @property
     def name(self) -> str:
         """The shape in words."""
-        return self.shape if self.decided else "disc or sphere"
+        return self.shape if self.disc is None else "disc or sphere"
 
     @property
     def unknown(self) -> float:
         """What is not known of the profile, as a share of the diameter."""
-        return _UNKNOWN[self.shape] if self.decided else _UNDECIDED
+        return _UNKNOWN[self.shape] if self.disc is None else _UNDECIDED
+
+    @property
+    def factor(self) -> float:
+        """What is expected of the diameter, over that of the profile."""
+        return 1.0 if self.disc is None else 1.0 - (1.0 - _DISC_OF_SPHERE) * self.disc
 
 
 @dataclass(frozen=True)
@@ -112,8 +118,9 @@ def find_look(
 
     One shape and one probe are taken for all. A disc is taken only where it fits clearly better
     than a sphere, since the disc's profile can imitate the sphere's, at another diameter; where it
-    fits better, but some particles say otherwise, the shape is not decided. A sphere, in turn,
-    imitates a disc if the probe may be as narrow as it likes.
+    fits better, but some particles say otherwise, the shape is not decided, and the diameter lies
+    between both, as surely as it is a disc. A sphere, in turn, imitates a disc if the probe may be
+    as narrow as it likes.
 
     Parameters
     ----------
@@ -143,7 +150,9 @@ def find_look(
     if better > least and (better > _CLEARLY * undescribed or chance < _SURE):
         return looks["disc"]
     told = bool(abs(better) > least or undescribed > least)
-    return replace(looks["sphere"], decided=told and chance > _UNSURE)
+    return (
+        looks["sphere"] if told and chance > _UNSURE else replace(looks["sphere"], disc=1 - chance)
+    )
 
 
 def _compared(segment: Segment, disc: Look, sphere: Look) -> tuple[float, float, float]:
@@ -209,7 +218,7 @@ def outline(segment: Segment, look: Look) -> Outline:
     sigma = fit.sigma
     stretch = min(float(np.exp(hypot(along, across))), _LONGEST**0.5)
     # What is fitted is known, however faint, to no better than the profile itself is.
-    diameter = 2 * abs(radius) * (1.0 if look.decided else _BETWEEN)
+    diameter = 2 * abs(radius) * look.factor
     total = hypot(2 * sigma, look.unknown * diameter, _BEST_DIAMETER)
     known = abs(radius) > _RESOLVED / 2 * look.probe and total < diameter / 2
     strayed = hypot(x - segment.middle[0], y - segment.middle[1]) > segment.radius + 1
