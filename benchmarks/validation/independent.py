@@ -15,14 +15,16 @@ crystals, on WS2 of all positions), beside scikit-learn's NMF followed by k-mean
 with the true number of components and of groups, which ours is not told.
 
     python benchmarks/validation/independent.py [--case gold WS2] [--doses 1e4 3e4 1e6]
-        [--positions 34] [--seed 0] [-o DIR]
+        [--positions 34] [--pixels 128] [--seeds 0] [-o DIR]
 
-Simulations are kept in DIR: that of gold takes 20 minutes on two cores.
+Simulations are kept in DIR: that of gold takes 20 minutes on two cores, those of WS2 two.
 """
 
 import argparse
+import itertools
 import time
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,10 +40,11 @@ from sklearn.metrics import adjusted_rand_score
 
 from hs_nmfcluster import NMFDiffraction2D
 
-#: Wavelength-independent: half angle of the detector in mrad at 300 kV, and the probe's.
-DETECTOR, CONVERGENCE, ENERGY = 17.0, 1.5, 300e3
-#: Pixels along each axis of the patterns that are analysed.
-PIXELS = 121
+#: Half angle of the probe in mrad, and its energy in eV.
+CONVERGENCE, ENERGY = 1.5, 300e3
+#: Half angle of the detector in mrad, and pixels along each axis of the patterns: of gold, and of
+#: WS2 as simulated.
+GOLD_DETECTOR, GOLD_PIXELS, WS2_DETECTOR, WS2_PIXELS = 17.0, 121, 18.1, 256
 #: Correlation with the true disc from which a component describes a crystal.
 FOUND = 0.5
 
@@ -79,14 +82,12 @@ class Scan:
         return signal
 
 
-def _kept(path: Path, simulate: Any) -> Scan:
+def _kept(path: Path, simulate: Any) -> dict[str, Any]:
     """Simulate, or take what was simulated before."""
     if not path.exists():
-        scan = simulate()
-        np.savez_compressed(path, **vars(scan))
+        np.savez_compressed(path, **simulate())
     with np.load(path) as stored:
-        values = {name: stored[name] for name in stored}
-    return Scan(**values | {name: float(values[name]) for name in ("pixel", "step")})
+        return {name: stored[name] if stored[name].ndim else float(stored[name]) for name in stored}
 
 
 def _turned(axis: tuple[int, int, int], angle: float, tilt: NDArray[np.float64]) -> NDArray:
@@ -113,8 +114,10 @@ def _carbon(width: float, thickness: float, rng: np.random.Generator) -> NDArray
     return atoms[kept]
 
 
-def _scanned(atoms: Any, gpts: tuple[int, int], start: Any, end: Any) -> tuple[NDArray, float]:
-    """Patterns of a scan by abTEM, binned to `PIXELS`, and the size of a pixel in 1/nm."""
+def _scanned(
+    atoms: Any, gpts: tuple[int, int], start: Any, end: Any, half_angle: float, pixels: int
+) -> tuple[NDArray, float]:
+    """Patterns of a scan by abTEM, so many pixels wide, and the size of a pixel in 1/nm."""
     import abtem
 
     abtem.config.set({"device": "cpu"})
@@ -126,15 +129,19 @@ def _scanned(atoms: Any, gpts: tuple[int, int], start: Any, end: Any) -> tuple[N
     measured = probe.scan(
         potential,
         scan=abtem.GridScan(start, end, gpts=gpts, endpoint=False),
-        detectors=abtem.PixelatedDetector(max_angle=DETECTOR),
+        detectors=abtem.PixelatedDetector(max_angle=half_angle),
     ).compute(scheduler="synchronous")
     patterns = np.asarray(measured.array)
-    by = patterns.shape[-1] // PIXELS
-    cut = patterns[..., : by * PIXELS, : by * PIXELS]
-    binned = cut.reshape(*gpts, PIXELS, by, PIXELS, by).sum((3, 5))
+    by = patterns.shape[-1] // pixels
     # abTEM's first axis is x.
-    binned = binned.transpose(1, 0, 3, 2)
+    binned = _binned(patterns[..., : by * pixels, : by * pixels].transpose(1, 0, 3, 2), by)
     return binned / binned.sum((-1, -2), keepdims=True), 10 * by * float(measured.sampling[0])
+
+
+def _binned(patterns: NDArray, by: int) -> NDArray:
+    """Sum so many pixels along both axes."""
+    *shape, n_v, n_u = patterns.shape
+    return patterns.reshape(*shape, n_v // by, by, n_u // by, by).sum((-3, -1))
 
 
 def gold(positions: int, seed: int) -> Scan:
@@ -162,19 +169,19 @@ def gold(positions: int, seed: int) -> Scan:
     cell = [width, width, film + diameter + 2]
     atoms = ase.Atoms(symbols, positions=np.concatenate(places), cell=cell, pbc=True)
     start, end = (2.0, 2.0), (width - 2, width - 2)
-    patterns, pixel = _scanned(atoms, (positions, positions), start, end)
+    gpts = (positions, positions)
+    patterns, pixel = _scanned(atoms, gpts, start, end, GOLD_DETECTOR, GOLD_PIXELS)
     step = (width - 4) / positions / 10
     x = 0.2 + step * np.arange(positions)
     regions = [np.hypot(x - a / 10, x[:, None] - b / 10) < 0.75 * diameter / 20 for a, b in middles]
     return Scan(patterns.astype(np.float32), pixel, step, np.array(regions), families)
 
 
-def tungsten_disulfide(positions: int, seed: int) -> Scan:
-    """Simulate one pattern for each of three zone axes, and turn them in 64 Voronoi grains."""
+def tungsten_disulfide() -> dict[str, Any]:
+    """Simulate one pattern for each of three zone axes of WS2."""
     import ase
     from ase.build import mx2
 
-    rng = np.random.default_rng(seed)
     layer = mx2("WS2", "2H", a=3.18, thickness=3.19)
     cells = np.stack(np.meshgrid(*[np.arange(-12, 13)] * 3, indexing="ij"), -1).reshape(-1, 3)
     a, b = layer.cell[0], layer.cell[1]
@@ -194,21 +201,29 @@ def tungsten_disulfide(positions: int, seed: int) -> Scan:
             symbols[inside], positions=placed, cell=[width, width, thickness + 2], pbc=True
         )
         middle = width / 2
-        patterns, pixel = _scanned(crystal, (3, 3), (middle, middle), (middle + 3, middle + 3))
+        start, end = (middle, middle), (middle + 3, middle + 3)
+        patterns, pixel = _scanned(crystal, (3, 3), start, end, WS2_DETECTOR, WS2_PIXELS)
         seen.append(patterns.mean(axis=(0, 1)))
+    return {"patterns": np.array(seen), "pixel": pixel}
+
+
+def grains(patterns: NDArray, pixel: float, positions: int, pixels: int, seed: int) -> Scan:
+    """Turn the patterns of three zone axes at random in 64 Voronoi grains."""
+    rng = np.random.default_rng(seed)
     y, x = np.mgrid[:positions, :positions]
-    grains = cKDTree(rng.uniform(0, positions, (64, 2))).query(np.stack([y, x], -1))[1]
+    grain = cKDTree(rng.uniform(0, positions, (64, 2))).query(np.stack([y, x], -1))[1]
     families = rng.integers(0, 3, 64)
     turned = np.array(
         [
-            ndimage.rotate(seen[family], rng.uniform(0, 360), reshape=False, order=1)
+            ndimage.rotate(patterns[family], rng.uniform(0, 360), reshape=False, order=1)
             for family in families
         ]
     )
-    turned = np.maximum(turned, 0)
+    by = WS2_PIXELS // pixels
+    turned = _binned(np.maximum(turned, 0), by)
     turned /= turned.sum((-1, -2), keepdims=True)
-    regions = grains == np.arange(64)[:, None, None]
-    return Scan(turned[grains].astype(np.float32), pixel, 1.0, regions, families)
+    regions = grain == np.arange(64)[:, None, None]
+    return Scan(turned[grain].astype(np.float32), by * pixel, 1.0, regions, families)
 
 
 def _scores(scan: Scan, maps: NDArray, groups: NDArray, intensity: NDArray) -> tuple[float, float]:
@@ -241,8 +256,9 @@ def by_us(scan: Scan, dose: float, seed: int) -> tuple[float, float, int, str]:
 def by_scikit_learn(scan: Scan, dose: float, seed: int) -> tuple[float, float, int, str]:
     """NMF with the true number of components, then k-means with the true number of groups."""
     signal = scan.counted(dose, seed)
-    y, x = np.indices(signal.data.shape[-2:]) - (PIXELS - 1) / 2
-    kept = (np.hypot(x, y) > 8) & (np.hypot(x, y) < PIXELS / 2)
+    pixels = signal.data.shape[-1]
+    y, x = np.indices((pixels, pixels)) - (pixels - 1) / 2
+    kept = (np.hypot(x, y) > pixels / 15) & (np.hypot(x, y) < pixels / 2)
     number = len(scan.families) + int(not scan.regions.any(axis=0).all())
     model = NMF(number, init="nndsvda", random_state=seed, max_iter=300)
     with warnings.catch_warnings():
@@ -257,34 +273,44 @@ def by_scikit_learn(scan: Scan, dose: float, seed: int) -> tuple[float, float, i
     return own, rand, number, f"{n_groups} groups, told"
 
 
+WAYS = {"defaults": by_us, "NMF + k-means": by_scikit_learn}
+
+
+def _scans(arguments: argparse.Namespace, case: str, seed: int) -> Iterator[tuple[str, Scan]]:
+    """Simulate what is asked for, with its name."""
+    if case == "gold":
+        n, path = arguments.positions, arguments.output / f"gold_{arguments.positions}_{seed}.npz"
+        yield "gold", Scan(**_kept(path, lambda: vars(gold(n, seed))))
+    else:
+        seen = _kept(arguments.output / "WS2.npz", tungsten_disulfide)
+        for pixels in arguments.pixels:
+            yield f"WS2, {pixels} px", grains(**seen, positions=64, pixels=pixels, seed=seed)
+
+
 def main() -> None:
     """Print one table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--case", nargs="+", choices=("gold", "WS2"), default=("gold", "WS2"))
     parser.add_argument("--doses", type=float, nargs="+", default=(1e4, 3e4, 1e6))
-    parser.add_argument("--positions", type=int, default=34)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--positions", type=int, default=34, help="along each axis, of gold")
+    parser.add_argument("--pixels", type=int, nargs="+", choices=(64, 128), default=(128,))
+    parser.add_argument("--seeds", type=int, nargs="+", default=(0,))
+    parser.add_argument("--ways", nargs="+", choices=tuple(WAYS), default=tuple(WAYS))
     parser.add_argument("-o", "--output", type=Path, default=Path("independent"))
     arguments = parser.parse_args()
     arguments.output.mkdir(parents=True, exist_ok=True)
     rows = []
-    for case in arguments.case:
-        simulate, positions = gold, arguments.positions
-        if case == "WS2":
-            simulate, positions = tungsten_disulfide, 64
-        path = arguments.output / f"{case}_{positions}_{arguments.seed}.npz"
-        scan = _kept(path, lambda s=simulate, n=positions: s(n, arguments.seed))
-        for dose in arguments.doses:
-            for name, way in (("defaults", by_us), ("NMF + k-means", by_scikit_learn)):
+    for case, seed in itertools.product(arguments.case, arguments.seeds):
+        for specimen, scan in _scans(arguments, case, seed):
+            for dose, name in itertools.product(arguments.doses, arguments.ways):
                 start = time.perf_counter()
-                own, rand, number, said = way(scan, dose, arguments.seed)
+                own, rand, number, said = WAYS[name](scan, dose, seed)
                 seconds = time.perf_counter() - start
-                mean = dose / PIXELS**2
-                rows.append((case, f"{mean:.2g}", name, number, own, rand, seconds, said))
+                mean = f"{dose / scan.patterns[0, 0].size:.2g}"
+                rows.append((specimen, seed, mean, name, number, own, rand, seconds, said))
                 print(rows[-1], flush=True)
-    columns = ("specimen", "e/px", "way", "components", "recall", "ARI", "seconds", "answer")
-    table = Table(columns, rows)
-    print(table)
+    columns = ("specimen", "seed", "e/px", "way", "components", "recall", "ARI", "seconds")
+    print(Table((*columns, "answer"), rows))
 
 
 if __name__ == "__main__":

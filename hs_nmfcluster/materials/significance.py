@@ -4,8 +4,8 @@ Three things look like spots and are none. *Noise* and *speckle* make a texture 
 whose law is read from the texture itself (`materials/bulk.py`). And a factorization *aligns*
 speckle: among thousands of random patterns it finds those that happen to be bright along one to
 three directions, and adds them up until these stand out as a pair of spots would. That is no
-crystal. Such a component is found all over the scan, though, not in one place, and it is hardly
-bright along many directions at once.
+crystal. Such a component is found all over the scan, though, not in one place, nor here and
+nowhere else, as grains are, and it is hardly bright along many directions at once.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +18,7 @@ from scipy import interpolate, ndimage, special
 from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.materials.bulk import GammaLaw, log_chance_of_peaks
 from hs_nmfcluster.scan.detector import Detector
-from hs_nmfcluster.scan.noise import quantile_of_known, unit_of_counts
+from hs_nmfcluster.scan.noise import quantile_of_known, unit_of_counts_in_windows
 
 # Pixels over which a pattern, scan positions over which a map is averaged.
 _SMOOTHING, _MAP_SMOOTHING = 1.0, 0.7
@@ -29,6 +29,9 @@ _ALIGNED = 3
 # Logarithm of the chance of so many spots that where they are found does not matter, as in grains
 # that fill half the scan: six standard deviations, as the law of a texture is not known so far out.
 _BEYOND_DOUBT = -23.0
+# Share of the variance of a map that two levels explain from which it is of regions: of a texture
+# it is 0.64 to 0.66, of all with one maximum and no long tail 0.75 at most, of grains 0.85 to 1.
+_REGIONS = 0.85
 # Directions beyond those, and places in a map, that are looked at.
 _MOST, _PLACES = 12, 4
 # Diameters of the highest peak at half its height, and pixels at least, within which two peaks,
@@ -140,9 +143,9 @@ def spot_evidence(
     """Say of each pattern whether it has spots that chance does not explain.
 
     With maps, a component is a crystal if its pattern has spots and its map has peaks that stand
-    out of the map's own texture as well; or if it is beyond doubt bright along more directions
-    than a factorization aligns in speckle. Without maps the patterns are taken for measured ones,
-    in which nothing was aligned, and any spots count.
+    out of the map's own texture as well, or says of most positions clearly yes or no; or if it is
+    beyond doubt bright along more directions than a factorization aligns in speckle. Without maps
+    the patterns are taken for measured ones, in which nothing was aligned, and any spots count.
 
     Parameters
     ----------
@@ -260,10 +263,15 @@ def _width(image: NDArray[np.float64], row: int, column: int) -> float:
 
 
 def _log_chance_of_places(scan: NDArray[np.floating]) -> float:
-    """Logarithm of the chance that a map of something found everywhere has peaks like these."""
+    """Logarithm of the chance that a map of something found everywhere has peaks like these.
+
+    None where it is of regions, however large a part of the scan they take up.
+    """
     measured = np.isfinite(scan)
     if not measured.any():
         return 0.0
+    if _share_of_two_levels(scan[measured]) > _REGIONS:
+        return -np.inf
     middle, upper = np.quantile(scan[measured], [0.5, 0.75])
     filled = np.where(measured, scan, middle).astype(np.float64)
     values = ndimage.gaussian_filter(filled, _MAP_SMOOTHING)
@@ -279,6 +287,17 @@ def _log_chance_of_places(scan: NDArray[np.floating]) -> float:
     expected = np.log(peaks.sum()) + np.log1p(np.maximum(highest, 0.0))
     shape = min(_MAP_LAW.shape(quantiles), _EXPONENTIAL)
     return log_chance_of_peaks(expected + _MAP_LAW.log_chance_above(highest, shape))
+
+
+def _share_of_two_levels(values: NDArray[np.floating]) -> float:
+    """Share of the variance that lies between two parts, where they are parted best (Otsu)."""
+    ordered = np.sort(values.astype(np.float64))
+    ordered -= ordered.mean()
+    number = np.arange(1, ordered.size)
+    # Of values whose mean is zero, what lies below any of them is as far off as what lies above.
+    between = np.cumsum(ordered)[:-1] ** 2 / (number * (ordered.size - number))
+    square = float((ordered**2).mean())
+    return float(between.max(initial=0.0)) / square if square > 0 else 0.0
 
 
 class _Rings:
@@ -343,9 +362,7 @@ class _Rings:
         return flat, level
 
     def _blurred(self, row: NDArray[np.float64], width: float = _SMOOTHING) -> NDArray[np.float64]:
-        image = np.zeros(self._usable.shape)
-        image[self._usable] = row
-        blurred = ndimage.gaussian_filter(image, width, mode="constant")
+        blurred = ndimage.gaussian_filter(self._image(row), width, mode="constant")
         return np.asarray(blurred[self._usable])
 
     def _uncertainty_of_unit(self) -> NDArray[np.float64]:
@@ -362,11 +379,18 @@ class _Rings:
 
         Where few electrons arrive most pixels have none, and a quartile says nothing.
         """
+        units = [
+            unit_of_counts_in_windows(self._image(row), self._image(row - above), self._usable)
+            for row, above in zip(rows, flat, strict=True)
+        ]
         mean = np.maximum(_over(self._own, rows, np.mean), 0.0)
-        several = np.array([ring.size for ring in self._own]) > 1
-        unit = unit_of_counts(mean, np.where(several, _over(self._own, flat, np.var), np.nan))
-        counts = np.asarray(unit, np.float64)[:, None] * mean
-        return np.sqrt(np.maximum(self._curve(counts), 0.0) / _GRAIN)
+        counts = self._curve(np.array(units)[:, None] * mean)
+        return np.sqrt(np.maximum(counts, 0.0) / _GRAIN)
+
+    def _image(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
+        image = np.zeros(self._usable.shape)
+        image[self._usable] = row
+        return image
 
     def _near_spots(self, heights: NDArray[np.float64]) -> NDArray[np.bool_]:
         near = np.zeros(heights.shape, dtype=bool)

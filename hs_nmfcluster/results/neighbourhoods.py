@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 from hs_nmfcluster.engine.shelf import Placed, Shelf
 from hs_nmfcluster.factorization.neighbourhoods import joining
 from hs_nmfcluster.factorization.neighbourhoods.assembly import Components, Joined, assemble
+from hs_nmfcluster.factorization.neighbourhoods.chains import parts_of_chain
 from hs_nmfcluster.factorization.neighbourhoods.mosaic import Mosaic
 from hs_nmfcluster.factorization.neighbourhoods.solving import solve_maps
-from hs_nmfcluster.materials.significance import spot_evidence
+from hs_nmfcluster.materials.significance import SpotEvidence, spot_evidence
 from hs_nmfcluster.scan.detector import Detector
 from hs_nmfcluster.scan.local_maps import LocalMaps
+
+# Pieces of a chain that are parted together.
+_PIECES_AT_A_TIME = 512
 
 
 def components_of(
@@ -20,8 +24,9 @@ def components_of(
 ) -> tuple[Components, NDArray[np.bool_], NDArray[np.float64]]:
     """Put pieces together to components.
 
-    What shows no spots is matrix. Each neighbourhood needs some components for it, which together
-    would crowd out the crystals, and of which none says more than their mean.
+    What shows no spots is matrix, unless it is a chain of crystals. Each neighbourhood needs some
+    components for it, which together would crowd out the crystals, and of which none says more
+    than their mean.
 
     Parameters
     ----------
@@ -40,8 +45,12 @@ def components_of(
     numpy.ndarray
         Squared residual of each position of the scan, flat; zero where masked.
     """
-    joined = mosaic.joined
-    labels, matrix = _united(mosaic, kept, detector)
+    joined, looked = mosaic.joined, _Looked.at(mosaic, mosaic.joined, kept, detector)
+    crystals = _crystals_in_chains(mosaic, looked.matrix, kept, detector)
+    if crystals:
+        joined = Joined(joined.windows, _on_their_own(joined.labels, crystals))
+        looked = _Looked.at(mosaic, joined, kept, detector)
+    labels, matrix = _united(looked), looked.matrix
     united = assemble(Joined(joined.windows, labels[joined.labels]), kept.ravel())
     taken = np.zeros(len(united.patterns), bool)
     taken[united.labels[matrix[joined.labels]]] = True
@@ -50,19 +59,71 @@ def components_of(
     return solved, taken[order], residual
 
 
-def _united(
-    mosaic: Mosaic, kept: NDArray[np.bool_], detector: Detector
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Say which components are one after all, a label of each, and which are matrix, ``(k,)``."""
-    maps = mosaic.joined.maps()
-    looked = _Looked.at(mosaic, maps, kept, detector)
-    again = joining.same_crystal_again(looked.crystals, looked.contrasts, maps)
+def _crystals_in_chains(
+    mosaic: Mosaic, matrix: NDArray[np.bool_], kept: NDArray[np.bool_], detector: Detector
+) -> list[NDArray[np.int64]]:
+    """Pieces of each crystal that is part of a chain which shows no spots as a whole.
+
+    The matrix may be a chain, too, but what it is parted into shows no spots either: a chain of
+    crystals is one most of which is crystals.
+    """
+    windows, labels = mosaic.joined.windows, mosaic.joined.labels
+    chains = []
+    for number in np.flatnonzero(matrix):
+        members = np.flatnonzero(labels == number)
+        # Neighbours at a time: of a large scan all of them would take much memory.
+        for start in range(0, len(members), _PIECES_AT_A_TIME):
+            some = members[start : start + _PIECES_AT_A_TIME]
+            rows = joining.contrast(windows.pieces(some), mosaic.shared, mosaic.pixel_weights)
+            parts = [some[part] for part in parts_of_chain(rows, windows.strengths[some])]
+            if len(parts) > 1:
+                chains.append((some, parts))
+    every = [part for _, parts in chains for part in parts]
+    if not every:
+        return []
+    parted = Joined(windows, _on_their_own(labels, every))
+    maps, crystals = parted.maps(), list[NDArray[np.int64]]()
+    for some, parts in chains:
+        chosen = parted.labels[[part[0] for part in parts]]
+        shown = _evidence(parted.patterns_of(chosen), chosen, maps, kept, detector).crystalline
+        own = [part for part, shows in zip(parts, shown, strict=True) if shows]
+        strengths = [windows.strengths[part].sum() for part in own]
+        if sum(strengths) > windows.strengths[some].sum() / 2:
+            crystals += own
+    return crystals
+
+
+def _on_their_own(labels: NDArray[np.int64], parts: list[NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Labels of the pieces with each part a component of its own."""
+    anew = labels.copy()
+    for number, part in enumerate(parts, int(labels.max()) + 1):
+        anew[part] = number
+    return np.unique(anew, return_inverse=True)[1]
+
+
+def _evidence(
+    patterns: NDArray[np.float32],
+    chosen: NDArray[np.int64],
+    maps: LocalMaps,
+    kept: NDArray[np.bool_],
+    detector: Detector,
+) -> SpotEvidence:
+    """Whether some of all components show spots."""
+    on_detector = np.full((len(chosen), *kept.shape), np.nan, np.float32)
+    on_detector[:, kept] = patterns
+    in_windows = [maps.maps[k].values for k in chosen.tolist()]
+    return spot_evidence(on_detector, detector, in_windows, among=len(maps))
+
+
+def _united(looked: "_Looked") -> NDArray[np.int64]:
+    """Say which components are one after all, a label of each, ``(k,)``."""
+    again = joining.same_crystal_again(looked.crystals, looked.contrasts, looked.maps)
     matrix = looked.matrix
     if matrix.sum() > 1:
         profiles = [looked.profiles[k] for k in np.flatnonzero(matrix).tolist()]
         second = joining.split_in_two(np.stack(profiles))
         again[matrix] = again.max() + 1 + second
-    return np.unique(again, return_inverse=True)[1], matrix
+    return np.unique(again, return_inverse=True)[1]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +136,7 @@ class _Looked:
         Which have no spots, ``(k,)``.
     profiles
         Radial profile of each of these, ``(n_radii,)``.
-    crystals, contrasts
+    crystals, contrasts, maps
         As of :func:`~hs_nmfcluster.factorization.neighbourhoods.joining.same_crystal_again`.
     """
 
@@ -83,20 +144,18 @@ class _Looked:
     profiles: dict[int, NDArray[np.float64]]
     crystals: dict[int, Placed]
     contrasts: Shelf
+    maps: LocalMaps
 
     @classmethod
     def at(
-        cls, mosaic: Mosaic, maps: LocalMaps, kept: NDArray[np.bool_], detector: Detector
+        cls, mosaic: Mosaic, joined: Joined, kept: NDArray[np.bool_], detector: Detector
     ) -> "_Looked":
         """Look at some components at a time."""
-        number, crystals, contrasts = len(maps), dict[int, Placed](), Shelf()
-        matrix = np.zeros(number, bool)
+        maps, crystals, contrasts = joined.maps(), dict[int, Placed](), Shelf()
+        matrix = np.zeros(len(maps), bool)
         profiles = dict[int, NDArray[np.float64]]()
-        for chosen, patterns in mosaic.joined.patterns():
-            on_detector = np.full((len(chosen), *kept.shape), np.nan, np.float32)
-            on_detector[:, kept] = patterns
-            in_windows = [maps.maps[k].values for k in chosen.tolist()]
-            evidence = spot_evidence(on_detector, detector, in_windows, among=number)
+        for chosen, patterns in joined.patterns():
+            evidence = _evidence(patterns, chosen, maps, kept, detector)
             matrix[chosen] = ~(evidence.crystalline | evidence.uncertain)
             without = matrix[chosen]
             of_matrix = _radial_profiles(patterns[without], kept, detector)
@@ -106,7 +165,7 @@ class _Looked:
             )
             for k, row in zip(chosen[evidence.crystalline].tolist(), own, strict=True):
                 crystals[k] = contrasts.put(row)
-        return cls(matrix, profiles, crystals, contrasts)
+        return cls(matrix, profiles, crystals, contrasts, maps)
 
 
 def _radial_profiles(

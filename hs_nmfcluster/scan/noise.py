@@ -2,7 +2,10 @@
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
+# Pixels along each side of a window in which noise is rough and a spot is not.
+_WINDOW = 3
 # Of several regions the lower quartile is taken, as structure raises the variance of some.
 _QUIET = 0.25
 
@@ -48,6 +51,47 @@ def unit_of_counts(
     """
     ratio = np.divide(variance, mean, out=np.full(np.shape(mean), np.nan), where=mean > 0)
     return np.nan_to_num(quantile_of_known(ratio, _QUIET))
+
+
+def unit_of_counts_in_windows(
+    image: NDArray[np.floating], level: NDArray[np.floating], measured: NDArray[np.bool_]
+) -> float:
+    """Find what one count adds to an image by the variance in small windows.
+
+    Spots lie on most rings of a pattern, but not in most windows.
+
+    Parameters
+    ----------
+    image
+        ``(n_v, n_u)``.
+    level
+        Of its halo, which falls off within a window.
+    measured
+        Pixels that count, ``(n_v, n_u)``.
+
+    Returns
+    -------
+    float
+        0 where no window is measured.
+
+    Examples
+    --------
+    >>> image = 3.0 * np.random.default_rng(0).poisson(0.2, (60, 60))
+    >>> image[::10] = 900
+    >>> everywhere = np.ones(image.shape, bool)
+    >>> 2 < unit_of_counts_in_windows(image, 0 * image, everywhere) < 4
+    True
+    """
+    kernel = np.full((_WINDOW, _WINDOW), _WINDOW**-2.0)
+    known = np.where(measured, image, 0.0)
+    above = np.where(measured, image - level, 0.0)
+    # Not by running sums, which leave something where there is nothing.
+    mean, offset, square = (ndimage.convolve(one, kernel) for one in (known, above, above**2))
+    whole = ndimage.binary_erosion(measured, np.ones(kernel.shape))
+    if not whole.any():
+        return 0.0
+    variance = (square - offset**2) * kernel.size / (kernel.size - 1)
+    return float(unit_of_counts(mean[whole], variance[whole]))
 
 
 def quantile_of_known(

@@ -14,6 +14,7 @@ from hs_nmfcluster.factorization.neighbourhoods.assembly import (
     Windows,
     assemble,
 )
+from hs_nmfcluster.factorization.neighbourhoods.chains import parts_of_chain
 from hs_nmfcluster.factorization.neighbourhoods.first_look import (
     correlations,
     looked_at,
@@ -275,6 +276,36 @@ class TestJoining:
         halves = joining.split_in_two(profiles)
         assert halves[0] == halves[1] != halves[2] == halves[3]
         assert set(joining.split_in_two(np.ones((3, 4))).tolist()) == {True, False}
+
+
+class TestChains:
+    @staticmethod
+    def pieces(angles, noise=0.1):
+        """Discs on a circle, without the ring that they share, at angles (degrees)."""
+        rng = np.random.default_rng(0)
+        around = np.arange(0, 360, 2) - np.asarray(angles)[:, None]
+        rows = np.exp(-((np.mod(around + 30, 60) - 30) ** 2) / 72) + rng.normal(
+            0, noise, around.shape
+        )
+        rows -= rows.mean(axis=1, keepdims=True)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    def test_parts_are_alike(self):
+        angles = np.arange(0, 60, 2)
+        parts = parts_of_chain(self.pieces(angles), np.ones(30))
+        assert 3 <= len(parts) <= 8
+        np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(30))
+        for part in parts:
+            turns = np.abs(np.exp(6j * np.deg2rad(angles[part])).mean())
+            assert turns > 0.8
+
+    def test_one_crystal_stays_whole(self):
+        assert len(parts_of_chain(self.pieces([10] * 12, noise=0.2), np.ones(12))) == 1
+
+    def test_noise_has_no_alike_parts(self):
+        rows = np.random.default_rng(0).normal(size=(60, 500))
+        rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+        assert all(len(part) == 1 for part in parts_of_chain(rows, np.ones(60)))
 
 
 class TestSolving:

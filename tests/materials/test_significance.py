@@ -137,6 +137,21 @@ class TestSpotEvidence:
         patterns = speckled(30, n=8) + spots((14, 30), height=30.0)
         assert judged(patterns, in_one_place(8)).crystalline.all()
 
+    def test_a_few_directions_in_half_the_scan_are_grains(self):
+        patterns = speckled(30, n=8) + spots((14, 30), (14, 90), (14, 150), height=30.0)
+        texture = everywhere(8)
+        grains = 0.2 * texture + 4 * (np.indices((40, 40)).sum(axis=0) // 13 % 2)
+        assert judged(patterns, texture).crystalline.sum() <= 2
+        assert judged(patterns, grains).crystalline.all()
+
+    @pytest.mark.parametrize("counts", [30.0, 3000.0])
+    def test_rows_of_discs_on_nothing(self, counts):
+        discs = np.zeros((64, 64))
+        for x, y in np.mgrid[-25:26:5, -24:25:12].reshape(2, -1).T:
+            discs += 1 / (1 + np.exp(4 * (np.hypot(DX - x, DY - y) - 2.5)))
+        patterns = np.random.default_rng(0).poisson(counts * discs, (6, 64, 64))
+        assert judged(patterns.astype(float)).crystalline.all()
+
     def test_a_net_beyond_doubt_is_a_crystal_wherever_it_is_found(self):
         outer = [(r, phi) for r in (16, 21, 24, 27) for phi in (15, 60, 120)]
         patterns = speckled(300, n=3) + spots(*NET, *outer, height=20.0, width=0.8)

@@ -159,6 +159,17 @@ class TestFrames:
         ):
             np.testing.assert_array_equal(flags, kinds == kind)
 
+    def test_grains_at_the_end_of_some_lines_are_no_flyback(self):
+        first = np.repeat([3, 11, 4, 12, 5, 10, 3, 9], 8)
+        bright = np.arange(64) < first[:, None]
+        frames = survey(
+            np.random.default_rng(0).poisson(20 + 4.0 * bright[..., None, None], (64, 64, 8, 8))
+        ).frames
+        assert not find_frames(frames, (64, 64)).left_out.any()
+        late = 20 + 4.0 * (np.arange(64) < 2)[:, None, None]
+        frames = survey(np.random.default_rng(0).poisson(late, (64, 64, 8, 8))).frames
+        assert find_frames(frames, (64, 64)).flyback.sum() == 128
+
     def test_few_electrons_leave_patterns_blank_by_chance(self):
         data = np.random.default_rng(0).poisson(0.03, (20, 20, 10, 10))
         assert (data.sum(axis=(2, 3)) == 0).any()

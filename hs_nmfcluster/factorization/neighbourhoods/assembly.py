@@ -58,6 +58,15 @@ class Windows:
         """Keep the patterns of two rows of windows, so that a walk over all reads each once."""
         return lru_cache(self.tiling.two_rows)(self._patterns_of)
 
+    def pieces(self, which: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Patterns of some pieces, in ascending order, ``(n, n_pixels)``."""
+        window_of = np.searchsorted(self.edges, which, side="right") - 1
+        rows = [
+            self.patterns(int(i))[which[window_of == i] - self.edges[i]]
+            for i in np.unique(window_of)
+        ]
+        return np.concatenate(rows)
+
     def _patterns_of(self, i: int) -> NDArray[np.float32]:
         held = self.found[i].patterns
         found = self.shelf.get(held) if isinstance(held, Placed) else held
@@ -97,7 +106,7 @@ class Joined:
         order = np.argsort(np.unique(self.labels, return_index=True)[1])
         for start in range(0, self.number, _AT_A_TIME):
             chosen = order[start : start + _AT_A_TIME]
-            yield chosen, self._patterns_of(chosen)
+            yield chosen, self.patterns_of(chosen)
 
     def stability(self) -> NDArray[np.float64]:
         """Mean of the pieces', weighted by their maps, ``(k,)``."""
@@ -114,7 +123,8 @@ class Joined:
         """
         return LocalMaps(list(self._maps()), ~self.windows.kept)
 
-    def _patterns_of(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+    def patterns_of(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Put the patterns of some components together, ``(n, n_pixels)`` of unit l2 norm."""
         row_of = np.full(self.number, -1)
         row_of[chosen] = np.arange(len(chosen))
         rows, edges = row_of[self.labels], self.windows.edges

@@ -19,6 +19,8 @@ _MOST_REPEATED = 0.2
 # Columns at either end of a line that are looked at for a beam that has not yet settled, and by
 # how many standard deviations these must stand out.
 _EDGE_COLUMNS, _STANDS_OUT = 4, 6.0
+# Parts of the lines that tell how much a specimen that differs from line to line changes columns.
+_PARTS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,14 +112,14 @@ def _flyback(
     n_columns = scan_shape[-1] if scan_shape else 1
     if len(scan_shape) < 2 or n_columns < 4 * _EDGE_COLUMNS:
         return found
-    columns = frames.positions % n_columns
+    lines, columns = np.divmod(frames.positions, n_columns)
     measures = np.column_stack([frames.totals, frames.middles])
     measures[known] = np.nan
     for side in (1, -1):
         edge = np.arange(3 * _EDGE_COLUMNS)
         order = edge if side == 1 else n_columns - 1 - edge
         for number in range(_EDGE_COLUMNS, 0, -1):
-            if _stand_out(measures, columns, order, number):
+            if _stand_out(measures, lines, columns, order, number):
                 found |= np.isin(columns, order[:number]) & ~known
                 break
     return found
@@ -125,6 +127,7 @@ def _flyback(
 
 def _stand_out(
     measures: NDArray[np.float64],
+    lines: NDArray[np.int64],
     columns: NDArray[np.int64],
     order: NDArray[np.int64],
     number: int,
@@ -132,7 +135,8 @@ def _stand_out(
     """Whether the last of so many columns, counted from the edge, is unlike those beyond.
 
     Beyond the beam has settled; from there a line is drawn to the edge, as shadows and drift are
-    smooth.
+    smooth. A beam that has not settled has not done so on any line, where a grain of the specimen
+    that begins there takes up some.
     """
     beyond = order[_EDGE_COLUMNS:]
     for values in measures.T:
@@ -149,11 +153,30 @@ def _stand_out(
         at = np.arange(_EDGE_COLUMNS, _EDGE_COLUMNS + len(beyond))
         slope = np.polyfit(at, middles[:-1], 1)
         left = middles[:-1] - np.polyval(slope, at)
-        spread = max(float(np.std(left)) * np.sqrt(2), float(errors.max()) * 1.5)
+        of_lines = _error_by_lines(values, lines, columns == order[number - 1], columns, beyond)
+        spread = max(float(np.std(left)) * np.sqrt(2), float(errors.max()) * 1.5, of_lines)
         off = abs(middles[-1] - np.polyval(slope, number - 1))
         if spread > 0 and off > _STANDS_OUT * spread:
             return True
     return False
+
+
+def _error_by_lines(
+    values: NDArray[np.float64],
+    lines: NDArray[np.int64],
+    here: NDArray[np.bool_],
+    columns: NDArray[np.int64],
+    beyond: NDArray[np.int64],
+) -> float:
+    """Error of how far a column is from those beyond, as it differs between parts of the lines."""
+    there = np.isin(columns, beyond)
+    part = lines * _PARTS // (int(lines.max()) + 1)
+    off = [
+        np.nanmedian(values[here & own]) - np.nanmedian(values[there & own])
+        for own in (part == number for number in np.unique(part))
+        if np.isfinite(values[here & own]).any() and np.isfinite(values[there & own]).any()
+    ]
+    return float(np.std(off, ddof=1) / np.sqrt(len(off))) if len(off) > 2 else 0.0
 
 
 def _on_scan(
