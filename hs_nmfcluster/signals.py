@@ -39,12 +39,8 @@ from hs_nmfcluster.results.groups import Groups
 from hs_nmfcluster.results.rank_study import RankStudy
 from hs_nmfcluster.results.repeating import check_same_scan
 from hs_nmfcluster.results.scan_condition import ScanCondition
-from hs_nmfcluster.results.sowing import (
-    AskedParticles,
-    checked_numbers,
-    checked_pattern,
-    find_limit,
-)
+from hs_nmfcluster.results.seeds import AskedParticles, checked_numbers, checked_pattern
+from hs_nmfcluster.results.sowing import find_limit
 from hs_nmfcluster.results.tree import ClusterTree
 from hs_nmfcluster.scan import arguments as checks
 from hs_nmfcluster.scan import masks
@@ -429,7 +425,7 @@ class NMFDiffraction2D(Signal2D):
         self,
         n_components: int | Literal["auto"] = "auto",
         *,
-        tiles: Literal["auto"] | int | Sequence[int] | None = "auto",
+        tiles: Literal["auto"] | int | Sequence[int] | Sequence[Sequence[int]] | None = "auto",
         weighting: Literal["auto", "poisson"] | None = "auto",
         restarts: int | None = None,
         solver: Literal["als", "hals"] = "als",
@@ -466,7 +462,8 @@ class NMFDiffraction2D(Signal2D):
             Size ``(x, y)`` in positions (a number: along each axis) of overlapping
             neighbourhoods of 25 positions or more, each of which is read once
             and factorized by itself, while what several of them find of one crystal becomes one
-            component. ``"auto"`` chooses it by the size of the particles, unless a number of
+            component; or that and how many positions neighbours share, ``((x, y), (x, y))``.
+            ``"auto"`` chooses it by the size of the particles, unless a number of
             components is named: that, like None, is the paper's factorization of the whole scan,
             in which the more crystals are lost the larger the scan is.
         weighting

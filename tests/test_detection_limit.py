@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hs_nmfcluster.report.figures import illustrations
-from hs_nmfcluster.results.detection_limit import PlantedParticles
+from hs_nmfcluster.results.planted import PlantedParticles
 from hs_nmfcluster.simulation import linear_mixture
 
 QUIET = {"show_progressbar": False}

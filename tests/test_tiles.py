@@ -126,6 +126,12 @@ class TestAnswer:
         assert_same(again, found)
         assert again.settings["tiles"] == found.settings["tiles"]
 
+    def test_again_by_what_it_says_of_its_windows(self, part, found_in_part):
+        known = found_in_part.settings
+        again = part.decompose_als_nmf(tiles=(known["tiles"], known["tiles_overlap"]), **QUIET)
+        assert_same(again, found_in_part)
+        assert again.passes == found_in_part.passes - 1
+
     def test_learning_results(self, part):
         signal = part.deepcopy()
         found = signal.decompose_als_nmf(tiles=PART_TILES, **QUIET)
@@ -280,6 +286,8 @@ class TestArguments:
             ({"tiles": "small"}, ValueError, "`tiles`"),
             ({"tiles": (5, 5, 5)}, ValueError, "`tiles`"),
             ({"tiles": 3.5}, TypeError, "`tiles`"),
+            ({"tiles": ((20, 18), (4,))}, ValueError, "`tiles`"),
+            ({"tiles": ((20, 18), (4, 10))}, ValueError, "half of their positions"),
             ({"tiles": None}, ValueError, "`n_components`"),
             ({"n_components": 30, "tiles": (5, 5)}, ValueError, "`n_components` = 30"),
             ({"tiles": (4, 6)}, ValueError, "`tiles` of 4 × 6 hold 24 positions"),

@@ -112,7 +112,11 @@ def changed(
 
     def change(patterns: NDArray, positions: NDArray[np.int64], *given: object) -> NDArray:
         rows = dense(patterns).reshape(-1, *patterns.shape[-2:])
-        return function(rows, positions.ravel(), *given).astype(dtype).reshape(patterns.shape)
+        return (
+            function(rows, positions.ravel(), *given)
+            .astype(dtype, copy=False)
+            .reshape(patterns.shape)
+        )
 
     axes = tuple(range(source.ndim))
     arguments = [part for promise in promises for part in (promise, None)]

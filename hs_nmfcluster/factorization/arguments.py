@@ -25,6 +25,8 @@ class Arguments:
         Of the scan or of each neighbourhood; None where the data are to tell.
     tiles
         Size of the neighbourhoods in array order, ``"auto"``, or None for the whole scan at once.
+    tiles_overlap
+        Positions that neighbours share, in array order; None where the data are to tell.
     """
 
     n_components: int | None
@@ -38,10 +40,14 @@ class Arguments:
     ridge: float
     random_state: int
     constraints: tuple[Constraint, ...] = ()
+    tiles_overlap: tuple[int, ...] | None = None
 
     def described(self) -> dict[str, Any]:
         """Return them as numbers and text."""
-        return asdict(self) | {"constraints": describe(self.constraints)}
+        described = asdict(self) | {"constraints": describe(self.constraints)}
+        if self.tiles_overlap is None:
+            del described["tiles_overlap"]
+        return described
 
 
 def check_arguments(
@@ -73,7 +79,7 @@ def check_arguments(
     automatic = isinstance(n_components, str) and n_components == "auto"
     if not automatic:
         checks.check_whole_number("n_components", n_components)
-    windows = _check_tiles(tiles)
+    windows, overlap = _check_tiles(tiles)
     if windows == "auto" and not automatic:
         windows = None
     if windows is None and automatic:
@@ -96,6 +102,7 @@ def check_arguments(
         checks.check_not_negative("ridge", ridge),
         seed,
         check_constraints(constraints),
+        overlap,
     )
 
 
@@ -160,19 +167,33 @@ def _check_weighting(weighting: object, constraints: object) -> None:
         )
 
 
-def _check_tiles(tiles: object) -> tuple[int, ...] | str | None:
-    """Size of neighbourhoods in array order from one in HyperSpy's order, (x, y)."""
+def _check_tiles(
+    tiles: object,
+) -> tuple[tuple[int, ...] | str | None, tuple[int, ...] | None]:
+    """Size of neighbourhoods and what they share, from HyperSpy's order (x, y) in array order."""
     if tiles is None:
-        return None
+        return None, None
     if isinstance(tiles, str):
         checks.check_choice("tiles", tiles, ("auto",))
-        return tiles
-    sizes = list(tiles) if isinstance(tiles, Iterable) else [tiles]
-    if not 1 <= len(sizes) <= 2:
+        return tiles, None
+    sizes: list[Any] = list(tiles) if isinstance(tiles, Iterable) else [tiles]
+    shared: list[Any] | None = None
+    if len(sizes) == 2 and all(isinstance(one, Iterable) for one in sizes):
+        sizes, shared = (list(one) for one in sizes)
+    if not 1 <= len(sizes) <= 2 or (shared is not None and len(shared) != len(sizes)):
         raise ValueError(
-            f'`tiles` must be "auto", None or a size (x, y) in positions, got {tiles!r}.'
+            '`tiles` must be "auto", None, a size (x, y) in positions, or that and how many '
+            f"positions neighbours share, ((x, y), (x, y)), got {tiles!r}."
         )
-    return tuple(checks.check_whole_number("tiles", size, 2) for size in sizes[::-1])
+    size = tuple(checks.check_whole_number("tiles", one, 2) for one in sizes[::-1])
+    if shared is None:
+        return size, None
+    overlap = tuple(checks.check_whole_number("tiles", one, 0) for one in shared[::-1])
+    if any(one > along // 2 for one, along in zip(overlap, size, strict=True)):
+        raise ValueError(
+            f"Neighbours may share half of their positions at most, got `tiles` {tiles!r}."
+        )
+    return size, overlap
 
 
 def _check_for_tiles(compression: object, constraints: object) -> None:

@@ -152,7 +152,7 @@ def decompose_in_tiles(
         in_tiles=True,
         noise=prepared.noise,
     )
-    tiling, seen = choose_tiling(matrix, size, weighting.pixels, job)
+    tiling, seen = choose_tiling(matrix, size, arguments.tiles_overlap, weighting.pixels, job)
     settings = Settings(
         restarts=arguments.restarts,
         tolerance=arguments.tolerance,

@@ -1,8 +1,7 @@
 """How small and weak a particle would have been found in this scan, by this analysis."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +10,7 @@ from hs_nmfcluster import plotting
 from hs_nmfcluster.materials.recall import RecallFit, share_found
 from hs_nmfcluster.report.cards import answer_card
 from hs_nmfcluster.report.table import Table
+from hs_nmfcluster.results.planted import COLUMNS, PlantedParticles
 from hs_nmfcluster.results.tables import Tabular
 from hs_nmfcluster.words import counted, times
 
@@ -18,75 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from pandas import DataFrame
 
-_COLUMNS = (
-    "x",
-    "y",
-    "diameter",
-    "fraction",
-    "pattern",
-    "angle",
-    "run",
-    "found",
-    "found_diameter",
-    "found_fraction",
-)
 # Share from which a scan holds hardly any particles that were not found.
 _MOST = 0.95
-
-
-@dataclass(frozen=True, eq=False)
-class PlantedParticles:
-    """Particles that were planted in a scan, and what came back of them, ``(n,)`` each.
-
-    Attributes
-    ----------
-    x, y, diameter
-        In the unit of the scan.
-    fraction
-        Electrons that each scatters into its spots in its middle, over those of the matrix in the
-        analysed pixels.
-    pattern
-        Number of the pattern that it was given: of the group of crystals, or 0 of the one given.
-    angle
-        By which that was turned, in degrees.
-    run
-        Analysis that it was part of.
-    found
-        Whether a particle was found there with a pattern like it.
-    found_diameter, found_fraction
-        As they were found; NaN where not found, or not resolved.
-
-    Examples
-    --------
-    >>> nothing, number = np.zeros(2), np.zeros(2, int)
-    >>> two = PlantedParticles(*np.ones((4, 2)), number, nothing, number, nothing > 0,
-    ...     nothing, nothing)
-    >>> len(two)
-    2
-    """
-
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
-    diameter: NDArray[np.float64]
-    fraction: NDArray[np.float64]
-    pattern: NDArray[np.int64]
-    angle: NDArray[np.float64]
-    run: NDArray[np.int64]
-    found: NDArray[np.bool_]
-    found_diameter: NDArray[np.float64]
-    found_fraction: NDArray[np.float64]
-
-    def __len__(self) -> int:
-        return self.x.size
-
-    def _some(self, chosen: NDArray[Any]) -> "PlantedParticles":
-        """Return some of them."""
-        return PlantedParticles(*(getattr(self, name)[chosen] for name in _COLUMNS))
-
-    @classmethod
-    def _together(cls, several: Sequence["PlantedParticles"]) -> "PlantedParticles":
-        """Put those of several analyses together."""
-        return cls(*(np.concatenate([getattr(s, name) for s in several]) for name in _COLUMNS))
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -194,7 +127,7 @@ class DetectionLimit(Tabular):
             return self.planted
         if fraction not in self.fractions:
             raise ValueError(f"`fraction` must be one of {self.fractions}, got {fraction!r}.")
-        return self.planted._some(self.planted.fraction == fraction)
+        return self.planted.some(self.planted.fraction == fraction)
 
     def _fit(self, fraction: float | None) -> RecallFit:
         own = self._of(fraction)
@@ -266,7 +199,7 @@ class DetectionLimit(Tabular):
         return self._table().to_dataframe()
 
     def _table(self) -> Table:
-        return Table.of(self.planted, *_COLUMNS)
+        return Table.of(self.planted, *COLUMNS)
 
     def plot(self) -> "Figure":
         """Draw recall against diameter, and the diameters as they were found.

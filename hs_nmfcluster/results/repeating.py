@@ -103,11 +103,15 @@ def repeated(
     n_components = settings["n_components"]
     if n_components is not None and settings["tiles"] is None:
         n_components += more
+    tiles = settings["tiles"]
+    if tiles is not None:
+        # Both are known: what was looked at for them is not looked at again.
+        tiles = tiles[:2], settings["tiles_overlap"][:2]
     # Of a compressed problem settings name the rule that solves it, whatever was asked for.
     solver = settings["solver"] if settings["compression"] is None else "als"
     found: Factorization = with_data(signal, data, "Repeated").decompose_als_nmf(
         "auto" if n_components is None else n_components,
-        tiles=settings["tiles"],
+        tiles=tiles,
         solver=solver,
         **{name: settings[name] for name in _SAME},
         navigation_mask=skipped if skipped.any() else None,

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hyperspy.signal import BaseSignal
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
+from scipy import sparse
 
 from hs_nmfcluster.bridge.axes import detector_of
 from hs_nmfcluster.engine.mapping import changed
@@ -16,22 +16,29 @@ from hs_nmfcluster.materials.brightness import Brightness
 from hs_nmfcluster.materials.particles import Particle
 from hs_nmfcluster.materials.planting import (
     Planting,
-    drawn_spots,
-    footprint,
     planted,
-    radius_of_spots,
     scattered_places,
     share_in_apertures,
 )
 from hs_nmfcluster.materials.recall import RecallFit
-from hs_nmfcluster.materials.spots import Spots, find_spots
-from hs_nmfcluster.results.detection_limit import DetectionLimit, PlantedParticles
+from hs_nmfcluster.materials.spots import Spots
+from hs_nmfcluster.results.detection_limit import DetectionLimit
 from hs_nmfcluster.results.factorization import Factorization
 from hs_nmfcluster.results.groups import Groups
+from hs_nmfcluster.results.planted import PlantedParticles
 from hs_nmfcluster.results.repeating import counting, repeated
+from hs_nmfcluster.results.seeds import (
+    GAP,
+    AskedParticles,
+    drawn_pattern,
+    footprint_of,
+    free_positions,
+    per_thickness_of,
+    sample_of,
+    sources_of,
+)
 from hs_nmfcluster.results.sizes import ParticleSizes
 from hs_nmfcluster.scan.detector import Detector
-from hs_nmfcluster.scan.units import PixelSize
 from hs_nmfcluster.words import times
 
 # A particle is found where something was found whose pattern correlates with its own by so much.
@@ -44,33 +51,6 @@ _RUNS = 3
 # Diameters of the first of them, from one step to so many, or to the largest that was found; and of
 # the others, within this factor of the limit.
 _SIZES, _STEPS, _WITHIN = 6, 8.0, 1.35
-# Steps between particles.
-_GAP = 2.0
-# Neighbourhoods along each axis that a large scan is represented by.
-_TILES = 4
-
-
-@dataclass(frozen=True)
-class AskedParticles:
-    """What is to be planted, as a user has asked for it; None where the scan is to tell.
-
-    Attributes
-    ----------
-    diameters, fractions
-        In the unit of particle sizes; shares of the electrons.
-    pattern
-        ``"groups"``, or one pattern ``(n_v, n_u)``.
-    number
-        Particles at a time.
-    seed
-        Of places, angles and electrons.
-    """
-
-    diameters: tuple[float, ...] | None
-    fractions: tuple[float, ...] | None
-    pattern: str | NDArray[np.floating]
-    number: int | None
-    seed: int
 
 
 def find_limit(
@@ -96,7 +76,7 @@ def find_limit(
             limit = RecallFit.of(*_sizes_and_found(runs)).diameter()[1]
             diameters = np.geomspace(limit / _WITHIN, limit * _WITHIN, _SIZES)
     return DetectionLimit(
-        PlantedParticles._together(runs),
+        PlantedParticles.together(runs),
         field.sizes.units,
         asked.fractions,
         tuple(false),
@@ -111,7 +91,7 @@ def find_limit(
 def _sizes_and_found(
     runs: Sequence[PlantedParticles],
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    together = PlantedParticles._together(runs)
+    together = PlantedParticles.together(runs)
     return together.diameter, together.found
 
 
@@ -174,10 +154,10 @@ class _Field:
         crystals = [g for g in range(len(groups)) if g not in groups.matrix]
         detector, straight = detector_of(nmf.patterns, nmf.center), groups.tree.grid.detector
         limits = groups._arrays.limits
-        own = _sources({g: groups.patterns.data[g] for g in crystals}, straight, limits)
+        own = sources_of({g: groups.patterns.data[g] for g in crystals}, straight, limits)
         sources = own
         if not isinstance(asked.pattern, str):
-            sources = _sources({0: asked.pattern}, detector, limits)
+            sources = sources_of({0: asked.pattern}, detector, limits)
         if not sources:
             raise ValueError(
                 "There is no crystal in these groups whose pattern could be planted: give a "
@@ -188,7 +168,7 @@ class _Field:
         kept, skipped = ~nmf.detector_mask, np.isnan(nmf.position_mse)
         gain, mean = counting(signal, nmf, show)
         known = tuple(p for g in crystals for p in sizes[g].particles)
-        sample = _sample(~skipped, nmf.settings)
+        sample = sample_of(~skipped, nmf.settings)
         brightness = Brightness(
             groups._local_maps,
             nmf.patterns.data,
@@ -198,9 +178,11 @@ class _Field:
             gain,
             nmf.settings["weighting"] == "poisson",
         )
-        free = _free(~skipped, known, sizes.pixel)
+        free = free_positions(~skipped, known, sizes.pixel)
         measured = {
-            g: _per_thickness(sizes, g, _drawn(own[g], 0.0, detector, kept), brightness, free)
+            g: per_thickness_of(
+                sizes, g, drawn_pattern(own[g], 0.0, detector, kept), brightness, free
+            )
             for g in own
         }
         every = np.concatenate([np.empty(0), *measured.values()])
@@ -274,8 +256,8 @@ class _Field:
                 for (d, f), p in zip(chosen, pattern, strict=True)
             ]
         )
-        free = _free(self.sample, self.known, self.sizes.pixel)
-        places = scattered_places(free, diameter / 2 / self.step, _GAP, rng)
+        free = free_positions(self.sample, self.known, self.sizes.pixel)
+        places = scattered_places(free, diameter / 2 / self.step, GAP, rng)
         if np.isnan(places[:, 0]).all():
             raise ValueError(
                 f"There is no room for a particle of {diameters.min():.3g} {self.sizes.units} or "
@@ -295,7 +277,7 @@ class _Field:
             unknown,
             unknown.copy(),
         )
-        return drawn._some(np.isfinite(places[:, 0]))
+        return drawn.some(np.isfinite(places[:, 0]))
 
     def reap(self, sown: PlantedParticles, seed: int) -> tuple[PlantedParticles, int]:
         """Make the analysis with particles planted, and see which were found."""
@@ -331,7 +313,7 @@ class _Field:
         false = 0
         for one in sorted(found, key=lambda p: -p.height):
             away = np.hypot(sown.x - one.x, sown.y - one.y)
-            reach = np.maximum(np.fmax(sown.diameter, one.diameter) / 2, _GAP / 2 * self.step)
+            reach = np.maximum(np.fmax(sown.diameter, one.diameter) / 2, GAP / 2 * self.step)
             near = np.flatnonzero(away <= reach)
             for number in near[np.argsort(away[near])]:
                 own = again.patterns.data[one.component]
@@ -353,14 +335,16 @@ class _Field:
     def _is_known(self, one: Particle) -> bool:
         return any(
             np.hypot(p.x - one.x, p.y - one.y)
-            <= np.nan_to_num(np.fmax(p.diameter, one.diameter)) / 2 + _GAP * self.step
+            <= np.nan_to_num(np.fmax(p.diameter, one.diameter)) / 2 + GAP * self.step
             for p in self.known
         )
 
     def _patterns(self, sown: PlantedParticles) -> NDArray[np.float64]:
         """Pattern of each particle on the scan's detector, of unit sum over the kept pixels."""
         kept, numbers = ~self.nmf.detector_mask, zip(sown.pattern, sown.angle, strict=True)
-        drawn = [_drawn(self.sources[int(n)], angle, self.detector, kept) for n, angle in numbers]
+        drawn = [
+            drawn_pattern(self.sources[int(n)], angle, self.detector, kept) for n, angle in numbers
+        ]
         return np.array(drawn)
 
     def _planting(self, sown: PlantedParticles, patterns: NDArray[np.float64]) -> Planting:
@@ -368,7 +352,7 @@ class _Field:
         rows, columns, values = [], [], []
         for number in range(len(sown)):
             place = float(sown.x[number]), float(sown.y[number])
-            where, shares = _footprint(
+            where, shares = footprint_of(
                 self.sizes, place, float(sown.diameter[number]), self.sample.shape
             )
             rows.append(flat[where].ravel())
@@ -386,125 +370,3 @@ class _Field:
             None if made is None or made.shifts is None else made.shifts.reshape(-1, 2),
             None if made is None else made.gain,
         )
-
-
-def _sources(
-    patterns: dict[int, NDArray[np.floating]], detector: Detector, limits: tuple[float, float]
-) -> dict[int, tuple[Spots, float]]:
-    """Spots of the patterns that show some, and their radius in pixels."""
-    found = {n: find_spots(one, detector, radial_range=limits) for n, one in patterns.items()}
-    return {
-        n: (own, radius_of_spots(patterns[n], own, detector))
-        for n, own in found.items()
-        if len(own)
-    }
-
-
-def _drawn(
-    source: tuple[Spots, float], angle: float, detector: Detector, kept: NDArray[np.bool_]
-) -> NDArray[np.float64]:
-    """Pattern of a source, turned, of unit sum over the kept pixels."""
-    spots, radius = source
-    one = drawn_spots(spots.turned(angle), detector, radius)
-    return np.asarray(one / one[kept].sum())
-
-
-def _footprint(
-    sizes: ParticleSizes, place: tuple[float, float], diameter: float, scan_shape: tuple[int, ...]
-) -> tuple[tuple[slice, slice], NDArray[np.float64]]:
-    """Where a particle is that looks as those of a scan do; place and diameter in its unit."""
-    pixel = sizes.pixel
-    return footprint(
-        (place[0] / pixel.x, place[1] / pixel.y),
-        diameter,
-        sizes.probe_size if any(own.particles for own in sizes) else 0.0,
-        (abs(pixel.x), abs(pixel.y)),
-        (scan_shape[0], scan_shape[1]),
-        sphere=sizes.shape != "disc",
-    )
-
-
-def _free(
-    used: NDArray[np.bool_], known: Sequence[Particle], pixel: PixelSize
-) -> NDArray[np.bool_]:
-    """Positions without a known particle."""
-    free, step = used.copy(), float(np.sqrt(abs(pixel.x * pixel.y)))
-    y, x = np.indices(free.shape)
-    for one in known:
-        away = np.hypot(x * pixel.x - one.x, y * pixel.y - one.y)
-        free &= away > np.fmax(one.diameter, step) / 2 + _GAP * step
-    return free
-
-
-def _per_thickness(
-    sizes: ParticleSizes,
-    group: int,
-    pattern: NDArray[np.float64],
-    brightness: Brightness,
-    free: NDArray[np.bool_],
-) -> NDArray[np.float64]:
-    """Fraction over diameter of the particles of a group that were measured, ``(n,)``."""
-    there = brightness.mean[brightness.kept].sum() * brightness.of_pattern(pattern)
-    norms = [
-        (
-            p.diameter,
-            brightness.of_particle(*_footprint(sizes, (p.x, p.y), p.diameter, free.shape), free),
-        )
-        for p in sizes[group].particles
-        if np.isfinite(p.diameter) and not p.at_edge
-    ]
-    return np.array([norm / there / diameter for diameter, norm in norms if norm > 0])
-
-
-def _sample(used: NDArray[np.bool_], settings: dict[str, Any]) -> NDArray[np.bool_]:
-    """Part of a large scan that stands for all of it: where most of it is used."""
-    tiles = settings["tiles"]
-    if tiles is None:
-        return used
-    size = [_TILES * n for n in tiles[::-1]]
-    if all(side >= n for side, n in zip(size, used.shape, strict=True)):
-        return used
-    share = ndimage.uniform_filter(used.astype(float), size, mode="constant")
-    middle = np.unravel_index(share.argmax(), share.shape)
-    inside = np.zeros_like(used)
-    window = []
-    for at, side, n in zip(middle, size, used.shape, strict=True):
-        start = int(np.clip(at - side // 2, 0, max(n - side, 0)))
-        window.append(slice(start, start + side))
-    inside[tuple(window)] = True
-    return inside & used
-
-
-def checked_numbers(name: str, values: object) -> tuple[float, ...] | None:
-    """Return some numbers above zero, or None.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Naming the argument, what was given and what is allowed.
-    """
-    if values is None:
-        return None
-    given = np.atleast_1d(np.asarray(values))
-    if given.dtype.kind not in "iuf" or given.ndim > 1 or not given.size:
-        raise TypeError(f"`{name}` must be numbers > 0, got {values!r}.")
-    if not ((given > 0) & np.isfinite(given)).all():
-        raise ValueError(f"`{name}` must be numbers > 0, got {values!r}.")
-    return tuple(float(value) for value in np.unique(given))
-
-
-def checked_pattern(signal: BaseSignal, pattern: object) -> NDArray[np.float64]:
-    """Return a pattern on the detector of a scan.
-
-    Raises
-    ------
-    ValueError
-        If it is of another shape.
-    """
-    values = np.asarray(getattr(pattern, "data", pattern), dtype=np.float64)
-    if values.shape != signal.data.shape[-2:]:
-        raise ValueError(
-            f'`pattern` must be "groups" or a pattern of shape {signal.data.shape[-2:]} (array '
-            f"order), got shape {values.shape}."
-        )
-    return values

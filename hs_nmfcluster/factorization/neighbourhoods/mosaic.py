@@ -59,6 +59,7 @@ class Mosaic:
 def choose_tiling(
     matrix: ScanMatrix,
     size: tuple[int, ...] | None,
+    overlap: tuple[int, ...] | None,
     pixel_weights: NDArray[np.float64] | None,
     job: Job,
 ) -> tuple[Tiling, tuple[float | None, ...]]:
@@ -70,6 +71,8 @@ def choose_tiling(
         The scan.
     size
         Of the windows in array order, if it was given.
+    overlap
+        Of windows of this size, if that was given as well: then there is nothing to look at.
     pixel_weights
         As of a `Plan`.
     job
@@ -83,6 +86,11 @@ def choose_tiling(
         nothing was seen.
     """
     kept = first_look.kept_positions(matrix)
+    if size is not None and overlap is not None:
+        series = kept.ndim - len(size)
+        shared_each = overlap * len(size) if len(overlap) == 1 else overlap
+        tiling = Tiling(kept.shape, (1,) * series + size, (0,) * series + shared_each)
+        return tiling, (None,) * len(size)
     looked_at = first_look.places(kept.shape, first_look.MEASURED_SIDE)
     windows = [first_look.flat_positions(kept, window) for window in looked_at]
     windows = [positions for positions in windows if len(positions) > 1]
@@ -98,10 +106,10 @@ def choose_tiling(
     chosen = _default_size(diameters, matrix.n_pixels) if size is None else size
     # Axes before the last two are series, of time or tilt: nothing is shared along them.
     whole = (1,) * (kept.ndim - len(chosen)) + tuple(chosen)
-    overlap = [0] * (kept.ndim - len(diameters))
+    shared = [0] * (kept.ndim - len(diameters))
     for along, diameter in zip(whole[-len(diameters) :], diameters, strict=True):
-        overlap.append(min(ceil(diameter) + _ROOM, along // 2))
-    tiling = Tiling(kept.shape, whole, tuple(overlap))
+        shared.append(min(ceil(diameter) + _ROOM, along // 2))
+    tiling = Tiling(kept.shape, whole, tuple(shared))
     return (tiling.fitted() if size is None else tiling), seen
 
 
