@@ -90,7 +90,7 @@ class TestStudies:
 
     def test_matrix_only(self, studies, tmp_path):
         study = studies["matrix_only"]
-        table = self.check(study, study.Settings((2e5,), (), 16, 1), tmp_path)
+        table = self.check(study, study.Settings((2e5,), (), 16, 1, 0, 0, ((0.05,),)), tmp_path)
         assert table.column("confirmed").tolist() == [0]
 
     def test_cross_validation(self, studies, tmp_path):
