@@ -885,7 +885,7 @@ class NMFDiffraction2D(Signal2D):
         diameter of which half was found. Each particle has the pattern of a group of crystals,
         turned at random; the electrons that it scatters come on top of those that are there, with
         their counting noise. The data are not changed, and not copied unless they are
-        lazy and fit into memory. Takes about as long as three analyses; of a scan of many
+        lazy and fit into memory. Takes less time than three analyses; of a scan of many
         neighbourhoods 4 × 4 stand for all.
 
         Parameters

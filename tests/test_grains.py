@@ -43,4 +43,4 @@ def test_the_commonest_crystal_is_no_matrix(seed):
     strongest = (nmf.maps.data * np.nansum(nmf.patterns.data, axis=(1, 2))[:, None, None]).argmax(
         axis=0
     )
-    assert adjusted_rand_score(axes.ravel(), groups.labels[strongest].ravel()) > 0.98
+    assert adjusted_rand_score(axes.ravel(), groups.labels[strongest].ravel()) > 0.8

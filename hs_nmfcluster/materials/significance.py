@@ -18,7 +18,7 @@ from scipy import interpolate, ndimage, special
 from hs_nmfcluster.engine.scheduling import side_by_side
 from hs_nmfcluster.materials.bulk import GammaLaw, log_chance_of_peaks
 from hs_nmfcluster.scan.detector import Detector
-from hs_nmfcluster.scan.noise import quantile_of_known, unit_of_counts_in_windows
+from hs_nmfcluster.scan.noise import quantile_of_known, unit_of_counts, unit_of_counts_in_windows
 
 # Pixels over which a pattern, scan positions over which a map is averaged.
 _SMOOTHING, _MAP_SMOOTHING = 1.0, 0.7
@@ -39,6 +39,9 @@ _MOST, _PLACES = 12, 4
 _SAME_DIRECTION, _CLOSE = 1.5, 2.5
 # Height from which a pixel, or a position, is kept out of the texture, with so many around it.
 _SPOT, _AROUND = 8.0, 2
+# Mean square over mean of what one count adds to a component, over its lower quartile, if this
+# varies as exponentially as the map by which counts are weighted.
+_UNEVEN = 7.0
 # Clean pixels on a ring and its neighbours, fewer of which do not tell its texture.
 _FEW = 24
 # A ring of so many pixels also tells how an elliptical halo goes around it.
@@ -377,14 +380,20 @@ class _Rings:
     ) -> NDArray[np.float64]:
         """Take counts for the noise: their deviation at each pixel's radius, once averaged.
 
-        Where few electrons arrive most pixels have none, and a quartile says nothing.
+        Where few electrons arrive most pixels have none, and a quartile says nothing. What one
+        count adds is told by rings, on most of which spots may lie, and by small windows, in most
+        of which there are none; but these hold single electrons, which weigh unequally in a
+        component.
         """
-        units = [
+        in_windows = [
             unit_of_counts_in_windows(self._image(row), self._image(row - above), self._usable)
             for row, above in zip(rows, flat, strict=True)
         ]
         mean = np.maximum(_over(self._own, rows, np.mean), 0.0)
-        counts = self._curve(np.array(units)[:, None] * mean)
+        several = np.array([ring.size for ring in self._own]) > 1
+        on_rings = unit_of_counts(mean, np.where(several, _over(self._own, flat, np.var), np.nan))
+        unit = np.minimum(on_rings, _UNEVEN * np.array(in_windows))
+        counts = self._curve(np.asarray(unit, np.float64)[:, None] * mean)
         return np.sqrt(np.maximum(counts, 0.0) / _GRAIN)
 
     def _image(self, row: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,10 +10,12 @@ from scipy import interpolate, ndimage, optimize
 from hs_nmfcluster.materials.apertures import aperture_sums, nearest_spot
 from hs_nmfcluster.materials.peaks import Peak, find_peaks
 from hs_nmfcluster.scan.detector import Detector
-from hs_nmfcluster.scan.noise import MAD_TO_SIGMA, unit_of_counts_in_windows
+from hs_nmfcluster.scan.noise import MAD_TO_SIGMA, unit_of_counts
 
 # Pixels over which noise is averaged before spots are looked for: less than any spot's width.
 _SMOOTHING = 1.0
+# Fewer pixels on a ring do not tell its variance.
+_RING_PIXELS = 8
 # A spot's position is not known better than this share of a pixel: what pixels, interpolation and
 # the overlap with neighbours leave.
 _BEST_POSITION = 0.03
@@ -265,11 +267,14 @@ def _counting_noise(
     """Find what one count adds to a pattern, and the mean at each pixel's radius."""
     measured = np.isfinite(excess)
     bins = np.round(detector.radius() / detector.pixel).astype(np.intp)
-    places, n_bins = bins[measured], bins.max() + 1
-    counts = np.maximum(np.bincount(places, minlength=n_bins), 1)
-    mean = np.bincount(places, pattern[measured], n_bins) / counts
-    unit = unit_of_counts_in_windows(pattern, pattern - excess, measured)
-    return unit, np.maximum(mean, 0.0)[bins]
+    values, places = pattern[measured], bins[measured]
+    counts = np.bincount(places, minlength=bins.max() + 1)
+    divisor = np.maximum(counts, 1)
+    mean = np.bincount(places, values, bins.max() + 1) / divisor
+    above = np.bincount(places, excess[measured], bins.max() + 1) / divisor
+    square = np.bincount(places, excess[measured] ** 2, bins.max() + 1) / divisor
+    variance = np.where(counts >= _RING_PIXELS, square - above**2, np.nan)
+    return float(unit_of_counts(mean, variance)), np.maximum(mean, 0.0)[bins]
 
 
 def _smoothed(excess: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -144,13 +144,13 @@ class TestSpotEvidence:
         assert judged(patterns, texture).crystalline.sum() <= 2
         assert judged(patterns, grains).crystalline.all()
 
-    @pytest.mark.parametrize("counts", [30.0, 3000.0])
-    def test_rows_of_discs_on_nothing(self, counts):
+    def test_rows_of_discs_on_nothing(self):
         discs = np.zeros((64, 64))
-        for x, y in np.mgrid[-25:26:5, -24:25:12].reshape(2, -1).T:
-            discs += 1 / (1 + np.exp(4 * (np.hypot(DX - x, DY - y) - 2.5)))
-        patterns = np.random.default_rng(0).poisson(counts * discs, (6, 64, 64))
-        assert judged(patterns.astype(float)).crystalline.all()
+        for x, y in np.mgrid[-32:33:8, -32:33:16].reshape(2, -1).T:
+            away = np.hypot(DX - x, DY - y) - 2.5
+            discs += 1 / (1 + np.exp(4 * np.minimum(away, 20)))
+        patterns = np.random.default_rng(0).poisson(3000 * discs, (6, 64, 64))
+        assert judged(patterns.astype(float)).significance.min() > 10
 
     def test_a_net_beyond_doubt_is_a_crystal_wherever_it_is_found(self):
         outer = [(r, phi) for r in (16, 21, 24, 27) for phi in (15, 60, 120)]
