@@ -182,8 +182,8 @@ def _check_tiles(
         sizes, shared = (list(one) for one in sizes)
     if not 1 <= len(sizes) <= 2 or (shared is not None and len(shared) != len(sizes)):
         raise ValueError(
-            '`tiles` must be "auto", None, a size (x, y) in positions, or that and how many '
-            f"positions neighbours share, ((x, y), (x, y)), got {tiles!r}."
+            '`tiles` must be "auto", None or a size (x, y) in positions, or that and how many of '
+            f"them neighbours share, ((x, y), (x, y)), got {tiles!r}."
         )
     size = tuple(checks.check_whole_number("tiles", one, 2) for one in sizes[::-1])
     if shared is None:
