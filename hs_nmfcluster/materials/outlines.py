@@ -119,8 +119,8 @@ def find_look(
     One shape and one probe are taken for all. A disc is taken only where it fits clearly better
     than a sphere, since the disc's profile can imitate the sphere's, at another diameter; where it
     fits better, but some particles say otherwise, the shape is not decided, and the diameter lies
-    between both, as surely as it is a disc. A sphere, in turn, imitates a disc if the probe may be
-    as narrow as it likes.
+    between both: the nearer to a disc's the surer it is one, where these profiles describe the
+    particles. A sphere, in turn, imitates a disc if the probe may be as narrow as it likes.
 
     Parameters
     ----------
@@ -149,10 +149,11 @@ def find_look(
     chance = _chance(compared[alike, 0])
     if better > least and (better > _CLEARLY * undescribed or chance < _SURE):
         return looks["disc"]
-    told = bool(abs(better) > least or undescribed > least)
-    return (
-        looks["sphere"] if told and chance > _UNSURE else replace(looks["sphere"], disc=1 - chance)
-    )
+    described = bool(undescribed <= least)
+    if chance > _UNSURE and (abs(better) > least or not described):
+        return looks["sphere"]
+    # Of particles that are neither, what noise says does not count.
+    return replace(looks["sphere"], disc=1 - chance if described else 0.5)
 
 
 def _compared(segment: Segment, disc: Look, sphere: Look) -> tuple[float, float, float]:
