@@ -31,7 +31,7 @@ _FAULTS: dict[str, dict[str, float]] = {
         "gain": 5,
     },
 }
-_FEW, _MANY = 4, 24
+_FEW, _MANY = 4, 16
 _SETTINGS: dict[str, Any] = {
     "n_components": 20,
     "restarts": 4,
@@ -92,13 +92,12 @@ def main() -> None:
         signal, _ = nanocrystals_in_glass(shape, seed=arguments.seed, instrument=instrument)
         print(f"{name + ', in memory':44}{compare(signal, arguments.repeats)}", flush=True)
         with TemporaryDirectory() as folder:
-            for kind in ("zspy", "hspy"):
-                file = Path(folder) / f"scan.{kind}"
-                with _common.quiet():
-                    signal.save(file, chunks=(16, shape[0], *signal.data.shape[2:]))
-                    lazy = hs.load(file, lazy=True)
-                line = compare(lazy, arguments.repeats, max_memory=_BUDGET)
-                print(f"{name + f', read from .{kind}':44}{line}", flush=True)
+            file = Path(folder) / "scan.zspy"
+            with _common.quiet():
+                signal.save(file, chunks=(16, shape[0], *signal.data.shape[2:]))
+                lazy = hs.load(file, lazy=True)
+            line = compare(lazy, arguments.repeats, max_memory=_BUDGET)
+            print(f"{name + ', read in every pass':44}{line}", flush=True)
 
 
 if __name__ == "__main__":
