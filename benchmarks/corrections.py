@@ -34,7 +34,6 @@ _FAULTS: dict[str, dict[str, float]] = {
 _FEW, _MANY = 4, 16
 _SETTINGS: dict[str, Any] = {
     "n_components": 20,
-    "restarts": 4,
     "compression": None,
     "tolerance": 1e-12,
     "random_state": 0,

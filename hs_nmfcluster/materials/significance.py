@@ -32,6 +32,8 @@ _BEYOND_DOUBT = -23.0
 # Share of the variance of a map that two levels explain from which it is of regions: of a texture
 # it is 0.64 to 0.66, of all with one maximum and no long tail 0.75 at most, of grains 0.85 to 1.
 _REGIONS = 0.85
+# And the lower level over the upper one at most: of grains it is 0 to 0.03, of a matrix 0.9.
+_ABSENT = 0.5
 # Directions beyond those, and places in a map, that are looked at.
 _MOST, _PLACES = 12, 4
 # Diameters of the highest peak at half its height, and pixels at least, within which two peaks,
@@ -273,7 +275,7 @@ def _log_chance_of_places(scan: NDArray[np.floating]) -> float:
     measured = np.isfinite(scan)
     if not measured.any():
         return 0.0
-    if _share_of_two_levels(scan[measured]) > _REGIONS:
+    if _of_regions(scan[measured]):
         return -np.inf
     middle, upper = np.quantile(scan[measured], [0.5, 0.75])
     filled = np.where(measured, scan, middle).astype(np.float64)
@@ -292,15 +294,20 @@ def _log_chance_of_places(scan: NDArray[np.floating]) -> float:
     return log_chance_of_peaks(expected + _MAP_LAW.log_chance_above(highest, shape))
 
 
-def _share_of_two_levels(values: NDArray[np.floating]) -> float:
-    """Share of the variance that lies between two parts, where they are parted best (Otsu)."""
+def _of_regions(values: NDArray[np.floating]) -> bool:
+    """Whether a map is of something that is here and not there: parted best (Otsu) in two levels.
+
+    A matrix that has a little less beside each crystal also has two, of which neither is low.
+    """
     ordered = np.sort(values.astype(np.float64))
-    ordered -= ordered.mean()
     number = np.arange(1, ordered.size)
+    below = np.cumsum(ordered - ordered.mean())[:-1]
     # Of values whose mean is zero, what lies below any of them is as far off as what lies above.
-    between = np.cumsum(ordered)[:-1] ** 2 / (number * (ordered.size - number))
-    square = float((ordered**2).mean())
-    return float(between.max(initial=0.0)) / square if square > 0 else 0.0
+    between = below**2 / (number * (ordered.size - number))
+    if not between.max(initial=0.0) > _REGIONS * ordered.var():
+        return False
+    split = int(between.argmax()) + 1
+    return bool(ordered[:split].mean() < _ABSENT * ordered[split:].mean())
 
 
 class _Rings:

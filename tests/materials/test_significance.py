@@ -144,6 +144,14 @@ class TestSpotEvidence:
         assert judged(patterns, texture).crystalline.sum() <= 2
         assert judged(patterns, grains).crystalline.all()
 
+    def test_what_is_a_little_less_beside_crystals_is_a_matrix(self):
+        """Its map has two levels, too."""
+        patterns = speckled(30, n=8) + spots((14, 30), height=30.0)
+        y, x = np.indices((40, 40)) % 20 - 10
+        noise = np.random.default_rng(5).normal(size=(8, 40, 40))
+        maps = 20 - 4 * (np.hypot(x, y) < 4) + 0.3 * noise
+        assert judged(patterns, maps).crystalline.sum() <= 1
+
     def test_rows_of_discs_on_nothing(self):
         discs = np.zeros((64, 64))
         for x, y in np.mgrid[-32:33:8, -32:33:16].reshape(2, -1).T:
