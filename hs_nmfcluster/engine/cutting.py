@@ -132,10 +132,11 @@ class Cut:
         for i, (kind, begin) in enumerate(zip(kinds, begins, strict=True)):
             row = found[i] if self.pixels is None else whole
             place.move(patterns[i], int(positions[i]), kind, begin, row)
-            drawn, targets, sources = self._replaced[kind]
+            drawn, targets, sources, each = self._replaced[kind]
             if len(targets):
-                chosen = choices[i].take(drawn), place.corners(targets)
-                row[targets] = place.at(sources[*chosen, np.arange(len(targets))])
+                row[targets] = place.at(
+                    sources[place.corners(targets), choices[i].take(drawn), each]
+                )
             if self.pixels is not None:
                 np.take(row, self.pixels, out=found[i], mode="clip")
         return found
@@ -143,15 +144,16 @@ class Cut:
     @cached_property
     def _replaced(
         self,
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer]]]:
-        """Of each kind, which replaced pixels are kept, these, and where they are taken from."""
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.integer], NDArray[np.int64]]]:
+        """Of each kind, which replaced pixels are kept, these, where from, and their numbers."""
         assert self.placement is not None
         found = []
         for one, of in zip(self.placement.replaced, self.placement.sources, strict=True):
             kept = np.ones(len(one), bool)
             if self.pixels is not None:
                 kept = np.isin(one, self.pixels, assume_unique=True)
-            found.append((np.flatnonzero(kept), one[kept], of[..., kept].swapaxes(0, 1)))
+            number = np.arange(np.count_nonzero(kept))
+            found.append((np.flatnonzero(kept), one[kept], of[..., kept], number))
         return found
 
 

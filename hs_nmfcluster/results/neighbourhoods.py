@@ -1,5 +1,6 @@
 """Components of what neighbourhoods found: each crystal one, the matrix of all of them two."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from hs_nmfcluster.factorization.neighbourhoods.mosaic import Mosaic
 from hs_nmfcluster.factorization.neighbourhoods.solving import solve_maps
 from hs_nmfcluster.materials.significance import SpotEvidence, spot_evidence
 from hs_nmfcluster.scan.detector import Detector
-from hs_nmfcluster.scan.local_maps import LocalMaps
+from hs_nmfcluster.scan.local_maps import LocalMap, LocalMaps
 
 # Pieces of a chain that are parted together.
 _PIECES_AT_A_TIME = 512
@@ -81,11 +82,11 @@ def _crystals_in_chains(
     every = [part for _, parts in chains for part in parts]
     if not every:
         return []
-    parted = Joined(windows, _on_their_own(labels, every))
-    maps, crystals = parted.maps(), list[NDArray[np.int64]]()
+    parted, crystals = Joined(windows, _on_their_own(labels, every)), list[NDArray[np.int64]]()
     for some, parts in chains:
         chosen = parted.labels[[part[0] for part in parts]]
-        shown = _evidence(parted.patterns_of(chosen), chosen, maps, kept, detector).crystalline
+        patterns, maps = parted.patterns_of(chosen), list(parted.maps_of(chosen))
+        shown = _evidence(patterns, maps, parted.number, kept, detector).crystalline
         own = [part for part, shows in zip(parts, shown, strict=True) if shows]
         strengths = [windows.strengths[part].sum() for part in own]
         if sum(strengths) > windows.strengths[some].sum() / 2:
@@ -103,16 +104,15 @@ def _on_their_own(labels: NDArray[np.int64], parts: list[NDArray[np.int64]]) -> 
 
 def _evidence(
     patterns: NDArray[np.float32],
-    chosen: NDArray[np.int64],
-    maps: LocalMaps,
+    maps: Sequence[LocalMap],
+    number: int,
     kept: NDArray[np.bool_],
     detector: Detector,
 ) -> SpotEvidence:
-    """Whether some of all components show spots."""
-    on_detector = np.full((len(chosen), *kept.shape), np.nan, np.float32)
+    """Whether some of so many components show spots."""
+    on_detector = np.full((len(patterns), *kept.shape), np.nan, np.float32)
     on_detector[:, kept] = patterns
-    in_windows = [maps.maps[k].values for k in chosen.tolist()]
-    return spot_evidence(on_detector, detector, in_windows, among=len(maps))
+    return spot_evidence(on_detector, detector, [one.values for one in maps], among=number)
 
 
 def _united(looked: "_Looked") -> NDArray[np.int64]:
@@ -155,7 +155,8 @@ class _Looked:
         matrix = np.zeros(len(maps), bool)
         profiles = dict[int, NDArray[np.float64]]()
         for chosen, patterns in joined.patterns():
-            evidence = _evidence(patterns, chosen, maps, kept, detector)
+            own_maps = [maps.maps[k] for k in chosen.tolist()]
+            evidence = _evidence(patterns, own_maps, len(maps), kept, detector)
             matrix[chosen] = ~(evidence.crystalline | evidence.uncertain)
             without = matrix[chosen]
             of_matrix = _radial_profiles(patterns[without], kept, detector)

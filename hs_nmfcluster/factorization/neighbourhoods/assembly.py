@@ -121,7 +121,7 @@ class Joined:
 
         A window's word counts less towards its rim, where it sees a part of a crystal only.
         """
-        return LocalMaps(list(self._maps()), ~self.windows.kept)
+        return LocalMaps(list(self.maps_of(np.arange(self.number))), ~self.windows.kept)
 
     def patterns_of(self, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
         """Put the patterns of some components together, ``(n, n_pixels)`` of unit l2 norm."""
@@ -145,15 +145,18 @@ class Joined:
         patterns /= np.where(norms > 0, norms, 1)
         return patterns
 
-    def _maps(self) -> Iterator[LocalMap]:
+    def maps_of(self, chosen: NDArray[np.int64]) -> Iterator[LocalMap]:
+        """Put the maps of some components together, one after the other."""
         tiles, found, edges = self.windows.tiles, self.windows.found, self.windows.edges
         kept = self.windows.kept
-        in_windows: list[list[tuple[int, NDArray[np.int64]]]] = [[] for _ in range(self.number)]
+        in_windows: dict[int, list[tuple[int, NDArray[np.int64]]]] = {
+            k: [] for k in chosen.tolist()
+        }
         for i in range(len(tiles)):
             own = self.labels[edges[i] : edges[i + 1]]
-            for label in np.unique(own):
+            for label in in_windows.keys() & own.tolist():
                 in_windows[label].append((i, np.flatnonzero(own == label)))
-        for members_of in in_windows:
+        for members_of in in_windows.values():
             start = np.min([tiles[i].start for i, _ in members_of], axis=0)
             stop = np.max([tiles[i].stop for i, _ in members_of], axis=0)
             total = np.zeros(stop - start, np.float32)
