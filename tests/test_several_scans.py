@@ -423,3 +423,11 @@ class TestJoin:
         assert main(["join", *given, "-o", str(tmp_path / "out"), "-q"]) == 2
         assert word in capsys.readouterr().err
         assert not (tmp_path / "out").exists()
+
+
+class TestMembership:
+    def test_limits_count_each_scan_alone(self, groups):
+        limits = [part.membership.limits for part in groups.scans]
+        np.testing.assert_array_equal(sum(limits), groups.membership.limits)
+        own = np.concatenate([part.membership.own for part in groups.scans])
+        np.testing.assert_array_equal(own, groups.membership.own)

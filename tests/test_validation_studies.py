@@ -27,6 +27,7 @@ STUDIES = (
     "cross_validation",
     "detection_limit",
     "uncertainties",
+    "memberships",
     "phases",
     "more_components",
 )
@@ -87,6 +88,13 @@ class TestStudies:
         assert table.column("spacings")[0] >= 3
         for name in ("pull", "angles' pull"):
             assert 0.1 < table.column(name)[0] < 4
+
+    def test_memberships(self, studies, tmp_path):
+        study = studies["memberships"]
+        specimen = study.Specimen("linear", 2, 30, 1)
+        table = self.check(study, study.Settings((specimen,), (), 2, 1, 3), tmp_path)
+        assert table.column("hold")[-1] == 1
+        assert table.column("is")[0] == 1
 
     def test_matrix_only(self, studies, tmp_path):
         study = studies["matrix_only"]

@@ -69,6 +69,8 @@ def _summary_of_group(findings: Findings, group: int) -> dict[str, Any]:
         "name": group_name(group),
         "matrix": group in groups.matrix,
         "components": members,
+        "membership": groups.membership.own[members],
+        "least_and_most_of_kind": groups.membership.limits[group],
         "rotations_degrees": groups.rotations[members],
     }
     names = groups.tree.settings.get("scans")

@@ -107,10 +107,22 @@ def of_group(groups: Groups, sizes: Sizes | None, group: int) -> str:
     crystals = members[groups.tree.hosts[members] < 0]
     if len(crystals) < len(members):
         parts.append(f"{counted(len(members) - len(crystals), 'part')} of the same crystals")
+    least, most = groups.membership.limits[group]
+    if least < most or most > len(crystals):
+        parts.append(f"{number_of_kind(groups, group)} of this kind")
     parts += _distances(groups, crystals)
     if sizes is not None:
         parts.append(sizes.describe(group))
     return ", ".join(parts)
+
+
+def number_of_kind(groups: Groups, group: int) -> str:
+    """Say how many crystals there are of a group's kind, at least and at most; "" if unknown."""
+    limits = groups.membership.limits[group]
+    if np.isnan(limits).any():
+        return ""
+    least, most = (f"{limit:.0f}" for limit in limits)
+    return least if least == most else f"{least} to {most}"
 
 
 def _distances(groups: Groups, crystals: NDArray[np.intp]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from hs_nmfcluster.report.table import Table
 from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.words import group_name
 
+_MEMBERSHIP = ("membership", "other_group", "membership_of_other")
 _SHIFTS = ("shift_x_px", "shift_y_px")
 
 
@@ -47,9 +48,9 @@ def _components(findings: Findings) -> Table:
     ]
     columns = ["component", "strength", "stability"]
     if groups is not None:
-        columns += ["group", "rotation_degrees"]
-        for row, group, rotation in zip(rows, groups.labels, groups.rotations, strict=True):
-            row |= {"group": group_name(int(group)), "rotation_degrees": rotation}
+        columns += ["group", *_MEMBERSHIP, "rotation_degrees"]
+        for k, row in enumerate(rows):
+            row |= _place(groups, k)
         if groups.shifts is not None:
             columns += _SHIFTS[: groups.shifts.shape[1]]
             for row, shift in zip(rows, groups.shifts, strict=True):
@@ -66,12 +67,25 @@ def _components_of_scans(groups: Groups) -> Table:
             "component": k,
             "scan": tree.scans[scan].name,
             "component_of_scan": k - int(first[k]),
-            "group": group_name(int(groups.labels[k])),
-            "rotation_degrees": groups.rotations[k],
         }
+        | _place(groups, k)
         for k, scan in enumerate(tree.scan_of)
     ]
-    return Table(("component", "scan", "component_of_scan", "group", "rotation_degrees"), rows)
+    columns = ("component", "scan", "component_of_scan", "group", *_MEMBERSHIP, "rotation_degrees")
+    return Table(columns, rows)
+
+
+def _place(groups: Groups, component: int) -> dict[str, Any]:
+    """Name the group of a component, say how surely it belongs there, and how it lies."""
+    found = groups.membership
+    neighbour = int(found.neighbour[component])
+    return {
+        "group": group_name(int(groups.labels[component])),
+        "membership": found.own[component],
+        "other_group": None if neighbour < 0 else group_name(neighbour),
+        "membership_of_other": found.other[component],
+        "rotation_degrees": groups.rotations[component],
+    }
 
 
 def _groups(findings: Findings) -> Table:
@@ -79,12 +93,14 @@ def _groups(findings: Findings) -> Table:
     groups = findings.groups
     if groups is None:
         return Table((), ())
-    columns = ["group", "kind", "components"]
+    columns = ["group", "kind", "components", "least_of_kind", "most_of_kind"]
     rows: list[dict[str, Any]] = [
         {
             "group": group_name(group),
             "kind": "matrix" if group in groups.matrix else "crystals",
             "components": " ".join(map(str, members)),
+            "least_of_kind": groups.membership.limits[group, 0],
+            "most_of_kind": groups.membership.limits[group, 1],
         }
         for group, members in enumerate(groups)
     ]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hs_nmfcluster.clustering.compounds import Compounds
+from hs_nmfcluster.clustering.membership import Membership
 from hs_nmfcluster.clustering.polar import PolarGrid
 from hs_nmfcluster.clustering.relative import Relative
 from hs_nmfcluster.clustering.separation import Separation
@@ -215,6 +216,10 @@ class Groups(Drawn, Protocol):
     @property
     def separation(self) -> Separation:
         """How far each component lies from its own group and the nearest other."""
+
+    @property
+    def membership(self) -> Membership:
+        """How surely each crystal is of its group's kind."""
 
     @property
     def patterns(self) -> Signal:

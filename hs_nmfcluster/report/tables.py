@@ -9,6 +9,7 @@ import numpy as np
 from dask.utils import format_bytes
 
 from hs_nmfcluster import plotting
+from hs_nmfcluster.report.answer import number_of_kind
 from hs_nmfcluster.report.cards import listed, restarts_of, stability_in_words
 from hs_nmfcluster.report.drawings import Histogram, Rose, histograms, roses
 from hs_nmfcluster.report.explorable import MOST_GROUPS
@@ -96,7 +97,13 @@ def group_rows(findings: Findings) -> list[GroupRow]:
         images = [pattern_uri(groups.patterns.data[group], _THUMBNAIL)]
         if groups.maps is not None:
             images.append(map_uri(groups.maps.data[group], _THUMBNAIL))
-        facts = [("Components", (listed(groups[group].components),)), *_facts(findings, group)]
+        facts: list[tuple[str, tuple[str, ...]]] = [
+            ("Components", (listed(groups[group].components),))
+        ]
+        number = number_of_kind(groups, group)
+        if number:
+            facts.append(("Crystals of this kind (90 %)", (number,)))
+        facts += _facts(findings, group)
         rows.append(
             GroupRow(
                 group_name(group),

@@ -16,6 +16,7 @@ from hs_nmfcluster.clustering.agglomeration import follow
 from hs_nmfcluster.clustering.alignable import RotatablePatterns, ShiftableMaps
 from hs_nmfcluster.clustering.averages import aligned_average, rotated_average
 from hs_nmfcluster.clustering.local_alignment import local_average, local_displacements
+from hs_nmfcluster.clustering.membership import Membership, membership
 from hs_nmfcluster.clustering.mirror import mirror_images, orientations
 from hs_nmfcluster.clustering.separation import Separation, separation
 from hs_nmfcluster.io import storage
@@ -210,6 +211,33 @@ class Groups:
             own[chosen], nearest[chosen] = found.own, found.nearest
             neighbour[chosen] = np.where(found.neighbour < 0, -1, numbers[found.neighbour])
         return Separation(own, nearest, neighbour, self.labels)
+
+    @cached_property
+    def membership(self) -> Membership:
+        """How surely each crystal is of its group's kind, and how many there are of each kind.
+
+        From the distances of `separation`, and how far noise moves them. NaN as there; all of it
+        where the tree did not compare patterns over their rotations, whose distances have no scale.
+
+        Examples
+        --------
+        >>> groups.membership
+        <Membership: sure of 3 of 3 crystals>
+        >>> groups.membership.limits.tolist()
+        [[1.0, 1.0], [1.0, 1.0], [1.0, 1.0], [nan, nan]]
+        """
+        if self._whole is None:
+            return self._membership(np.ones(len(self.tree), dtype=bool))
+        whole, own = self._whole
+        inside = np.zeros(len(whole.tree), dtype=bool)
+        inside[own] = True
+        found = whole._membership(inside)
+        return Membership(found.own[own], found.other[own], found.neighbour[own], found.limits)
+
+    def _membership(self, among: NDArray[np.bool_]) -> Membership:
+        tree = self.tree
+        crystals = tree.crystalline & (tree.hosts < 0) & (tree.merge_rotations is not None)
+        return membership(tree.relative, crystals, self.labels, among)
 
     def summary(self, sizes: ParticleSizes | SizesByScan | None = None) -> str:
         """Say in words what was found, how surely, and what to do about what is not sure.
