@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hs_nmfcluster.report.findings import Findings
 from hs_nmfcluster.report.subject import Groups, Tabular
@@ -13,6 +14,7 @@ from hs_nmfcluster.scan.local_maps import LocalMaps
 from hs_nmfcluster.words import group_name
 
 _MEMBERSHIP = ("membership", "other_group", "membership_of_other")
+_OF_KIND = ("least_of_kind", "most_of_kind")
 _SHIFTS = ("shift_x_px", "shift_y_px")
 
 
@@ -88,20 +90,23 @@ def _place(groups: Groups, component: int) -> dict[str, Any]:
     }
 
 
+def _whole(numbers: NDArray[np.float64]) -> Iterator[int | None]:
+    return (int(number) if np.isfinite(number) else None for number in numbers.round())
+
+
 def _groups(findings: Findings) -> Table:
     """One row a group, with its components and what is known of it."""
     groups = findings.groups
     if groups is None:
         return Table((), ())
-    columns = ["group", "kind", "components", "least_of_kind", "most_of_kind"]
+    columns = ["group", "kind", "components", *_OF_KIND]
     rows: list[dict[str, Any]] = [
         {
             "group": group_name(group),
             "kind": "matrix" if group in groups.matrix else "crystals",
             "components": " ".join(map(str, members)),
-            "least_of_kind": groups.membership.limits[group, 0],
-            "most_of_kind": groups.membership.limits[group, 1],
         }
+        | dict(zip(_OF_KIND, _whole(groups.membership.limits[group]), strict=True))
         for group, members in enumerate(groups)
     ]
     if findings.spacings is not None:
