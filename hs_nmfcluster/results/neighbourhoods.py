@@ -75,7 +75,12 @@ def _crystals_in_chains(
         # Neighbours at a time: of a large scan all of them would take much memory.
         for start in range(0, len(members), _PIECES_AT_A_TIME):
             some = members[start : start + _PIECES_AT_A_TIME]
-            rows = joining.contrast(windows.pieces(some), mosaic.shared, mosaic.pixel_weights)
+            rows = joining.contrast(
+                windows.pieces(some),
+                windows.pattern_noise[some],
+                mosaic.shared,
+                mosaic.pixel_weights,
+            )
             parts = [some[part] for part in parts_of_chain(rows, windows.strengths[some])]
             if len(parts) > 1:
                 chains.append((some, parts))
@@ -117,7 +122,9 @@ def _evidence(
 
 def _united(looked: "_Looked") -> NDArray[np.int64]:
     """Say which components are one after all, a label of each, ``(k,)``."""
-    again = joining.same_crystal_again(looked.crystals, looked.contrasts, looked.maps)
+    again = joining.same_crystal_again(
+        looked.crystals, looked.contrasts, looked.maps, looked.map_noise
+    )
     matrix = looked.matrix
     if matrix.sum() > 1:
         profiles = [looked.profiles[k] for k in np.flatnonzero(matrix).tolist()]
@@ -136,7 +143,7 @@ class _Looked:
         Which have no spots, ``(k,)``.
     profiles
         Radial profile of each of these, ``(n_radii,)``.
-    crystals, contrasts, maps
+    crystals, contrasts, maps, map_noise
         As of :func:`~hs_nmfcluster.factorization.neighbourhoods.joining.same_crystal_again`.
     """
 
@@ -145,6 +152,7 @@ class _Looked:
     crystals: dict[int, Placed]
     contrasts: Shelf
     maps: LocalMaps
+    map_noise: NDArray[np.float64]
 
     @classmethod
     def at(
@@ -161,12 +169,16 @@ class _Looked:
             without = matrix[chosen]
             of_matrix = _radial_profiles(patterns[without], kept, detector)
             profiles |= zip(chosen[without].tolist(), of_matrix, strict=True)
+            shown = chosen[evidence.crystalline]
             own = joining.contrast(
-                patterns[evidence.crystalline], mosaic.shared, mosaic.pixel_weights
+                patterns[evidence.crystalline],
+                joined.pattern_noise[shown],
+                mosaic.shared,
+                mosaic.pixel_weights,
             )
-            for k, row in zip(chosen[evidence.crystalline].tolist(), own, strict=True):
+            for k, row in zip(shown.tolist(), own, strict=True):
                 crystals[k] = contrasts.put(row)
-        return cls(matrix, profiles, crystals, contrasts, maps)
+        return cls(matrix, profiles, crystals, contrasts, maps, joined.map_noise)
 
 
 def _radial_profiles(

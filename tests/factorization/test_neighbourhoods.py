@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.cluster import hierarchy
 
 from hs_nmfcluster.engine.matrix import ScanMatrix
 from hs_nmfcluster.engine.shelf import Shelf
@@ -21,12 +22,14 @@ from hs_nmfcluster.factorization.neighbourhoods.first_look import (
     places,
     structure_sizes,
 )
+from hs_nmfcluster.factorization.neighbourhoods.linking import Link, linked
 from hs_nmfcluster.factorization.neighbourhoods.local import Pieces, Plan, factorize_tile
 from hs_nmfcluster.factorization.neighbourhoods.solving import solve_maps
 from hs_nmfcluster.factorization.neighbourhoods.tiling import Tiling, taper
 from hs_nmfcluster.factorization.settings import Settings
 from hs_nmfcluster.factorization.spectrum import count_above_bulk
 from hs_nmfcluster.scan.local_maps import LocalMap, LocalMaps
+from hs_nmfcluster.validation import adjusted_rand_index
 
 SCANS = [
     ((40, 60), (20, 20), (4, 4)),
@@ -203,7 +206,8 @@ class TestRegrouped:
 def pieces_of(patterns, maps, positions, data) -> Pieces:
     """What a window found, with its products with the data."""
     products = (data @ patterns.T.astype(np.float64)).astype(np.float32)
-    return Pieces(patterns, maps, positions, products, (data**2).sum(axis=1), 2, np.ones(2))
+    squares, none = (data**2).sum(axis=1), np.zeros(2)
+    return Pieces(patterns, maps, positions, products, squares, 2, np.ones(2), none, none)
 
 
 def pieces_at(pieces: Pieces, which) -> Pieces:
@@ -306,6 +310,71 @@ class TestChains:
         rows = np.random.default_rng(0).normal(size=(60, 500))
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         assert all(len(part) == 1 for part in parts_of_chain(rows, np.ones(60)))
+
+
+class TestLinking:
+    """Pieces that are linked as long as all of them are alike."""
+
+    @staticmethod
+    def linked(vectors, least, weights=None):
+        shelf, n = Shelf(), len(vectors)
+        rows = [shelf.put(vector) for vector in vectors]
+        pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
+        links = [Link(i, j, float(vectors[i] @ vectors[j])) for i, j in pairs]
+        links = [link for link in links if link.likeness > least]
+        weights = np.ones(n) if weights is None else weights
+        return linked(links, rows, shelf, weights, lambda *_: least)
+
+    def test_equals_average_linkage(self):
+        # SciPy's takes no weights, and all pairs; of tight clusters both say the same.
+        rng = np.random.default_rng(0)
+        middles = rng.normal(size=(6, 40))
+        vectors = middles[rng.integers(6, size=60)] + rng.normal(0, 0.3, (60, 40))
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        merges = hierarchy.average(1 - (vectors @ vectors.T)[np.triu_indices(60, 1)])
+        expected = hierarchy.fcluster(merges, 0.5, "distance")
+        assert adjusted_rand_index(self.linked(vectors, 0.5), expected) == 1
+
+    def test_a_chain_is_no_crystal(self):
+        angles = np.deg2rad(np.arange(0, 90, 15))
+        chain = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+        labels = self.linked(chain, 0.9)
+        assert labels[0] != labels[-1]
+        for label in set(labels.tolist()):
+            members = chain[labels == label]
+            assert (members @ members.T).mean() > 0.9
+
+    def test_what_is_weak_links_no_others(self):
+        vectors = np.array([[1.0, 0.0], [0.7, 0.7], [0.0, 1.0]])
+        assert len(set(self.linked(vectors, 0.3, np.array([1.0, 1e-3, 1.0])).tolist())) == 2
+
+    def test_nothing_to_link(self):
+        assert linked([], [], Shelf(), np.zeros(0), max).tolist() == []
+
+
+class TestNoise:
+    """What a window says of the noise of its patterns and maps."""
+
+    def test_of_patterns_and_maps(self):
+        rng = np.random.default_rng(0)
+        n, n_pixels = 400, 600
+        patterns = rng.random((2, n_pixels)) ** 4
+        patterns /= np.linalg.norm(patterns, axis=1, keepdims=True)
+        maps = np.stack([300 + 0 * np.arange(n), 200 * (rng.random(n) > 0.7)], axis=1)
+        clean = maps @ patterns
+        settings = Settings(restarts=2, tolerance=1e-5)
+        found = [
+            factorize_tile(clean + rng.normal(size=clean.shape), np.arange(n), Plan(2, 2, settings))
+            for _ in range(2)
+        ]
+        one, other = (pieces.of_tiles[0] for pieces in found)
+        unlike = np.square(one.patterns.astype(float) - other.patterns.astype(float)).sum(axis=1)
+        np.testing.assert_allclose(unlike, one.pattern_noise + other.pattern_noise, rtol=0.3)
+        # Where a crystal is not, up to a half of the noise of its map is cut off.
+        where = maps[:, 1] == 0
+        unlike = (one.maps.astype(float) - other.maps.astype(float))[where, 1].var()
+        both = one.map_noise[1] + other.map_noise[1]
+        assert both < unlike < both / (0.5 - 0.5 / np.pi)
 
 
 class TestSolving:

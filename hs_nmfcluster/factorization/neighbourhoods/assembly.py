@@ -49,6 +49,11 @@ class Windows:
         of_windows = [np.sum(p.maps.astype(np.float64) ** 2, axis=0) for p in self.found]
         return np.concatenate(of_windows)
 
+    @cached_property
+    def pattern_noise(self) -> NDArray[np.float64]:
+        """As of :class:`Pieces`, of each piece, ``(n_pieces,)``."""
+        return np.concatenate([pieces.pattern_noise for pieces in self.found])
+
     def patterns(self, i: int) -> NDArray[np.float32]:
         """Patterns of a window, ``(k, n_pixels)``, not to be written to."""
         return self._lately(i)
@@ -110,11 +115,29 @@ class Joined:
 
     def stability(self) -> NDArray[np.float64]:
         """Mean of the pieces', weighted by their maps, ``(k,)``."""
-        strengths = self.windows.strengths
         stability = np.concatenate([pieces.stability for pieces in self.windows.found])
+        return self._mean_of_pieces(stability)
+
+    @cached_property
+    def pattern_noise(self) -> NDArray[np.float64]:
+        """As of :class:`Pieces`, of the patterns that are put together, ``(k,)``."""
+        strengths = self.windows.strengths
         totals = np.bincount(self.labels, strengths, self.number)
-        stable = np.bincount(self.labels, strengths * stability, self.number)
-        return np.asarray(stable / np.where(totals > 0, totals, 1))
+        squared = np.bincount(self.labels, strengths**2 * self.windows.pattern_noise, self.number)
+        return np.asarray(squared / np.where(totals > 0, totals, 1) ** 2)
+
+    @cached_property
+    def map_noise(self) -> NDArray[np.float64]:
+        """Variance of the noise of the maps, ``(k,)``: windows share it where they overlap."""
+        noise = np.concatenate([pieces.map_noise for pieces in self.windows.found])
+        return self._mean_of_pieces(noise)
+
+    def _mean_of_pieces(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Mean of what is known of the pieces, weighted by their maps, ``(k,)``."""
+        strengths = self.windows.strengths
+        totals = np.bincount(self.labels, strengths, self.number)
+        summed = np.bincount(self.labels, strengths * values, self.number)
+        return np.asarray(summed / np.where(totals > 0, totals, 1))
 
     def maps(self) -> LocalMaps:
         """Map of each component: where windows overlap, the mean of those that found it.

@@ -26,7 +26,7 @@ def parts_of_chain(
     Parameters
     ----------
     patterns
-        Without what all patterns share, rows of unit norm, ``(n, n_pixels)``.
+        Without what all patterns share, rows of unit norm but for their noise, ``(n, n_pixels)``.
     strengths
         By which they count, ``(n,)``.
 
@@ -57,8 +57,9 @@ def _parts(
     own = weights[chosen] / weights[chosen].sum()
     mean = own @ patterns[chosen]
     itself = float((own**2).sum())
-    # Mean likeness of two different pieces.
-    alike = (float(mean @ mean) - itself) / (1 - itself) if itself < 1 else 1.0
+    alone = float((own**2) @ (patterns[chosen] ** 2).sum(axis=1))
+    # Mean likeness of two different pieces: the norm of each holds its noise.
+    alike = (float(mean @ mean) - alone) / (1 - itself) if itself < 1 else 1.0
     if alike >= _ALIKE:
         return [chosen]
     if not halvings or len(chosen) < _SHORTEST:

@@ -1,35 +1,43 @@
 """What neighbouring windows found of one crystal, made one component."""
 
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from hs_nmfcluster.engine.shelf import Placed, Shelf
 from hs_nmfcluster.factorization.compression import signs_of
 from hs_nmfcluster.factorization.neighbourhoods.assembly import Windows
+from hs_nmfcluster.factorization.neighbourhoods.linking import Link, linked
 from hs_nmfcluster.factorization.neighbourhoods.local import Pieces
 from hs_nmfcluster.scan.local_maps import LocalMap, LocalMaps
 
-# Pieces of two windows are of one crystal when their patterns, without what all patterns share,
-# correlate by so much and their maps agree so far where the windows overlap. Two crystals of 45
-# met the first by 0.1 at the median and 0.4 in one pair of a hundred, the two halves of one by
-# 0.55; asked of maps as well, no two of them were ever joined.
-_ALIKE, _AGREEING = 0.4, 0.2
-# Pieces of one window share no noise but all positions: one crystal taken for two.
-_ALIKE_IN_WINDOW = 0.5
-# Of components that are known to be crystals less is asked for: no two of them met by more than
-# 0.14, while a window that sees a crystal's rim only finds its pattern by half.
-_ALIKE_CRYSTALS, _AGREEING_CRYSTALS = 0.25, 0.1
+# Pieces of two windows may be of one crystal when their patterns, without noise and what all
+# patterns share, correlate by so much and their maps agree so far where the windows overlap; pieces
+# of one window when they are nearly the same. Where crystals lie over each other, windows find
+# mixtures of them, too, which are like each: all that is joined must be alike in the mean.
+_ALIKE, _AGREEING = 0.3, 0.2
+_ALIKE_IN_WINDOW = 0.8
+_ALIKE_IN_MEAN = 0.5
+# Of components that are known to be crystals, two that lie in one place are one when their patterns
+# and maps are alike by so much. Less is asked of what is weaker than the other, by the ratio of
+# their squared maps to these powers: it is a part of it, as its rim.
+_ALIKE_CRYSTALS, _AGREEING_CRYSTALS = 0.45, 0.4
+_ALIKE_POWER, _AGREEING_POWER = 0.15, 0.4
+# Share of a squared norm that is no noise at least.
+_LEAST_SIGNAL = 0.25
 # Crystals that are compared with as many at a time.
 _AT_A_TIME = 256
 
 
 def same_crystal_again(
-    crystals: Mapping[int, Placed], contrasts: Shelf, maps: LocalMaps
+    crystals: Mapping[int, Placed],
+    contrasts: Shelf,
+    maps: LocalMaps,
+    map_noise: NDArray[np.float64],
 ) -> NDArray[np.int64]:
     """Say which components are of one crystal after all: a label of each, ``(k,)``.
 
@@ -40,29 +48,73 @@ def same_crystal_again(
         :func:`contrast` makes of their patterns lies; the others stay as they are.
     contrasts
         Holds these.
-    maps
-        Of all components.
+    maps, map_noise
+        Of all components, and the variance of their noise, ``(k,)``.
     """
     chosen = np.array(list(crystals), np.int64)
-    starts, stops = (corner[chosen] for corner in maps.corners)
+    labels = np.arange(len(maps))
+    if chosen.size:
+        rows, own = [crystals[k] for k in chosen.tolist()], maps.some(chosen)
+        links = _Crystals(rows, contrasts, own, map_noise[chosen]).links()
+        labels[chosen] = len(maps) + linked(links, rows, contrasts, own.norms**2, _asked_of)
+    return np.unique(labels, return_inverse=True)[1]
 
-    def at(places: NDArray[np.int64]) -> NDArray[np.float32]:
-        return np.stack([contrasts.get(crystals[k]) for k in chosen[places].tolist()])
 
-    pairs = []
-    every = np.arange(len(chosen))
-    for some in _parts(every):
-        low, high = starts[some].min(axis=0), stops[some].max(axis=0)
-        near = ((starts < high) & (stops > low)).all(axis=1) & (every >= some[0])
-        own = at(some)
-        for others in _parts(every[near]):
-            alike = (own @ at(others).T > _ALIKE_CRYSTALS) & (some[:, None] < others)
-            for a, b in zip(*np.nonzero(alike), strict=True):
-                one, other = int(chosen[some[a]]), int(chosen[others[b]])
-                if _overlap(maps.maps[one], maps.maps[other]) > _AGREEING_CRYSTALS:
-                    pairs.append((one, other))
-    rows, columns = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    return _connected(rows, columns, len(maps))
+@dataclass(frozen=True, eq=False)
+class _Crystals:
+    """Components that are crystals: the arguments of `same_crystal_again`, of these alone."""
+
+    rows: list[Placed]
+    contrasts: Shelf
+    maps: LocalMaps
+    map_noise: NDArray[np.float64]
+
+    @cached_property
+    def strengths(self) -> NDArray[np.float64]:
+        """Squared norms of their maps."""
+        return self.maps.norms**2
+
+    def links(self) -> Iterator[Link]:
+        """Find pairs in one place whose patterns and maps are alike."""
+        starts, stops = self.maps.corners
+        every = np.arange(len(self.rows))
+        for some in _parts(every):
+            low, high = starts[some].min(axis=0), stops[some].max(axis=0)
+            near = ((starts < high) & (stops > low)).all(axis=1) & (every >= some[0])
+            own = self._at(some)
+            for others in _parts(every[near]):
+                alike = own @ self._at(others).T
+                asked = _asked_of(*np.ix_(self.strengths[some], self.strengths[others]))
+                a, b = np.nonzero((alike > asked) & (some[:, None] < others))
+                found = some[a], others[b], alike[a, b]
+                for link in map(Link, *(values.tolist() for values in found)):
+                    if self._agree(link.first, link.second):
+                        yield link
+
+    def _at(self, places: NDArray[np.int64]) -> NDArray[np.float32]:
+        return np.stack([self.contrasts.get(self.rows[k]) for k in places.tolist()])
+
+    def _agree(self, one: int, other: int) -> bool:
+        """Whether the maps of two are alike where both have a word."""
+        here, there = _shared(self.maps.maps[one], self.maps.maps[other])
+        a, b = self.maps.maps[one].values[here], self.maps.maps[other].values[there]
+        known = np.isfinite(a) & np.isfinite(b)
+        if not known.any():
+            return False
+        ratio = _ratio(self.strengths[one], self.strengths[other])
+        mine = _standardised(a[known], self.map_noise[one])
+        theirs = _standardised(b[known], self.map_noise[other])
+        return float(mine @ theirs) > _AGREEING_CRYSTALS * ratio**_AGREEING_POWER
+
+
+def _asked_of(one: Any, other: Any) -> Any:
+    """How alike crystals must be in their patterns, by the squared norms of their maps."""
+    return _ALIKE_CRYSTALS * _ratio(one, other) ** _ALIKE_POWER
+
+
+def _ratio(one: Any, other: Any) -> Any:
+    larger = np.maximum(one, other)
+    return np.minimum(one, other) / np.where(larger > 0, larger, 1)
 
 
 def _parts(places: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
@@ -93,15 +145,19 @@ def split_in_two(profiles: NDArray[np.floating]) -> NDArray[np.bool_]:
 
 def contrast(
     patterns: NDArray[np.floating],
+    noise: NDArray[np.float64],
     shared: NDArray[np.float64],
     pixel_weights: NDArray[np.float64] | None,
 ) -> NDArray[np.float32]:
-    """Patterns without what all of them share, in units of the noise, rows of unit norm.
+    """Patterns without what all of them share, in units of the noise.
+
+    Rows would be of unit norm if there were no noise: their products are correlations that noise
+    does not move (Spearman 1904).
 
     Parameters
     ----------
-    patterns
-        ``(k, n_pixels)``.
+    patterns, noise
+        ``(k, n_pixels)``, and their `pattern_noise`, ``(k,)``.
     shared
         Mean pattern of the scan.
     pixel_weights
@@ -112,8 +168,15 @@ def contrast(
     common = (common / np.linalg.norm(common)).astype(np.float32)
     scaled = patterns.astype(np.float32) / weights.astype(np.float32)
     left = scaled - np.outer(scaled @ common, common)
-    norms = np.linalg.norm(left, axis=1, keepdims=True)
-    return np.asarray(left / np.where(norms > 0, norms, 1), np.float32)
+    return np.asarray(left / _norms_without(noise, (left**2).sum(axis=1))[:, None], np.float32)
+
+
+def _norms_without(
+    noise: NDArray[np.floating], squares: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Norms of what is left of squared norms without noise; 1 where nothing is."""
+    norms = np.sqrt(np.maximum(squares - noise, _LEAST_SIGNAL * squares))
+    return np.where(norms > 0, norms, 1)
 
 
 def same_crystal(
@@ -130,14 +193,20 @@ def same_crystal(
     """
     found, edges = windows.found, windows.edges
     place = {tile.index: i for i, tile in enumerate(windows.tiles)}
+    shelf, rows = Shelf(), list[Placed]()
+    for i, pieces in enumerate(found):
+        of_window = contrast(windows.patterns(i), pieces.pattern_noise, shared, pixel_weights)
+        rows += [shelf.put(row) for row in of_window]
 
     @lru_cache(windows.tiling.two_rows)
     def contrast_of(i: int) -> NDArray[np.float32]:
-        return contrast(windows.patterns(i), shared, pixel_weights)
+        held = rows[edges[i] : edges[i + 1]]
+        empty = np.zeros((0, len(shared)), np.float32)
+        return np.stack([shelf.get(row) for row in held]) if held else empty
 
     pairs = [(tile.index, tile.index) for tile in windows.tiles]
     pairs += [(tile.index, other.index) for tile, other in windows.tiling.neighbours()]
-    first, second = [], []
+    links: list[Link] = []
     for index, beside in sorted(pairs):
         if index in place and beside in place:
             i, j = place[index], place[beside]
@@ -147,16 +216,9 @@ def same_crystal(
             else:
                 same = (alike > _ALIKE) & (_agreement(found[i], found[j]) > _AGREEING)
             a, b = np.nonzero(same)
-            first.append(a + edges[i])
-            second.append(b + edges[j])
-    return _connected(np.concatenate(first), np.concatenate(second), int(edges[-1]))
-
-
-def _connected(
-    rows: NDArray[np.int64], columns: NDArray[np.int64], number: int
-) -> NDArray[np.int64]:
-    links = coo_array((np.ones(len(rows), bool), (rows, columns)), (number, number))
-    return connected_components(links, directed=False)[1].astype(np.int64)
+            ends = (a + edges[i]).tolist(), (b + edges[j]).tolist(), alike[a, b].tolist()
+            links += [Link(*link) for link in zip(*ends, strict=True)]
+    return linked(links, rows, shelf, windows.strengths, lambda *_: _ALIKE_IN_MEAN)
 
 
 def _shared(one: LocalMap, other: LocalMap) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
@@ -172,16 +234,6 @@ def _shared(one: LocalMap, other: LocalMap) -> tuple[tuple[slice, ...], tuple[sl
     return within(one), within(other)
 
 
-def _overlap(one: LocalMap, other: LocalMap) -> float:
-    """Correlation of two maps where both have a word."""
-    here, there = _shared(one, other)
-    a, b = one.values[here], other.values[there]
-    known = np.isfinite(a) & np.isfinite(b)
-    if not known.any():
-        return 0.0
-    return float(_standardised(a[known]) @ _standardised(b[known]))
-
-
 def _agreement(one: Pieces, other: Pieces) -> NDArray[np.float64]:
     """Correlation of the maps of two windows at the positions that they share."""
     _, mine, theirs = np.intersect1d(
@@ -189,10 +241,11 @@ def _agreement(one: Pieces, other: Pieces) -> NDArray[np.float64]:
     )
     if not len(mine):
         return np.zeros((one.maps.shape[1], other.maps.shape[1]))
-    return _standardised(one.maps[mine]).T @ _standardised(other.maps[theirs])
+    here = _standardised(one.maps[mine], one.map_noise)
+    return here.T @ _standardised(other.maps[theirs], other.map_noise)
 
 
-def _standardised(columns: NDArray[np.float32]) -> NDArray[np.float64]:
+def _standardised(columns: NDArray[np.float32], noise: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Columns whose products are correlations that noise of such a variance does not move."""
     centred = columns - columns.mean(axis=0, dtype=np.float64)
-    norms = np.linalg.norm(centred, axis=0)
-    return centred / np.where(norms > 0, norms, 1)
+    return centred / _norms_without(len(columns) * noise, (centred**2).sum(axis=0))

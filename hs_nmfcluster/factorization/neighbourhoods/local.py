@@ -26,6 +26,8 @@ Matrix = NDArray[np.float64]
 _KEPT, _MORE = 3, 10
 # Below the first two, components that are not above the noise are not looked for.
 LEAST_COMPONENTS = 2
+# Variance of Gaussian noise of which all below zero is cut off, as of a map where nothing is.
+_CUT = 0.5 - 0.5 / np.pi
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ class Pieces:
         Singular values above the noise.
     stability
         Of each pattern, ``(k,)``.
+    pattern_noise
+        Expected square of all noise in each pattern, its pixels in units of their noise, ``(k,)``.
+    map_noise
+        Variance of the noise of each map, ``(k,)``.
     """
 
     patterns: NDArray[np.float16] | Placed
@@ -78,6 +84,8 @@ class Pieces:
     squares: NDArray[np.float64]
     above_noise: int
     stability: NDArray[np.float64]
+    pattern_noise: NDArray[np.float64]
+    map_noise: NDArray[np.float64]
 
     @property
     def number(self) -> int:
@@ -141,20 +149,42 @@ def _factorize(rows: NDArray, positions: NDArray[np.int64], plan: Plan) -> Piece
     if weights is not None:
         counted, others = patterns * weights, [S * weights for S in others]
     norms = np.linalg.norm(counted, axis=1, keepdims=True)
-    counted = counted / np.where(norms > 0, norms, 1.0)
+    norms = np.where(norms > 0, norms, 1.0)
+    counted = counted / norms
     rounded = counted.astype(np.float16)
     # Both in one product, as it takes its time to read the rows.
     target, products = np.split(x.times(np.concatenate([patterns, rounded * x.of_pixels])), 2)
-    maps = hals_rows(target, patterns @ patterns.T) * x.of_positions * norms
+    weighted = hals_rows(target, patterns @ patterns.T)
+    of_patterns, of_maps = _noise(x, patterns, weighted, target)
     return Pieces(
         patterns=rounded,
-        maps=maps.T.astype(np.float32),
+        maps=(weighted * x.of_positions * norms).T.astype(np.float32),
         positions=positions,
         products=(products * x.of_positions).T.astype(np.float32),
         squares=x.squares,
         above_noise=above,
         stability=pattern_stability(counted, others),
+        pattern_noise=of_patterns / norms.ravel() ** 2,
+        map_noise=of_maps * norms.ravel() ** 2,
     )
+
+
+def _noise(x: Parted, patterns: Matrix, maps: Matrix, products: Matrix) -> tuple[Matrix, Matrix]:
+    """Squared noise of each pattern, and variance of each map in counts, ``(k,)`` each.
+
+    Of least squares, from what a model leaves of the data: non-negative ones have a little less.
+    """
+    n, n_pixels = x.left.shape
+    gram, among = patterns @ patterns.T, maps @ maps.T
+    left = x.square - 2 * float(np.sum(products * maps)) + float(np.sum(gram * among))
+    variance = max(left, 0.0) / (n * n_pixels)
+    of_patterns = n_pixels * variance * _inverse_diagonal(among)
+    of_maps = _CUT * variance * _inverse_diagonal(gram) * float(np.mean(x.of_positions**2))
+    return of_patterns, of_maps
+
+
+def _inverse_diagonal(gram: Matrix) -> Matrix:
+    return np.asarray(np.linalg.pinv(gram, hermitian=True).diagonal())
 
 
 def _nothing(shape: tuple[int, int], positions: NDArray[np.int64]) -> Pieces:
@@ -168,6 +198,8 @@ def _nothing(shape: tuple[int, int], positions: NDArray[np.int64]) -> Pieces:
         squares=np.zeros(n),
         above_noise=0,
         stability=np.zeros(0),
+        pattern_noise=np.zeros(0),
+        map_noise=np.zeros(0),
     )
 
 
