@@ -65,7 +65,7 @@ def odd_scans(draw):
 
 @pytest.mark.slow
 @given(scan=odd_scans(), suffix=st.sampled_from([".hspy", ".zspy", ".npy", ".nxs"]))
-@settings(max_examples=30, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=20, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 def test_any_scan_goes_through(tmp_path_factory, scan, suffix):
     s, chunks, name = scan
     folder = tmp_path_factory.mktemp("odd") / name
